@@ -1,0 +1,57 @@
+"""The names of Numerai's columns, and what a name tells.
+
+Columns are chosen by name everywhere in this product, never by position.
+"""
+
+import re
+
+ID = "id"
+ERA = "era"
+DATA_TYPE = "data_type"
+TARGET = "target"
+META_MODEL = "numerai_meta_model"
+PREDICTION = "prediction"
+FEATURE_PREFIX = "feature_"
+TARGET_PREFIX = "target"
+
+# The era of live data, which has no number yet.
+LIVE_ERA = "X"
+
+# Eras to purge for a target that looks so many business days ahead: 4 and 12
+# weekly eras share returns, and Numerai's own walk-forward drops 8 and 16.
+PURGE_ERAS = {20: 8, 60: 16}
+
+# Code of a missing feature value; 0..4 are the five bins.
+MISSING_CODE = 5
+
+
+def is_feature(column: str) -> bool:
+    """Tell whether a column holds a feature."""
+    return column.startswith(FEATURE_PREFIX)
+
+
+def is_target(column: str) -> bool:
+    """Tell whether a column holds a target."""
+    return column == TARGET or column.startswith(f"{TARGET_PREFIX}_")
+
+
+def horizon_days(target: str) -> int:
+    """Return how many business days a target looks ahead: 20 or 60.
+
+    >>> horizon_days("target"), horizon_days("target_victor_60")
+    (20, 60)
+    """
+    match = re.search(r"_(\d+)$", target)
+    return int(match.group(1)) if match else 20
+
+
+def purge_eras(targets: tuple[str, ...]) -> int:
+    """Return how many eras to drop between training and held-out eras.
+
+    Args:
+        targets: names of the targets used; the longest horizon decides.
+
+    >>> purge_eras(("target",)), purge_eras(("target", "target_victor_60"))
+    (8, 16)
+    """
+    return max(PURGE_ERAS.get(horizon_days(target), 16) for target in targets)

@@ -1,0 +1,254 @@
+"""``numerai.toml`` and ``model.toml`` as frozen models.
+
+A key that does not exist is refused by name, with the nearest one that does.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+import tomlkit
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from numerai_pipeline.core.errors import ConfigError
+from numerai_pipeline.core.files import write_text
+
+NUMERAI_URL = "https://api-tournament.numer.ai"
+
+Table = TypeVar("Table", bound=BaseModel)
+
+Positive = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+
+
+class Frozen(BaseModel):
+    """Base of all config tables: unchangeable, unknown keys refused.
+
+    A field's ``description`` is the reason for its default; ``nai init`` and
+    ``nai new`` write it beside the key.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TournamentSettings(Frozen):
+    """``[tournament]``: whom to talk to, and how long to try."""
+
+    simulated: bool = Field(
+        default=False,
+        description="true: only a server on this machine is spoken to, "
+        "and real keys are never read",
+    )
+    url: str = Field(
+        default=NUMERAI_URL,
+        description="where the API listens; NUMERAI_API_URL overrides it",
+    )
+    timeout_seconds: PositiveFloat = Field(
+        default=30.0, description="one request; Numerai answers within a few"
+    )
+    deadline_seconds: PositiveFloat = Field(
+        default=600.0,
+        description="all tries of one call together; a round is open for an hour",
+    )
+
+
+class DataSettings(Frozen):
+    """``[data]``: which release, which features, which targets."""
+
+    version: str = Field(default="v5.3", description="the data release")
+    feature_set: str = Field(
+        default="all", description="a set of features.json that goes into the shards"
+    )
+    targets: tuple[str, ...] = Field(
+        default=("all",),
+        description="targets that go into the shards; a byte a row each",
+    )
+    shards: str = Field(default="main", description="name of the set of shards")
+
+
+class SubmissionSettings(Frozen):
+    """``[submission]``: which model goes where."""
+
+    models: dict[str, str] = Field(
+        default_factory=dict,
+        description="your model = its name at Numerai, "
+        'such as { mlp = "my_numerai_model" }',
+    )
+    ledger: str = Field(
+        default="",
+        description="SQLAlchemy URL of the ledger; empty: ledger.sqlite here",
+    )
+
+
+class Settings(Frozen):
+    """All of ``numerai.toml``."""
+
+    tournament: TournamentSettings = TournamentSettings()
+    data: DataSettings = DataSettings()
+    submission: SubmissionSettings = SubmissionSettings()
+
+
+class Recipe(Frozen):
+    """``model.toml``: everything that makes a model, apart from the data.
+
+    ``parameters`` and ``training`` belong to the family, which checks them.
+    """
+
+    family: str = Field(description="the model family; `nai zoo` lists them")
+    feature_set: str = Field(
+        default="all", description="features it sees: a set of features.json"
+    )
+    target: str = Field(default="target", description="the target it learns, by name")
+    missing: float = Field(
+        default=2.0,
+        description="value of a missing feature; 2 is the middle bin, "
+        "which Numerai itself uses",
+    )
+    seed: int = Field(default=1, description="makes a run repeatable")
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    training: dict[str, Any] = Field(default_factory=dict)
+
+
+def load_settings(path: Path) -> Settings:
+    """Read ``numerai.toml``.
+
+    Raises:
+        ConfigError: if the file is missing, is not TOML, or has a key or a value
+            that is not known.
+    """
+    if not path.is_file():
+        raise ConfigError(
+            f"{path} does not exist. Run `nai init` there, or pass --workspace DIR."
+        )
+    return parse_table(Settings, read_toml(path), where=path.name)
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a ``model.toml``; its family's own tables are checked by the family.
+
+    Raises:
+        ConfigError: as ``load_settings``.
+    """
+    if not path.is_file():
+        raise ConfigError(
+            f"{path} does not exist. Run `nai new FAMILY {path.parent.name}` first."
+        )
+    return parse_table(Recipe, read_toml(path), where=path.name)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file into plain tables.
+
+    Raises:
+        ConfigError: if it is not TOML; the line is named.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
+
+
+def write_toml(path: Path, table: Mapping[str, Any]) -> None:
+    """Write plain tables as a TOML file, whole."""
+    write_text(path, tomlkit.dumps(table))
+
+
+def parse_table(kind: type[Table], table: Mapping[str, Any], *, where: str) -> Table:
+    """Check a table against its model.
+
+    Args:
+        kind: the pydantic model of the table.
+        table: what was read.
+        where: file and table for the error, such as ``model.toml [parameters]``.
+
+    Raises:
+        ConfigError: one sentence a mistake.
+
+    >>> parse_table(DataSettings, {"versoin": "v5"}, where="numerai.toml [data]")
+    Traceback (most recent call last):
+    numerai_pipeline.core.errors.ConfigError: numerai.toml [data] has no key 'versoin'. Did you mean 'version'?
+    """  # noqa: E501 - the sentence is one line
+    try:
+        return kind.model_validate(table)
+    except ValidationError as error:
+        sentences = [_sentence(kind, mistake, where) for mistake in error.errors()]
+        raise ConfigError("\n".join(sentences)) from None
+
+
+def commented_toml(table: BaseModel) -> str:
+    """Write a config table as TOML with every key and the reason for its value.
+
+    >>> print(commented_toml(DataSettings()).splitlines()[0])
+    version = "v5.3" # the data release
+    """
+    document = tomlkit.document()
+    _fill(document, table)
+    return tomlkit.dumps(document)
+
+
+def _fill(container: Any, table: BaseModel) -> None:  # tomlkit's containers vary
+    nested: list[tuple[str, BaseModel]] = []
+    for name, field in type(table).model_fields.items():
+        value = getattr(table, name)
+        if isinstance(value, BaseModel):
+            nested.append((name, value))
+            continue
+        if value is None:
+            container.add(tomlkit.comment(f"{name}: {field.description}"))
+            continue
+        if isinstance(value, dict):
+            item: Any = tomlkit.inline_table()
+            item.update(value)
+        else:
+            item = tomlkit.item(list(value) if isinstance(value, tuple) else value)
+        if field.description:
+            item.comment(field.description)
+        container.add(name, item)
+    for name, value in nested:
+        child = tomlkit.table()
+        _fill(child, value)
+        container.add(name, child)
+
+
+def _sentence(kind: type[BaseModel], mistake: ErrorDetails, where: str) -> str:
+    *parents, key = [str(part) for part in mistake["loc"]] or ["?"]
+    place = f"{where} [{'.'.join(parents)}]" if parents else where
+    if mistake["type"] == "extra_forbidden":
+        known = list(_table_at(kind, parents).model_fields)
+        nearest = difflib.get_close_matches(key, known, n=1)
+        hint = (
+            f"Did you mean '{nearest[0]}'?"
+            if nearest
+            else f"It knows {', '.join(known)}."
+        )
+        return f"{place} has no key '{key}'. {hint}"
+    if mistake["type"] == "missing":
+        return f"{place} lacks the key '{key}'. Add it."
+    found = mistake["input"]
+    return f"{place}: '{key}' is {found!r}, but {_lower(mistake['msg'])}."
+
+
+def _table_at(kind: type[BaseModel], parents: list[str]) -> type[BaseModel]:
+    for parent in parents:
+        field = kind.model_fields.get(parent)
+        tables = _tables_in(field.annotation) if field else []
+        if not tables:
+            break
+        kind = tables[0]
+    return kind
+
+
+def _tables_in(annotation: Any) -> list[type[BaseModel]]:
+    if get_origin(annotation) in (Union, UnionType):
+        return [kind for arg in get_args(annotation) for kind in _tables_in(arg)]
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return []
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]

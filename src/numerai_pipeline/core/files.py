@@ -1,0 +1,164 @@
+"""Files that appear whole or not at all, and what proves that they are whole.
+
+``atomic_path`` and ``atomic_folder`` are the only ways by which this product
+puts a finished file or folder into place.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from filelock import FileLock, Timeout
+
+from numerai_pipeline.core.errors import ConfigError, DataError
+
+# Marks what a killed process may leave behind; swept by the next writer.
+PARTIAL_SUFFIX = ".partial"
+
+_CHUNK_BYTES = 1 << 20
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary path that becomes ``path`` when the block ends well.
+
+    The file is flushed to disk before it is renamed; after an error or a kill
+    ``path`` is what it was before.
+
+    >>> folder = getfixture("tmp_path")
+    >>> with atomic_path(folder / "a.txt") as partial:
+    ...     _ = partial.write_text("whole")
+    >>> [file.name for file in folder.iterdir()]
+    ['a.txt']
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{uuid4().hex[:8]}{PARTIAL_SUFFIX}")
+    try:
+        yield partial
+        _flush(partial)
+        partial.replace(path)
+        _flush_folder(path.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder that becomes ``path`` when the block ends well.
+
+    A folder that stands at ``path`` is replaced. Leftovers of killed writers of
+    the same folder are removed first, so call this under ``locked``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in path.parent.glob(f".{path.name}.*{PARTIAL_SUFFIX}"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    partial = path.with_name(f".{path.name}.{uuid4().hex[:8]}{PARTIAL_SUFFIX}")
+    partial.mkdir()
+    try:
+        yield partial
+        for file in sorted(partial.rglob("*")):
+            if file.is_file():
+                _flush(file)
+        if path.exists():
+            old = path.with_name(f".{path.name}.old{PARTIAL_SUFFIX}")
+            shutil.rmtree(old, ignore_errors=True)
+            path.replace(old)
+            partial.replace(path)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            partial.replace(path)
+        _flush_folder(path.parent)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def locked(folder: Path, *, doing: str) -> Iterator[None]:
+    """Hold a folder for one process at a time.
+
+    Args:
+        folder: what is to be written; the lock file stands beside it.
+        doing: what the holder does, for the error of the second one.
+
+    Raises:
+        ConfigError: if another process holds the folder.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ConfigError(
+            f"another process is {doing} in {folder}. Wait until it ends, then rerun."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hex digits, read in 1 MiB pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def digest_of(value: object) -> str:
+    """Return the SHA-256 of a JSON-like value, the same for the same content.
+
+    >>> digest_of({"a": 1, "b": 2}) == digest_of({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole, in UTF-8 with newlines as they stand."""
+    with atomic_path(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON file whole, indented for people."""
+    write_text(path, json.dumps(value, indent=2, default=str) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        DataError: if the file is missing or is not JSON; it is named.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path} is not valid JSON ({error}). Delete it and make it again."
+        ) from error
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _flush_folder(path: Path) -> None:
+    if os.name == "nt":  # Windows cannot open a folder
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

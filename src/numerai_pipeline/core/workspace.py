@@ -1,0 +1,57 @@
+"""Where everything stands in a workspace.
+
+Paths only: nothing here reads, writes or makes a folder.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder with a ``numerai.toml`` and all that the product makes from it.
+
+    >>> Workspace(Path("w")).runs_dir("mlp").as_posix()
+    'w/models/mlp/runs'
+    """
+
+    root: Path
+
+    @property
+    def settings_path(self) -> Path:
+        """The workspace's ``numerai.toml``."""
+        return self.root / "numerai.toml"
+
+    def data_dir(self, version: str) -> Path:
+        """Folder of the files of one data release, as downloaded."""
+        return self.root / "data" / version
+
+    def shards_dir(self, name: str) -> Path:
+        """Folder of one set of shards."""
+        return self.root / "shards" / name
+
+    @property
+    def models_dir(self) -> Path:
+        """Folder with one folder a model."""
+        return self.root / "models"
+
+    def model_dir(self, name: str) -> Path:
+        """Folder of one model: recipe, untrained model, runs."""
+        return self.models_dir / name
+
+    def recipe_path(self, name: str) -> Path:
+        """The model's ``model.toml``."""
+        return self.model_dir(name) / "model.toml"
+
+    def runs_dir(self, name: str) -> Path:
+        """Folder with one folder a training run of the model."""
+        return self.model_dir(name) / "runs"
+
+    def round_dir(self, number: int) -> Path:
+        """Folder of one round: live data, predictions, receipts."""
+        return self.root / "rounds" / str(number)
+
+    @property
+    def ledger_path(self) -> Path:
+        """The ledger's SQLite file, used when no other database is set."""
+        return self.root / "ledger.sqlite"
