@@ -7,8 +7,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar
 
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -234,20 +233,11 @@ def _sentence(kind: type[BaseModel], mistake: ErrorDetails, where: str) -> str:
 
 def _table_at(kind: type[BaseModel], parents: list[str]) -> type[BaseModel]:
     for parent in parents:
-        field = kind.model_fields.get(parent)
-        tables = _tables_in(field.annotation) if field else []
-        if not tables:
+        annotation = kind.model_fields[parent].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             break
-        kind = tables[0]
+        kind = annotation
     return kind
-
-
-def _tables_in(annotation: Any) -> list[type[BaseModel]]:
-    if get_origin(annotation) in (Union, UnionType):
-        return [kind for arg in get_args(annotation) for kind in _tables_in(arg)]
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return []
 
 
 def _lower(message: str) -> str:

@@ -1,0 +1,180 @@
+"""`nai zoo`, `nai new`, `nai train`, `nai best`, `nai score`."""
+
+import tomllib
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from numerai_pipeline.cli.commands_data import AsJson
+from numerai_pipeline.cli.shell import Shell, print_json, print_table, say
+from numerai_pipeline.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from numerai_pipeline.prediction import Evaluation
+
+Names = Annotated[list[str], typer.Argument(help="Models of the workspace.")]
+
+
+def zoo(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the model families, and the workspace's models with their best epochs."""
+    from numerai_pipeline import operations
+
+    shell: Shell = context.obj
+    has_workspace = (shell.root / "numerai.toml").is_file()
+    entries = operations.zoo(shell.pipeline() if has_workspace else None)
+    if as_json:
+        print_json(entries)
+        return
+    print_table(
+        "Zoo",
+        ["kind", "name", "about", "best epoch", "its value"],
+        [(e.kind, e.name, e.about, e.best_epoch, e.best_value) for e in entries],
+    )
+
+
+def new(
+    context: typer.Context,
+    family: Annotated[str, typer.Argument(help="A family; `nai zoo` lists them.")],
+    name: Annotated[
+        str | None, typer.Argument(help="Name of the model; the family's by default.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="KEY=VALUE for a parameter, training.KEY=VALUE for training.",
+        ),
+    ] = None,
+    feature_set: Annotated[
+        str | None, typer.Option(help="Features it sees: a set of features.json.")
+    ] = None,
+    target: Annotated[str, typer.Option(help="The target it learns.")] = "target",
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a model; its runs stay.")
+    ] = False,
+) -> None:
+    """Write a model's recipe, `model.toml`, and its untrained model."""
+    from numerai_pipeline import operations
+
+    shell: Shell = context.obj
+    folder = operations.new(
+        shell.pipeline(),
+        family,
+        name or family,
+        feature_set=feature_set,
+        target=target,
+        parameters=_parse_assignments(assignments or []),
+        force=force,
+    )
+    say(f"wrote {folder}; edit its model.toml, then: nai train {folder.name}")
+
+
+def train(
+    context: typer.Context,
+    names: Names,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write TensorBoard curves too.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train models on the shards; a killed run goes on, a finished one is kept."""
+    from numerai_pipeline import operations
+
+    shell: Shell = context.obj
+    runs = operations.train(shell.pipeline(), names, tensorboard=tensorboard)
+    rows = []
+    for name, run in zip(names, runs, strict=True):
+        best = run.best()
+        rows.append((name, best.epoch, best.value, str(run.folder)))
+    if as_json:
+        columns = ("name", "best_epoch", "best_value", "run")
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    print_table("Trained", ["model", "best epoch", "its value", "run"], rows)
+
+
+def best(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A model of the workspace.")],
+    as_json: AsJson = False,
+) -> None:
+    """Print the best epoch of a model's latest run, and its file."""
+    from numerai_pipeline import operations
+
+    shell: Shell = context.obj
+    found = operations.best_run(shell.pipeline(), name).best()
+    if as_json:
+        print_json(found)
+        return
+    say(f"{found.epoch} {found.path}")
+
+
+def score(
+    context: typer.Context,
+    names: Names,
+    force: Annotated[
+        bool, typer.Option("--force", help="Score again what was scored.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Score models per era on the held-out eras, beside benchmarks and meta model."""
+    from numerai_pipeline import operations
+
+    shell: Shell = context.obj
+    evaluations = operations.score(shell.pipeline(), names, force=force)
+    if as_json:
+        print_json(evaluations)
+        return
+    print_scores(evaluations)
+
+
+def print_scores(evaluations: "dict[str, Evaluation]") -> None:
+    """Print the models' scores, each beside what it is compared with."""
+    for name, evaluation in evaluations.items():
+        print_table(
+            f"{name}: {evaluation.n_eras} held-out eras",
+            ["", "score", "eras", "mean", "std", "Sharpe", "max drawdown"],
+            [
+                (
+                    row.who,
+                    row.metric,
+                    row.summary.n_eras,
+                    row.summary.mean,
+                    row.summary.std,
+                    row.summary.sharpe,
+                    row.summary.max_drawdown,
+                )
+                for row in evaluation.rows
+            ],
+        )
+        say(f"plot: {evaluation.plot}")
+
+
+def _parse_assignments(assignments: list[str]) -> dict[str, Any]:
+    """Read KEY=VALUE words; a value is TOML, and else text.
+
+    >>> _parse_assignments(["units=[8, 4]", "activation=relu"])
+    {'units': [8, 4], 'activation': 'relu'}
+    """
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key:
+            raise ConfigError(
+                f"--set {assignment!r} is not KEY=VALUE. "
+                "Write it like --set learning_rate=0.001."
+            )
+        try:
+            values[key.strip()] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            values[key.strip()] = text.strip()
+    return values
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command(epilog="Example: `nai zoo --json`")(zoo)
+    app.command(epilog="Example: `nai new mlp my-mlp --feature-set medium`")(new)
+    app.command(epilog="Example: `nai train mlp lightgbm --tensorboard`")(train)
+    app.command(epilog="Example: `nai best mlp`")(best)
+    app.command(epilog="Example: `nai score mlp lightgbm`")(score)

@@ -1,0 +1,180 @@
+"""What all commands share: the workspace, tables, JSON, progress bars."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numerai_pipeline.core.progress import SILENT, Advance, Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    from numerai_pipeline.operations import Pipeline
+
+
+@dataclass(frozen=True)
+class Shell:
+    """The options that stand before the command."""
+
+    root: Path
+    is_quiet: bool = False
+
+    @property
+    def progress(self) -> Progress:
+        """Bars on stderr, or nothing with ``--quiet``."""
+        return SILENT if self.is_quiet else BarProgress()
+
+    def pipeline(self) -> "Pipeline":
+        """Open the workspace.
+
+        Raises:
+            ConfigError: if it has no ``numerai.toml`` or a wrong one.
+        """
+        from numerai_pipeline.operations import Pipeline
+
+        return Pipeline.open(self.root, progress=self.progress)
+
+
+class BarProgress:
+    """Progress as bars with rate and time left, on stderr."""
+
+    def __init__(self) -> None:
+        self._bars: Bars | None = None
+
+    @contextmanager
+    def task(
+        self, description: str, total: float | None, unit: str
+    ) -> Iterator[Advance]:
+        """Show one bar; bars of tasks inside a task stand below it."""
+        owned = self._bars is None
+        if self._bars is None:
+            self._bars = _bars()
+            self._bars.start()
+        bars = self._bars
+        task = bars.add_task(description, total=total, unit=unit)
+        try:
+            yield lambda amount: bars.advance(task, amount)
+        finally:
+            if owned:
+                bars.stop()
+                self._bars = None
+            else:
+                bars.remove_task(task)
+
+    def note(self, text: str) -> None:
+        """Print a line above the bars."""
+        (self._bars.console if self._bars else stderr()).print(
+            text, highlight=False, markup=False
+        )
+
+
+def _bars() -> "Bars":
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} {task.fields[unit]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=stderr(),
+    )
+
+
+@cache
+def stdout() -> "Console":
+    """Where results go."""
+    from rich.console import Console
+
+    return Console(soft_wrap=True)
+
+
+@cache
+def stderr() -> "Console":
+    """Where progress and errors go."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def say(text: str) -> None:
+    """Print a line of the result; square brackets are styles, see `styled`."""
+    stdout().print(text, highlight=False)
+
+
+def say_error(text: str) -> None:
+    """Print an error on stderr."""
+    sys.stderr.write(f"error: {text}\n")
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
+) -> None:
+    """Print a table; numbers stand to the right."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for index, column in enumerate(columns):
+        is_number = all(isinstance(row[index], int | float) for row in rows)
+        table.add_column(column, justify="right" if is_number and rows else "left")
+    for row in rows:
+        table.add_row(*(show(value) for value in row))
+    stdout().print(table)
+
+
+def show(value: object) -> str:
+    """Write a value for people.
+
+    >>> show(0.01234567), show(1234567), show(None), show(True)
+    ('0.0123', '1,234,567', '–', 'yes')
+    """
+    if value is None or value != value:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M} UTC"
+    return str(value)
+
+
+def print_json(value: object) -> None:
+    """Print a result as JSON on stdout."""
+    sys.stdout.write(json.dumps(_plain(value), indent=2, default=str) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "to_dict"):
+        return _plain(value.to_dict())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: _plain(getattr(value, field.name))
+            for field in dataclasses.fields(value)
+        }
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float) and value != value:
+        return None
+    return value

@@ -1,0 +1,50 @@
+"""The work as repeatable steps, each safe to run again."""
+
+from numerai_pipeline.operations.learning import (
+    ZooEntry,
+    best_run,
+    score,
+    train,
+    training_job,
+    zoo,
+)
+from numerai_pipeline.operations.pipeline import Pipeline, create_workspace
+from numerai_pipeline.operations.preparing import (
+    FILES_OF_KIND,
+    download_data,
+    download_live,
+    etl,
+    etl_options,
+    new,
+)
+from numerai_pipeline.operations.round import (
+    Prediction,
+    Status,
+    predict,
+    predictions_path,
+    status,
+    submit,
+)
+
+__all__ = [
+    "FILES_OF_KIND",
+    "Pipeline",
+    "Prediction",
+    "Status",
+    "ZooEntry",
+    "best_run",
+    "create_workspace",
+    "download_data",
+    "download_live",
+    "etl",
+    "etl_options",
+    "new",
+    "predict",
+    "predictions_path",
+    "score",
+    "status",
+    "submit",
+    "train",
+    "training_job",
+    "zoo",
+]

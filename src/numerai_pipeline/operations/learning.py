@@ -1,0 +1,98 @@
+"""Training models and telling how good they are on eras they never saw."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numerai_pipeline.core import load_recipe
+from numerai_pipeline.data import ShardReader
+from numerai_pipeline.models import families, family
+from numerai_pipeline.operations.pipeline import Pipeline
+from numerai_pipeline.prediction import Evaluation, evaluate
+from numerai_pipeline.training import Run, TrainingJob, latest_run
+from numerai_pipeline.training import train as run_job
+
+
+@dataclass(frozen=True)
+class ZooEntry:
+    """A line of the zoo: a family, or a model of the workspace."""
+
+    kind: str
+    name: str
+    about: str
+    best_epoch: int | None = None
+    best_value: float | None = None
+
+
+def training_job(
+    pipeline: Pipeline, name: str, *, tensorboard: bool = False
+) -> TrainingJob:
+    """Return the job that trains a model on the workspace's shards."""
+    recipe = load_recipe(pipeline.workspace.recipe_path(name))
+    return TrainingJob(
+        name=name,
+        recipe=recipe,
+        untrained=pipeline.workspace.model_dir(name)
+        / family(recipe.family).untrained_file,
+        shards=pipeline.shards_dir,
+        runs=pipeline.workspace.runs_dir(name),
+        started=pipeline.clock.now(),
+        tensorboard=tensorboard,
+    )
+
+
+def train(
+    pipeline: Pipeline, names: Sequence[str], *, tensorboard: bool = False
+) -> list[Run]:
+    """Train models one after the other; a finished run is not repeated."""
+    jobs = [training_job(pipeline, name, tensorboard=tensorboard) for name in names]
+    return [run_job(job, progress=pipeline.progress) for job in jobs]
+
+
+def best_run(pipeline: Pipeline, name: str) -> Run:
+    """Return a model's latest finished run."""
+    return latest_run(pipeline.workspace.runs_dir(name))
+
+
+def score(
+    pipeline: Pipeline, names: Sequence[str], *, force: bool = False
+) -> dict[str, Evaluation]:
+    """Score the models' latest runs on the held-out eras of the shards.
+
+    The meta model and the benchmarks are compared with where they were downloaded.
+    """
+    shards = ShardReader(pipeline.shards_dir)
+    meta_model = pipeline.data_dir / "meta_model.parquet"
+    benchmarks = [
+        path
+        for path in sorted(pipeline.data_dir.glob("*_benchmark_models.parquet"))
+        if not path.name.startswith("live")
+    ]
+    return {
+        name: evaluate(
+            best_run(pipeline, name),
+            shards,
+            meta_model=meta_model if meta_model.is_file() else None,
+            benchmarks=benchmarks,
+            force=force,
+            progress=pipeline.progress,
+        )
+        for name in names
+    }
+
+
+def zoo(pipeline: Pipeline | None) -> list[ZooEntry]:
+    """List the families and, in a workspace, its models with their best epochs."""
+    entries: list[ZooEntry] = [
+        ZooEntry("family", kind.name, kind.summary) for kind in families()
+    ]
+    if pipeline is None:
+        return entries
+    for path in sorted(pipeline.workspace.models_dir.glob("*/model.toml")):
+        name = path.parent.name
+        best: dict[str, Any] = {}
+        if any(pipeline.workspace.runs_dir(name).glob("*/DONE")):
+            epoch = best_run(pipeline, name).best()
+            best = {"best_epoch": epoch.epoch, "best_value": epoch.value}
+        entries.append(ZooEntry("model", name, load_recipe(path).family, **best))
+    return entries

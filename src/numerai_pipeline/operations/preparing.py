@@ -1,0 +1,156 @@
+"""From nothing to shards and untrained models."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from numerai_pipeline.core import DataError
+from numerai_pipeline.data import (
+    DownloadedFile,
+    EtlOptions,
+    FeatureCatalog,
+    ShardManifest,
+    build_shards,
+    download,
+)
+from numerai_pipeline.models import new_model
+from numerai_pipeline.operations.pipeline import Pipeline
+
+# What each flag of `nai download` fetches. Live data belongs to a round and is
+# fetched by `download_live`.
+FILES_OF_KIND: Mapping[str, tuple[str, ...]] = {
+    "features": ("features.json",),
+    "train": ("train.parquet",),
+    "validation": ("validation.parquet",),
+    "meta": ("meta_model.parquet",),
+    "benchmarks": (
+        "train_benchmark_models.parquet",
+        "validation_benchmark_models.parquet",
+    ),
+}
+
+
+def download_data(
+    pipeline: Pipeline,
+    kinds: Sequence[str] = tuple(FILES_OF_KIND),
+    *,
+    force: bool = False,
+) -> list[DownloadedFile]:
+    """Fetch the files of the settings' release that are not current yet.
+
+    Args:
+        pipeline: the workspace.
+        kinds: keys of ``FILES_OF_KIND``.
+        force: fetch again what is current.
+    """
+    settings = pipeline.settings
+    return download(
+        pipeline.tournament,
+        [
+            f"{settings.data.version}/{file}"
+            for kind in kinds
+            for file in FILES_OF_KIND[kind]
+        ],
+        pipeline.data_dir.parent,
+        force=force,
+        timeout_seconds=settings.tournament.timeout_seconds,
+        deadline_seconds=settings.tournament.deadline_seconds,
+        clock=pipeline.clock,
+        progress=pipeline.progress,
+    )
+
+
+def download_live(
+    pipeline: Pipeline, round_number: int, *, force: bool = False
+) -> Path:
+    """Fetch a round's live data into the round's folder.
+
+    Returns:
+        The path of ``live.parquet``.
+    """
+    settings = pipeline.settings
+    path = pipeline.workspace.round_dir(round_number) / "live.parquet"
+    download(
+        pipeline.tournament,
+        [f"{settings.data.version}/live.parquet"],
+        pipeline.data_dir.parent,
+        into=path.parent,
+        force=force,
+        round_number=round_number,
+        timeout_seconds=settings.tournament.timeout_seconds,
+        deadline_seconds=settings.tournament.deadline_seconds,
+        clock=pipeline.clock,
+        progress=pipeline.progress,
+    )
+    return path
+
+
+def etl(pipeline: Pipeline, options: EtlOptions | None = None) -> ShardManifest:
+    """Turn the downloaded Parquet into shards; nothing is done if they are current."""
+    return build_shards(
+        pipeline.data_dir,
+        pipeline.shards_dir,
+        options or etl_options(pipeline),
+        progress=pipeline.progress,
+    )
+
+
+def etl_options(pipeline: Pipeline, **overrides: Any) -> EtlOptions:
+    """Return the ETL options of the settings, with overrides that are not None."""
+    data = pipeline.settings.data
+    given = {key: value for key, value in overrides.items() if value is not None}
+    return EtlOptions(
+        **{
+            "data_version": data.version,
+            "feature_set": data.feature_set,
+            "targets": data.targets,
+            **given,
+        }
+    )
+
+
+def new(
+    pipeline: Pipeline,
+    family: str,
+    name: str,
+    *,
+    feature_set: str | None = None,
+    target: str = "target",
+    parameters: Mapping[str, Any] | None = None,
+    force: bool = False,
+) -> Path:
+    """Write a model's recipe and its untrained model.
+
+    Args:
+        pipeline: the workspace.
+        family: name of a model family.
+        name: folder of the model under ``models/``.
+        feature_set: features it sees; by default those of the shards.
+        target: target it learns, by name.
+        parameters: values that differ from the family's defaults.
+        force: write over a model that exists; its runs stay.
+
+    Returns:
+        The folder of the model.
+
+    Raises:
+        DataError: if ``features.json`` is not there: the width is not known.
+    """
+    chosen = feature_set or pipeline.settings.data.feature_set
+    catalog_path = pipeline.data_dir / "features.json"
+    if not catalog_path.is_file():
+        raise DataError(
+            f"{catalog_path} does not exist, so the number of features is not known. "
+            "Run `nai download --features` first."
+        )
+    folder = pipeline.workspace.model_dir(name)
+    new_model(
+        folder,
+        family,
+        feature_set=chosen,
+        n_features=len(FeatureCatalog.load(catalog_path).columns(chosen)),
+        target=target,
+        overrides=dict(parameters or {}),
+        force=force,
+    )
+    return folder

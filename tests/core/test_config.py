@@ -1,0 +1,105 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from numerai_pipeline.core import (
+    ConfigError,
+    Recipe,
+    Settings,
+    commented_toml,
+    load_recipe,
+    load_settings,
+    parse_table,
+    write_toml,
+)
+
+
+def test_the_written_defaults_are_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "numerai.toml"
+    path.write_text(commented_toml(Settings()))
+    assert load_settings(path) == Settings()
+
+
+def test_every_key_has_its_reason_beside_it() -> None:
+    text = commented_toml(Settings())
+    keys = [line for line in text.splitlines() if " = " in line]
+    assert len(keys) >= 10
+    assert all("#" in line for line in keys)
+
+
+def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "numerai.toml"
+    path.write_text("")
+    assert load_settings(path) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "[data]\nversoin = 'v5.0'",
+            "numerai.toml [data] has no key 'versoin'. Did you mean 'version'?",
+        ),
+        (
+            "[dta]\n",
+            "numerai.toml has no key 'dta'. Did you mean 'data'?",
+        ),
+        (
+            "[data]\nzzz = 1",
+            "numerai.toml [data] has no key 'zzz'. "
+            "It knows version, feature_set, targets, shards.",
+        ),
+        (
+            "[tournament]\ntimeout_seconds = -1",
+            "numerai.toml [tournament]: 'timeout_seconds' is -1, "
+            "but input should be greater than 0.",
+        ),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(
+    tmp_path: Path, text: str, sentence: str
+) -> None:
+    path = tmp_path / "numerai.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path)
+    assert str(caught.value) == sentence
+
+
+def test_no_settings_and_broken_toml(tmp_path: Path) -> None:
+    path = tmp_path / "numerai.toml"
+    with pytest.raises(ConfigError, match=r"does not exist\. Run `nai init` there"):
+        load_settings(path)
+    path.write_text("[data\n")
+    with pytest.raises(ConfigError, match=r"numerai\.toml is not valid TOML: .*line 1"):
+        load_settings(path)
+
+
+def test_a_recipe_needs_its_family(tmp_path: Path) -> None:
+    path = tmp_path / "mlp" / "model.toml"
+    with pytest.raises(ConfigError, match="Run `nai new FAMILY mlp` first"):
+        load_recipe(path)
+    write_toml(path, {"target": "target_victor_20"})
+    with pytest.raises(ConfigError, match=r"model\.toml lacks the key 'family'"):
+        load_recipe(path)
+    write_toml(path, {"family": "mlp", "parameters": {"units": [8]}})
+    assert load_recipe(path).parameters == {"units": [8]}
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().data.version = "v4"  # type: ignore[misc]
+
+
+def test_tables_of_a_recipe_are_written_with_reasons() -> None:
+    text = commented_toml(Recipe(family="mlp"))
+    assert tomllib.loads(text)["family"] == "mlp"
+    assert "the middle bin" in text
+
+
+def test_a_wrong_value_in_a_free_table_is_placed() -> None:
+    with pytest.raises(ConfigError, match=r"\[submission\.models\]: 'mlp' is 3"):
+        parse_table(
+            Settings, {"submission": {"models": {"mlp": 3}}}, where="numerai.toml"
+        )

@@ -1,0 +1,126 @@
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from numerai_pipeline.core import (
+    ConfigError,
+    DataError,
+    atomic_folder,
+    atomic_path,
+    digest_of,
+    locked,
+    read_json,
+    sha256_of,
+    write_json,
+    write_text,
+)
+
+
+def test_a_file_appears_whole(tmp_path: Path) -> None:
+    path = tmp_path / "sub" / "a.bin"
+    with atomic_path(path) as partial:
+        partial.write_bytes(b"new")
+        assert not path.exists()
+    assert path.read_bytes() == b"new"
+    assert [entry.name for entry in path.parent.iterdir()] == ["a.bin"]
+
+
+def test_an_error_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(RuntimeError), atomic_path(path) as partial:
+        partial.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_killed_writer_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    code = f"""
+        import os
+        from pathlib import Path
+        from numerai_pipeline.core import atomic_path
+        with atomic_path(Path({str(path)!r})) as partial:
+            partial.write_text("half")
+            os.kill(os.getpid(), 9)
+    """
+    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False)
+    assert ended.returncode == -9
+    assert path.read_text() == "old"
+
+
+def test_a_folder_replaces_the_old_one(tmp_path: Path) -> None:
+    folder = tmp_path / "shards"
+    for content in ("one", "two"):
+        with atomic_folder(folder) as partial:
+            (partial / content).write_text(content)
+    assert [entry.name for entry in folder.iterdir()] == ["two"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["shards"]
+
+
+def test_leftovers_of_a_killed_folder_writer_are_swept(tmp_path: Path) -> None:
+    leftover = tmp_path / ".shards.0a0a0a0a.partial"
+    leftover.mkdir()
+    with atomic_folder(tmp_path / "shards") as partial:
+        (partial / "x").write_text("x")
+    assert not leftover.exists()
+
+
+def test_a_folder_is_held_by_one_process(tmp_path: Path) -> None:
+    code = f"""
+        from pathlib import Path
+        from numerai_pipeline.core import locked
+        with locked(Path({str(tmp_path / "s")!r}), doing="writing shards"):
+            print("held", flush=True)
+            input()
+    """
+    holder = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with (
+            pytest.raises(ConfigError, match=r"another process is training in .*rerun"),
+            locked(tmp_path / "s", doing="training"),
+        ):
+            pass
+        holder.communicate("\n", timeout=10)
+    with locked(tmp_path / "s", doing="training"):
+        pass
+
+
+def test_checksums(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"abc")
+    assert sha256_of(path).startswith("ba7816bf8f01cfea")
+    assert digest_of({"a": [1, 2]}) != digest_of({"a": [2, 1]})
+
+
+def test_json_round_trip_and_broken_json(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"a": 1})
+    assert read_json(path) == {"a": 1}
+    assert json.loads(path.read_text()) == {"a": 1}
+    path.write_text('{"a":')
+    with pytest.raises(DataError, match=r"a\.json is not valid JSON .*make it again"):
+        read_json(path)
+    with pytest.raises(DataError, match=r"nothing\.json does not exist"):
+        read_json(tmp_path / "nothing.json")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_a_written_file_is_readable_as_others_are(tmp_path: Path) -> None:
+    write_text(tmp_path / "a", "x")
+    (tmp_path / "b").write_text("x")
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
