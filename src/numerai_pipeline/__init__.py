@@ -1,5 +1,3 @@
 """numerai-pipeline: the Numerai tournament from download to scored submission."""
 
-from importlib.metadata import version
-
-__version__ = version("numerai-pipeline")
+__version__ = "0.1.0"

@@ -33,9 +33,14 @@ def test_a_file_appears_whole(tmp_path: Path) -> None:
 def test_an_error_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     write_text(path, "old")
-    with pytest.raises(RuntimeError), atomic_path(path) as partial:
-        partial.write_text("half")
-        raise RuntimeError
+
+    def fail_half_way() -> None:
+        with atomic_path(path) as partial:
+            partial.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
     assert path.read_text() == "old"
     assert len(list(tmp_path.iterdir())) == 1
 

@@ -215,6 +215,6 @@ def _with_version(pipeline: "Pipeline", version: str | None) -> "Pipeline":
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command(epilog="Example: `nai download --train --features`")(download)
-    app.command(epilog="Example: `nai etl --all --split 0.2`")(etl)
-    app.command(epilog="Example: `nai inspect shards/main --verify`")(inspect)
+    app.command(epilog="Example: nai download --train --features")(download)
+    app.command(epilog="Example: nai etl --all --split 0.2")(etl)
+    app.command(epilog="Example: nai inspect shards/main --verify")(inspect)

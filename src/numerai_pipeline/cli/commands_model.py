@@ -173,8 +173,8 @@ def _parse_assignments(assignments: list[str]) -> dict[str, Any]:
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command(epilog="Example: `nai zoo --json`")(zoo)
-    app.command(epilog="Example: `nai new mlp my-mlp --feature-set medium`")(new)
-    app.command(epilog="Example: `nai train mlp lightgbm --tensorboard`")(train)
-    app.command(epilog="Example: `nai best mlp`")(best)
-    app.command(epilog="Example: `nai score mlp lightgbm`")(score)
+    app.command(epilog="Example: nai zoo --json")(zoo)
+    app.command(epilog="Example: nai new mlp my-mlp --feature-set medium")(new)
+    app.command(epilog="Example: nai train mlp lightgbm --tensorboard")(train)
+    app.command(epilog="Example: nai best mlp")(best)
+    app.command(epilog="Example: nai score mlp lightgbm")(score)

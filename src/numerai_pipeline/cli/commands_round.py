@@ -6,7 +6,7 @@ import typer
 
 from numerai_pipeline.cli.commands_data import AsJson
 from numerai_pipeline.cli.commands_model import Names
-from numerai_pipeline.cli.shell import Shell, print_json, print_table, say
+from numerai_pipeline.cli.shell import Shell, print_json, print_table, say, show
 
 if TYPE_CHECKING:
     from numerai_pipeline.operations import Prediction, Status
@@ -110,9 +110,7 @@ def print_status(found: "Status") -> None:
     if found.round is None:
         say("no round is open")
     else:
-        say(
-            f"round {found.round.number} is open until {found.round.closes:%F %H:%M} UTC"
-        )
+        say(f"round {found.round.number} is open until {show(found.round.closes)}")
     print_table(
         "Ledger",
         ["round", "model", "state", "submission", "at"],
@@ -144,6 +142,6 @@ def _day(day: int) -> str:
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command(epilog="Example: `nai predict mlp lightgbm`")(predict)
-    app.command(epilog="Example: `nai submit mlp`")(submit)
-    app.command(epilog="Example: `nai status --json`")(status)
+    app.command(epilog="Example: nai predict mlp lightgbm")(predict)
+    app.command(epilog="Example: nai submit mlp")(submit)
+    app.command(epilog="Example: nai status --json")(status)

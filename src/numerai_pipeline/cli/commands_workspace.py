@@ -23,4 +23,4 @@ def init(
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command(epilog="Example: `nai --workspace ~/numerai init`")(init)
+    app.command(epilog="Example: nai --workspace ~/numerai init")(init)

@@ -30,10 +30,10 @@ EXIT_INTERRUPTED = 130
 app = typer.Typer(
     name="nai",
     help="The Numerai tournament from download to scored submission.",
-    epilog="Start with `nai demo`: everything, with no account and no internet. "
-    "Then `nai init`.",
+    epilog="Start with nai demo: everything, with no account and no internet. "
+    "Then nai init.",
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -1,6 +1,7 @@
 """``numerai.toml`` and ``model.toml`` as frozen models.
 
 A key that does not exist is refused by name, with the nearest one that does.
+tomlkit is imported where TOML is written, since every command reads but few write.
 """
 
 import difflib
@@ -9,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -153,6 +153,8 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def write_toml(path: Path, table: Mapping[str, Any]) -> None:
     """Write plain tables as a TOML file, whole."""
+    import tomlkit
+
     write_text(path, tomlkit.dumps(table))
 
 
@@ -184,12 +186,16 @@ def commented_toml(table: BaseModel) -> str:
     >>> print(commented_toml(DataSettings()).splitlines()[0])
     version = "v5.3" # the data release
     """
+    import tomlkit
+
     document = tomlkit.document()
     _fill(document, table)
     return tomlkit.dumps(document)
 
 
-def _fill(container: Any, table: BaseModel) -> None:  # tomlkit's containers vary
+def _fill(container: Any, table: BaseModel) -> None:
+    import tomlkit
+
     nested: list[tuple[str, BaseModel]] = []
     for name, field in type(table).model_fields.items():
         value = getattr(table, name)

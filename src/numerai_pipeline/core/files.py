@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from filelock import FileLock, Timeout
-
 from numerai_pipeline.core.errors import ConfigError, DataError
 
 # Marks what a killed process may leave behind; swept by the next writer.
@@ -89,6 +87,8 @@ def locked(folder: Path, *, doing: str) -> Iterator[None]:
     Raises:
         ConfigError: if another process holds the folder.
     """
+    from filelock import FileLock, Timeout
+
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder.with_name(f".{folder.name}.lock"))
     try:

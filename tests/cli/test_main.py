@@ -1,0 +1,113 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+import typer
+
+from numerai_pipeline.cli import main, run
+from numerai_pipeline.core import (
+    ConfigError,
+    DataError,
+    PipelineError,
+    TournamentBusy,
+    TournamentRefused,
+)
+
+COMMANDS = typer.main.get_command(main.app)
+assert isinstance(COMMANDS, click.Group)
+
+HEAVY = ["tensorflow", "keras", "lightgbm", "matplotlib", "pandas", "pyarrow", "scipy"]
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, numerai_pipeline.cli as cli; cli.run(['--help']); "
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS.commands))
+def test_every_command_has_an_example_that_parses(name: str) -> None:
+    command = COMMANDS.commands[name]
+    assert command.epilog is not None
+    assert command.epilog.startswith("Example: nai ")
+    words = command.epilog.removeprefix("Example: nai ").split()
+    context = COMMANDS.make_context("nai", list(words))
+    assert context.protected_args[0] == name if hasattr(
+        context, "protected_args"
+    ) else True
+    sub = words[words.index(name) + 1 :]
+    command.make_context(name, sub, parent=context)
+    assert command.help
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConfigError("fix it"), 2),
+        (DataError("make it again"), 3),
+        (TournamentRefused("closed"), 4),
+        (TournamentBusy("later"), 5),
+        (RuntimeError("unforeseen"), 70),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_an_exception_becomes_a_sentence_and_a_code(
+    error: BaseException,
+    code: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_words: object, **_options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(main, "app", fail)
+    assert run(["status"]) == code
+    printed = capsys.readouterr().err
+    assert "error: " in printed
+    assert ("Traceback" in printed) == (code == 70)
+    if isinstance(error, PipelineError):
+        assert printed == f"error: {error}\n"
+
+
+def test_usage_errors_are_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["dwonload"]) == 2
+    assert "No such command" in capsys.readouterr().err
+
+
+def test_no_workspace_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["-w", str(tmp_path), "download"]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path / 'numerai.toml'} does not exist. Run `nai init` there, "
+        "or pass --workspace DIR.\n"
+    )
+
+
+def test_init_writes_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["-w", str(tmp_path), "init"]) == 0
+    assert (tmp_path / "numerai.toml").is_file()
+    assert run(["-w", str(tmp_path), "init"]) == 2
+    assert "exists. Edit it, or pass --force" in capsys.readouterr().err
+    assert run(["-w", str(tmp_path), "init", "--force"]) == 0
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("numerai-pipeline ")
+
+
+def test_zoo_needs_no_workspace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["-w", str(tmp_path), "zoo", "--json"]) == 0
+    names = {entry["name"] for entry in json.loads(capsys.readouterr().out)}
+    assert {"mlp", "lightgbm"} <= names
