@@ -1,3 +1,107 @@
+"""`nai simulate` and `nai demo`."""
+
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+from numerai_pipeline.cli.demo import run_demo
+from numerai_pipeline.cli.shell import Shell, say
+from numerai_pipeline.core.clock import SystemClock, VirtualClock, parse_time
+from numerai_pipeline.core.errors import ConfigError
+
+# Also the port in the demo's numerai.toml; nothing well-known lives there.
+DEFAULT_PORT = 8437
+
+
+def simulate(
+    context: typer.Context,
+    folder: Annotated[
+        Path, typer.Option(help="Where the tournament's market and state live.")
+    ] = Path("simulator"),
+    size: Annotated[
+        str | None,
+        typer.Option(help="tiny, small or full; small for a new folder."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another seed, another market.")] = 1,
+    host: Annotated[
+        str, typer.Option(help="A loopback address; no other is taken.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = DEFAULT_PORT,
+    clock: Annotated[
+        str,
+        typer.Option(
+            help="virtual: stands until it is moved by POST /admin/clock; "
+            "system: this machine's; or a moment such as 2026-11-24T12:05Z."
+        ),
+    ] = "virtual",
+) -> None:
+    """Run a simulated tournament on this machine until Ctrl-C.
+
+    numerapi, Numerai's own client, talks to it unchanged: set its URL constant, and
+    the keys SIMULATED and SIMULATED.
+    """
+    from numerai_pipeline import simulator
+
+    shell: Shell = context.obj
+    is_new = not (folder / "market.json").is_file()
+    spec = None
+    if is_new or size:
+        spec = simulator.preset(size or "small", seed=seed)
+
+    def announce(url: str) -> None:
+        say(f"simulated tournament at {url}, keys SIMULATED and SIMULATED")
+        say(f"export NUMERAI_API_URL={url}")
+        say("Ctrl-C ends it; the same command goes on where it stopped")
+
+    with simulator.open_simulator(
+        folder, spec, clock=_clock(clock), progress=shell.progress
+    ) as opened:
+        simulator.serve(opened, host=host, port=port, ready=announce)
+
+
+def demo(
+    context: typer.Context,
+    folder: Annotated[
+        Path, typer.Option(help="The demo's workspace; delete it to start anew.")
+    ] = Path("demo"),
+    size: Annotated[str, typer.Option(help="tiny, small or full.")] = "small",
+    predict: Annotated[
+        bool,
+        typer.Option("--predict", help="Only the open round: predict and submit."),
+    ] = False,
+) -> None:
+    """Play the whole tournament on this machine: no account, no internet.
+
+    Simulated market, download, shards, two trained models, scores per era, live
+    predictions, submissions, and what they scored.
+    """
+    shell: Shell = context.obj
+    run_demo(
+        folder,
+        size,
+        port=DEFAULT_PORT,
+        is_round_only=predict,
+        progress=shell.progress,
+    )
+
+
+def _clock(words: str) -> SystemClock | VirtualClock | None:
+    if words == "virtual":
+        return None
+    if words == "system":
+        return SystemClock()
+    try:
+        return VirtualClock(parse_time(words))
+    except ValueError as error:
+        raise ConfigError(
+            f"--clock {words} is neither virtual nor system nor a moment: {error}."
+        ) from None
+
+
 def register(app: typer.Typer) -> None:
-    pass
+    """Add the commands of this file."""
+    app.command(epilog="Example: nai simulate --size small --folder simulator")(
+        simulate
+    )
+    app.command(epilog="Example: nai demo --folder demo")(demo)

@@ -1,0 +1,182 @@
+"""The demo: the commands one after the other, on a simulated tournament.
+
+It is a workspace like any other, with the simulator's folder in it; only the clock
+is moved by the demo, where one would otherwise wait for a month.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from numerai_pipeline.cli.shell import say, show
+from numerai_pipeline.core.clock import stopwatch
+from numerai_pipeline.core.config import (
+    Settings,
+    SubmissionSettings,
+    TournamentSettings,
+)
+from numerai_pipeline.core.progress import Progress
+
+if TYPE_CHECKING:
+    from numerai_pipeline.operations import Pipeline
+    from numerai_pipeline.simulator import RunningSimulator
+
+# Family and model have the same name here; the simulated account has these models.
+MODELS = {"mlp": "sim_mlp", "lightgbm": "sim_lightgbm"}
+
+
+def run_demo(
+    folder: Path,
+    size: str,
+    *,
+    port: int,
+    is_round_only: bool,
+    progress: Progress,
+) -> None:
+    """Play the tournament; what was done in an earlier run is not done again.
+
+    Args:
+        folder: the workspace.
+        size: of the market, for a new folder.
+        port: written into its ``numerai.toml``, for `nai simulate` later on.
+        is_round_only: leave training out, and play the round that is open now or
+            opens next.
+        progress: told of long work.
+    """
+    started = stopwatch()
+    with _playing(folder, size, port, progress) as (pipeline, simulator):
+        _prepare(pipeline)
+        if is_round_only:
+            _play_round(pipeline, simulator)
+        else:
+            _score(pipeline)
+            if not pipeline.ledger.rows():
+                _play_round(pipeline, simulator)
+                _wait_for_scores(pipeline, simulator)
+        _print_ending(pipeline, folder, is_round_only=is_round_only)
+    say(f"\n[dim]{stopwatch() - started:.0f} s[/dim]")
+
+
+@contextmanager
+def _playing(
+    folder: Path, size: str, port: int, progress: Progress
+) -> Iterator[tuple["Pipeline", "RunningSimulator"]]:
+    """Run the simulated tournament, with a workspace that talks to it."""
+    from numerai_pipeline.operations import Pipeline, create_workspace
+    from numerai_pipeline.simulator import preset, running_simulator
+
+    _head("A tournament on this machine", "a market made from a seed, Numerai's API")
+    home = folder / "simulator"
+    spec = None if (home / "market.json").is_file() else preset(size)
+    with running_simulator(
+        home, spec, models=tuple(MODELS.values()), progress=progress
+    ) as simulator:
+        say(f"{show(simulator.clock.now())}, {simulator.url}")
+        if not (folder / "numerai.toml").is_file():
+            create_workspace(folder, _settings(port))
+        with Pipeline.open(
+            folder, environ={"NUMERAI_API_URL": simulator.url}, progress=progress
+        ) as pipeline:
+            yield pipeline, simulator
+
+
+def _settings(port: int) -> Settings:
+    return Settings(
+        tournament=TournamentSettings(
+            simulated=True,
+            url=f"http://127.0.0.1:{port}",
+            timeout_seconds=30,
+            deadline_seconds=60,
+        ),
+        submission=SubmissionSettings(models=MODELS),
+    )
+
+
+def _prepare(pipeline: "Pipeline") -> None:
+    from numerai_pipeline import operations
+
+    _head("Download", "nai download")
+    files = operations.download_data(pipeline)
+    n_bytes = sum(file.bytes for file in files)
+    say(f"{len(files)} files, {n_bytes / 1e6:,.1f} MB in {pipeline.data_dir}")
+
+    _head("Shards", "nai etl")
+    manifest = operations.etl(pipeline)
+    say(_shards_line(pipeline, manifest))
+
+    _head("Two models", "nai new mlp, nai new lightgbm")
+    for name in MODELS:
+        if not pipeline.workspace.recipe_path(name).is_file():
+            operations.new(pipeline, name, name)
+        say(f"recipe: {pipeline.workspace.recipe_path(name)}")
+
+    _head("Training", "nai train mlp lightgbm")
+    for run in operations.train(pipeline, tuple(MODELS)):
+        best = run.best()
+        say(f"{run.name}: best at {best.epoch}, {run.monitor} {best.value:.5f}")
+
+
+def _score(pipeline: "Pipeline") -> None:
+    from numerai_pipeline import operations
+    from numerai_pipeline.cli.commands_model import print_scores
+
+    _head("Scores on held-out eras", "nai score mlp lightgbm")
+    print_scores(operations.score(pipeline, tuple(MODELS)))
+
+
+def _play_round(pipeline: "Pipeline", simulator: "RunningSimulator") -> None:
+    from numerai_pipeline import operations
+    from numerai_pipeline.cli.commands_round import print_predictions, print_receipts
+
+    _move_to_open_round(simulator)
+    _head("Live predictions", "nai predict mlp lightgbm")
+    print_predictions(operations.predict(pipeline, tuple(MODELS)))
+    _head("Submission", "nai submit")
+    print_receipts(operations.submit(pipeline))
+
+
+def _move_to_open_round(simulator: "RunningSimulator") -> None:
+    timetable, now = simulator.simulator.timetable, simulator.clock.now()
+    if not timetable.is_open(timetable.latest_opened(now), now):
+        simulator.simulator.move_to(timetable.next_opening(now))
+        say(f"\nno round was open; the clock moves to {show(simulator.clock.now())}")
+
+
+def _wait_for_scores(pipeline: "Pipeline", simulator: "RunningSimulator") -> None:
+    from numerai_pipeline import operations
+    from numerai_pipeline.cli.commands_round import print_status
+
+    open_round = pipeline.tournament.current_round()
+    _head("A month later", "nai status")
+    if open_round.resolves is not None:
+        simulator.simulator.move_to(open_round.resolves)
+    say(f"the clock moves to {show(simulator.clock.now())}: 20 score days are over")
+    print_status(operations.status(pipeline))
+
+
+def _print_ending(
+    pipeline: "Pipeline", folder: Path, *, is_round_only: bool
+) -> None:
+    from numerai_pipeline import operations
+
+    _head("What you have now", "")
+    for name in MODELS:
+        plots = operations.best_run(pipeline, name).folder / "plots"
+        say(f"{name}: {', '.join(str(p) for p in sorted(plots.glob('*.png')))}")
+    say(f"ledger: {pipeline.workspace.ledger_path}")
+    next_step = "prepare.sh --demo" if is_round_only else "predict.sh --demo"
+    say(f"again:  bash {next_step}, or delete {folder} to start anew")
+    _head("For real, with your Numerai keys", "")
+    say("export NUMERAI_PUBLIC_ID=... NUMERAI_SECRET_KEY=...")
+    say("bash prepare.sh         download v5.3, make shards, train both models")
+    say("bash predict.sh mlp     predict the open round and submit")
+
+
+def _shards_line(pipeline: "Pipeline", manifest: object) -> str:
+    del manifest
+    return str(pipeline.shards_dir)
+
+
+def _head(title: str, command: str) -> None:
+    say(f"\n[bold]{title}[/bold]  [dim]{command}[/dim]")
