@@ -24,6 +24,12 @@ def simulate(
         typer.Option(help="tiny, small or full; small for a new folder."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another market.")] = 1,
+    train_eras: Annotated[
+        int | None, typer.Option(help="Training eras, if not the size's own.")
+    ] = None,
+    validation_eras: Annotated[
+        int | None, typer.Option(help="Validation eras, if not the size's own.")
+    ] = None,
     host: Annotated[
         str, typer.Option(help="A loopback address; no other is taken.")
     ] = "127.0.0.1",
@@ -47,7 +53,9 @@ def simulate(
     is_new = not (folder / "market.json").is_file()
     spec = None
     if is_new or size:
-        spec = simulator.preset(size or "small", seed=seed)
+        eras = {"n_train_eras": train_eras, "n_validation_eras": validation_eras}
+        given = {key: value for key, value in eras.items() if value is not None}
+        spec = simulator.preset(size or "small", seed=seed, **given)
 
     def announce(url: str) -> None:
         say(f"simulated tournament at {url}, keys SIMULATED and SIMULATED")

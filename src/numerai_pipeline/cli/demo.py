@@ -155,9 +155,7 @@ def _wait_for_scores(pipeline: "Pipeline", simulator: "RunningSimulator") -> Non
     print_status(operations.status(pipeline))
 
 
-def _print_ending(
-    pipeline: "Pipeline", folder: Path, *, is_round_only: bool
-) -> None:
+def _print_ending(pipeline: "Pipeline", folder: Path, *, is_round_only: bool) -> None:
     from numerai_pipeline import operations
 
     _head("What you have now", "")

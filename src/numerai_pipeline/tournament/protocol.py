@@ -53,6 +53,11 @@ class Tournament(Protocol):
     ``TournamentBusy`` when there was no answer before the deadline.
     """
 
+    @property
+    def host(self) -> str:
+        """Name of the machine that answers, such as ``api-tournament.numer.ai``."""
+        ...
+
     def current_round(self) -> Round:
         """Return the round that is open; refused while none is."""
         ...
@@ -61,8 +66,13 @@ class Tournament(Protocol):
         """Return the names of all data files, such as ``v5.3/train.parquet``."""
         ...
 
-    def file_url(self, filename: str) -> str:
-        """Return a URL from which a data file can be fetched for a while."""
+    def file_url(self, filename: str, round_number: int | None = None) -> str:
+        """Return a URL from which a data file can be fetched for a while.
+
+        Args:
+            filename: as ``list_files`` names it.
+            round_number: the round whose file is meant; None means the latest.
+        """
         ...
 
     def models(self) -> dict[str, str]:

@@ -1,0 +1,175 @@
+"""One Arrow column -> one numpy array: codes, targets, ids, eras.
+
+Everything that a release may hold is dealt with here, once: int8 as Numerai writes
+it, any other integer or float type, nulls, NaN, and the old 0, .25, .5, .75, 1.
+"""
+
+import re
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from numerai_pipeline.core import columns
+from numerai_pipeline.data.records import ID_BYTES
+
+# The fifth of five values.
+HIGHEST_CODE = 4
+
+_ERA = re.compile(r"(?:era)?(\d+|X)")
+
+
+class IllegalValue(ValueError):
+    """A value that cannot be; the caller knows file, column and era and says so."""
+
+    def __init__(self, row: int, found: object, expected: str) -> None:
+        super().__init__(f"is {found!r}, but must be {expected}")
+        self.row = row
+
+
+def feature_codes(column: Any, *, in_quarters: bool) -> npt.NDArray[np.uint8]:
+    """Return the codes of a feature column: 0..4, and 5 where it is null or NaN.
+
+    Args:
+        column: chunked Arrow array of an integer or float type.
+        in_quarters: floats are 0, .25, .5, .75, 1 and not 0..4.
+
+    Returns:
+        ``(rows,)`` uint8; for int8 without nulls a view of Arrow's own memory.
+
+    Raises:
+        IllegalValue: if a value is none of the five.
+
+    >>> feature_codes(pa.chunked_array([[0.0, 0.25, None, 1.0]]), in_quarters=True)
+    array([0, 1, 5, 4], dtype=uint8)
+    """
+    array = _one_chunk(column)
+    if pa.types.is_integer(array.type):
+        return _integer_codes(array)
+    if pa.types.is_floating(array.type):
+        return _float_codes(array, 4.0 if in_quarters else 1.0)
+    raise IllegalValue(0, str(array.type), "an integer or a float column")
+
+
+def shows_quarters(column: Any) -> bool | None:
+    """Tell whether a float column is in quarters; None: it holds 0 and 1 alone."""
+    values = _floats(_one_chunk(column))
+    values = values[np.isfinite(values)]
+    if (values != np.rint(values)).any():
+        return True
+    return False if (values > 1).any() else None
+
+
+def target_values(column: Any) -> npt.NDArray[np.float32]:
+    """Return a target column as float32, NaN where it is missing.
+
+    Raises:
+        IllegalValue: if a value is infinite or not a number at all.
+    """
+    array = _one_chunk(column)
+    if not (pa.types.is_floating(array.type) or pa.types.is_integer(array.type)):
+        raise IllegalValue(0, str(array.type), "a float column")
+    values = _floats(array).astype(np.float32)
+    if np.isinf(values).any():
+        row = int(np.isinf(values).argmax())
+        raise IllegalValue(row, float(values[row]), "finite")
+    return values
+
+
+def id_values(column: Any) -> npt.NDArray[np.bytes_]:
+    """Return ids as ``(rows,)`` S16.
+
+    Raises:
+        IllegalValue: if an id is missing or longer than 16 bytes.
+    """
+    array = _one_chunk(column).cast(pa.string())
+    if array.null_count:
+        row = pc.index(array.is_null(), True).as_py()  # noqa: FBT003
+        raise IllegalValue(row, None, "present")
+    n_bytes = pc.binary_length(array)
+    if len(array) and pc.max(n_bytes).as_py() > ID_BYTES:
+        row = int(np.argmax(n_bytes.to_numpy(zero_copy_only=False)))
+        expected = f"at most {ID_BYTES} bytes long"
+        raise IllegalValue(row, array[row].as_py(), expected)
+    padded = pc.binary_join_element_wise(
+        array.cast(pa.binary()),
+        pc.binary_repeat(pa.scalar(b"\0"), pc.subtract(ID_BYTES, n_bytes)),
+        b"",
+    )
+    fixed = padded.cast(pa.binary(ID_BYTES))
+    return np.frombuffer(fixed.buffers()[1], f"S{ID_BYTES}")[fixed.offset :][
+        : len(fixed)
+    ]
+
+
+def era_values(column: Any) -> npt.NDArray[np.int16]:
+    """Return eras as ``(rows,)`` int16; the live era X is 0.
+
+    Raises:
+        IllegalValue: if an era is neither a number nor X.
+
+    >>> era_values(pa.chunked_array([["0012", "era13", "X"]]))
+    array([12, 13,  0], dtype=int16)
+    """
+    coded = _one_chunk(column).cast(pa.string()).dictionary_encode()
+    if coded.null_count:
+        row = pc.index(coded.is_null(), True).as_py()  # noqa: FBT003
+        raise IllegalValue(row, None, "a number or X")
+    rows = coded.indices.to_numpy(zero_copy_only=False)
+    numbers = np.zeros(len(coded.dictionary), np.int16)
+    for index, text in enumerate(coded.dictionary.to_pylist()):
+        match = _ERA.fullmatch(text)
+        if not match or (match[1] != columns.LIVE_ERA and int(match[1]) > 32_767):
+            row = int(np.argmax(rows == index))
+            raise IllegalValue(row, text, "a number of at most 32767, or X")
+        numbers[index] = 0 if match[1] == columns.LIVE_ERA else int(match[1])
+    eras: npt.NDArray[np.int16] = numbers[rows]
+    return eras
+
+
+def _integer_codes(array: Any) -> npt.NDArray[np.uint8]:
+    dtype = array.type.to_pandas_dtype()
+    raw = np.frombuffer(array.buffers()[1], dtype, len(array), _start(array, dtype))
+    if raw.itemsize == 1:
+        raw = raw.view(np.uint8)  # a negative one is then above 4 as well
+    if not array.null_count:
+        _check(raw, (raw > HIGHEST_CODE) | (raw < 0))
+        return raw.astype(np.uint8, copy=False)
+    is_value = array.is_valid().to_numpy(zero_copy_only=False)
+    _check(raw, is_value & ((raw > HIGHEST_CODE) | (raw < 0)))
+    return np.where(is_value, raw, columns.MISSING_CODE).astype(np.uint8)
+
+
+def _float_codes(array: Any, scale: float) -> npt.NDArray[np.uint8]:
+    values = _floats(array)
+    is_missing = np.isnan(values)
+    scaled = np.where(is_missing, columns.MISSING_CODE, values * scale)
+    legal = (scaled == np.rint(scaled)) & (scaled >= 0) & (scaled <= HIGHEST_CODE)
+    _check(values, ~(legal | is_missing))
+    return scaled.astype(np.uint8)
+
+
+def _check(values: npt.NDArray[Any], is_illegal: npt.NDArray[np.bool_]) -> None:
+    if is_illegal.any():
+        row = int(is_illegal.argmax())
+        raise IllegalValue(row, values[row].item(), "one of the five feature values")
+
+
+def _floats(array: Any) -> npt.NDArray[Any]:
+    """Return values as floats with NaN for null."""
+    values: npt.NDArray[Any] = array.to_numpy(zero_copy_only=False)
+    if values.dtype.kind != "f":
+        values = values.astype(np.float64)
+    return values
+
+
+def _one_chunk(column: Any) -> Any:
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _start(array: Any, dtype: Any) -> int:
+    return int(array.offset * np.dtype(dtype).itemsize)

@@ -1,0 +1,106 @@
+"""Whether bytes that arrived are the file they should be, and what it holds."""
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numerai_pipeline.core import columns
+from numerai_pipeline.tournament import Failure
+
+# A batch of one narrow column; any size is fast.
+_ROWS_PER_BATCH = 1 << 17
+
+
+_PARQUET_MAGIC = b"PAR1"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a whole file holds, as far as its kind tells."""
+
+    rows: int | None = None
+    eras: int | None = None
+
+
+def look_at_beginning(piece: bytes, suffix: str) -> Failure | None:
+    """Return the failure that the first bytes show, before they replace anything.
+
+    Args:
+        piece: the first bytes of an answer.
+        suffix: of the file's real name, such as ``.parquet``.
+    """
+    if piece.lstrip()[:1] == b"<":
+        return Failure("a web page instead of the file")
+    if suffix == ".parquet" and piece[:4] != _PARQUET_MAGIC[: len(piece)]:
+        return Failure(f"no Parquet file but one that begins with {piece[:16]!r}")
+    return None
+
+
+def examine(path: Path, suffix: str, *, length_is_known: bool) -> Contents | Failure:
+    """Look whether a file is whole.
+
+    Args:
+        path: the bytes.
+        suffix: of the file's real name, such as ``.parquet``.
+        length_is_known: whether the server said how many bytes there are. If not,
+            a kind of file that does not show its end cannot be trusted.
+
+    Returns:
+        What it holds, or the failure to tell.
+    """
+    if suffix == ".parquet":
+        return _parquet(path)
+    if suffix == ".json":
+        return _json(path)
+    if suffix == ".csv":
+        return _csv(path)
+    if length_is_known:
+        return Contents()
+    return Failure("a file whose end cannot be told, without its length")
+
+
+def _parquet(path: Path) -> Contents | Failure:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            return Contents(rows=file.metadata.num_rows, eras=_n_eras(file))
+    except (pa.ArrowException, OSError) as error:
+        return Failure(f"no whole Parquet file ({str(error).rstrip('.')})")
+
+
+def _n_eras(file: Any) -> int | None:
+    if columns.ERA not in file.schema_arrow.names:
+        return None
+    eras: set[object] = set()
+    for batch in file.iter_batches(_ROWS_PER_BATCH, columns=[columns.ERA]):
+        eras.update(batch.column(0).unique().to_pylist())
+    return len(eras)
+
+
+def _json(path: Path) -> Contents | Failure:
+    try:
+        json.loads(path.read_bytes())
+    except ValueError as error:
+        return Failure(f"no whole JSON ({error})")
+    return Contents()
+
+
+def _csv(path: Path) -> Contents | Failure:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.reader(file)
+            n_fields = len(next(reader, []))
+            n_rows = 0
+            for row in reader:
+                n_rows += 1
+                if len(row) != n_fields:
+                    return Failure(f"CSV with a broken line {reader.line_num}")
+    except (UnicodeDecodeError, csv.Error) as error:
+        return Failure(f"no whole CSV ({error})")
+    if not n_fields or path.read_bytes()[-1:] != b"\n":
+        return Failure("CSV whose last line does not end")
+    return Contents(rows=n_rows)

@@ -1,0 +1,136 @@
+"""Writing a split as shard files: rows in, blocks of one era out."""
+
+import hashlib
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from numerai_pipeline.data.manifest import BlockEntry, ShardFile, SplitEntry
+from numerai_pipeline.data.packing import Bytes
+from numerai_pipeline.data.records import ID_BYTES, PackedBlock, encode_record
+
+# A block is one seek and one checksum: 2,048 rows x 973 bytes = 2 MB.
+ROWS_PER_BLOCK = 2_048
+
+
+class SplitWriter:
+    """Collects the rows of a split into blocks, and the blocks into files.
+
+    Args:
+        folder: where the files go.
+        name: name of the split; files are called ``train_0000.tfr`` and so on.
+        width: P, bytes a row of features.
+        n_targets: T, bytes a row of targets.
+        rows_per_shard: a file is closed before it would hold more.
+    """
+
+    def __init__(
+        self, folder: Path, name: str, *, width: int, n_targets: int, rows_per_shard: int
+    ) -> None:
+        self._folder, self._name = folder, name
+        self._rows_per_shard = rows_per_shard
+        capacity = min(ROWS_PER_BLOCK, rows_per_shard)
+        self._x = np.empty((capacity, width), np.uint8)
+        self._y = np.empty((capacity, n_targets), np.uint8)
+        self._ids = np.empty(capacity, f"S{ID_BYTES}")
+        self._era, self._n_filled = 0, 0
+        self._shards: list[ShardFile] = []
+        self._open: _OpenShard | None = None
+
+    def add(
+        self, era: int, planes: Bytes, y: Bytes, ids: npt.NDArray[np.bytes_]
+    ) -> None:
+        """Add rows of one era, in the order in which they are to be read.
+
+        Args:
+            era: their era; not below that of the rows before.
+            planes: ``(P, rows)`` uint8, packed features byte by byte.
+            y: ``(T, rows)`` uint8 codes of the targets.
+            ids: ``(rows,)`` S16.
+        """
+        if era != self._era:
+            self._end_block()
+            self._era = era
+        done = 0
+        while done < len(ids):
+            step = min(len(self._ids) - self._n_filled, len(ids) - done)
+            source = slice(done, done + step)
+            block = slice(self._n_filled, self._n_filled + step)
+            self._x[block] = planes[:, source].T
+            self._y[block] = y[:, source].T
+            self._ids[block] = ids[source]
+            done += step
+            self._n_filled += step
+            if self._n_filled == len(self._ids):
+                self._end_block()
+
+    def close(self) -> SplitEntry:
+        """Write what is left and return what was written."""
+        self._end_block()
+        self._end_shard()
+        eras = dict.fromkeys(era for shard in self._shards for era in shard.eras)
+        return SplitEntry(
+            eras=tuple(eras),
+            rows=sum(shard.rows for shard in self._shards),
+            shards=tuple(self._shards),
+        )
+
+    def abort(self) -> None:
+        """Close the file that is open; what was written is to be thrown away."""
+        if self._open:
+            self._open.file.close()
+
+    def _end_block(self) -> None:
+        rows, self._n_filled = self._n_filled, 0
+        if not rows:
+            return
+        if self._open and self._open.rows + rows > self._rows_per_shard:
+            self._end_shard()
+        if not self._open:
+            path = self._folder / f"{self._name}_{len(self._shards):04d}.tfr"
+            self._open = _OpenShard(path)
+        block = PackedBlock(self._era, self._x[:rows], self._y[:rows], self._ids[:rows])
+        self._open.write(block)
+
+    def _end_shard(self) -> None:
+        if self._open:
+            self._shards.append(self._open.close())
+            self._open = None
+
+
+class _OpenShard:
+    """A file that is being written, with its checksum so far."""
+
+    def __init__(self, path: Path) -> None:
+        self.rows = 0
+        self._path = path
+        self.file: BinaryIO = path.open("wb")
+        self._digest = hashlib.sha256()
+        self._blocks: list[BlockEntry] = []
+        self._bytes = 0
+
+    def write(self, block: PackedBlock) -> None:
+        record = encode_record(block)
+        self.file.write(record)
+        self._digest.update(record)
+        rows = len(block.ids)
+        self._blocks.append(
+            BlockEntry(
+                era=block.era, rows=rows, offset=self._bytes, bytes=len(record)
+            )
+        )
+        self._bytes += len(record)
+        self.rows += rows
+
+    def close(self) -> ShardFile:
+        self.file.close()
+        return ShardFile(
+            name=self._path.name,
+            bytes=self._bytes,
+            sha256=self._digest.hexdigest(),
+            rows=self.rows,
+            blocks=tuple(self._blocks),
+        )
+

@@ -1,0 +1,38 @@
+"""The zoo: every model family behind one protocol, networks and trees alike."""
+
+from numerai_pipeline.models.family import (
+    Engine,
+    Family,
+    Origin,
+    Predictor,
+    TrainingTable,
+)
+from numerai_pipeline.models.gbm_lightgbm import LightgbmTraining
+from numerai_pipeline.models.keras_family import (
+    KerasFamily,
+    KerasTraining,
+    load_network,
+    save_network,
+)
+from numerai_pipeline.models.quiet_keras import load_keras
+from numerai_pipeline.models.recipe import CheckedRecipe, check_recipe, new_model
+from numerai_pipeline.models.registry import families, family
+
+__all__ = [
+    "CheckedRecipe",
+    "Engine",
+    "Family",
+    "KerasFamily",
+    "KerasTraining",
+    "LightgbmTraining",
+    "Origin",
+    "Predictor",
+    "TrainingTable",
+    "check_recipe",
+    "families",
+    "family",
+    "load_keras",
+    "load_network",
+    "new_model",
+    "save_network",
+]

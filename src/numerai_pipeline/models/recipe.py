@@ -1,0 +1,194 @@
+"""From a recipe's text to a checked recipe, and from nothing to a new model."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import create_model
+
+from numerai_pipeline.core import (
+    ConfigError,
+    Frozen,
+    Recipe,
+    atomic_path,
+    commented_toml,
+    parse_table,
+    write_text,
+)
+from numerai_pipeline.models.family import Family, Origin, TrainingTable
+from numerai_pipeline.models.registry import family
+
+RECIPE_FILE = "model.toml"
+
+_HEADER = """\
+# The recipe of this model: edit it, then run `nai train`. The same recipe, data and
+# seed make the same model; a changed one makes a new run beside the old ones.
+
+"""
+
+
+@dataclass(frozen=True)
+class CheckedRecipe:
+    """A recipe whose family is known and whose tables are checked by it.
+
+    Attributes:
+        recipe: as it was written.
+        family: the family that it names.
+        parameters: ``[parameters]`` with all defaults, a ``family.Parameters``.
+        training: ``[training]`` with all defaults, a ``family.Training``.
+    """
+
+    recipe: Recipe
+    family: Family
+    parameters: Frozen
+    training: TrainingTable
+
+    def complete(self) -> Recipe:
+        """Return the recipe with every key of its tables written out."""
+        return self.recipe.model_copy(
+            update={
+                "parameters": self.parameters.model_dump(mode="json"),
+                "training": self.training.model_dump(mode="json"),
+            }
+        )
+
+    def write_untrained(self, existing: Path, *, n_features: int, into: Path) -> bool:
+        """Write the model from which training starts.
+
+        ``existing`` is copied if it was made from this very recipe, or by hand.
+        Otherwise the recipe was edited since, and the model is made from it anew.
+
+        Args:
+            existing: the untrained model in the model's folder; may be missing.
+            n_features: width of the data.
+            into: where to write.
+
+        Returns:
+            Whether ``existing`` was taken.
+
+        Raises:
+            DataError: if ``existing`` is broken.
+        """
+        origin = Origin(
+            self.family.name,
+            n_features,
+            self.recipe.seed,
+            self.parameters.model_dump(mode="json"),
+        )
+        if existing.is_file():
+            found = self.family.origin_of(existing)
+            if found is None or origin.is_same(found):
+                with atomic_path(into) as partial:
+                    partial.write_bytes(existing.read_bytes())
+                return True
+        self.family.write_untrained(
+            self.parameters, n_features=n_features, seed=self.recipe.seed, path=into
+        )
+        return False
+
+
+def check_recipe(recipe: Recipe) -> CheckedRecipe:
+    """Check a recipe's tables against its family.
+
+    Raises:
+        ConfigError: if the family is unknown, or a key or value of its tables.
+    """
+    kind = family(recipe.family)
+    if kind.engine == "keras" and not math.isfinite(recipe.missing):
+        raise ConfigError(
+            f"{RECIPE_FILE}: 'missing' is {recipe.missing}, which no network can "
+            "compute with. Write a number, such as missing = 2.0."
+        )
+    return CheckedRecipe(
+        recipe=recipe,
+        family=kind,
+        parameters=parse_table(
+            kind.Parameters, recipe.parameters, where=f"{RECIPE_FILE} [parameters]"
+        ),
+        training=parse_table(
+            kind.Training, recipe.training, where=f"{RECIPE_FILE} [training]"
+        ),
+    )
+
+
+def new_model(
+    model_dir: Path,
+    family_name: str,
+    *,
+    feature_set: str,
+    n_features: int,
+    target: str,
+    overrides: Mapping[str, Any] | None = None,
+    force: bool = False,
+) -> CheckedRecipe:
+    """Write a model's recipe, with every key and its reason, and its untrained file.
+
+    Args:
+        model_dir: the model's folder; made if it is not there.
+        family_name: name of the family.
+        feature_set: features it sees, a set of ``features.json``.
+        n_features: how many those are.
+        target: target it learns, by name.
+        overrides: values that differ from the defaults: ``units`` for a parameter,
+            ``training.epochs`` for a training option.
+        force: write over a model that is there; its runs stay.
+
+    Raises:
+        ConfigError: if a model is there, or the family or a key is unknown.
+    """
+    recipe_path = model_dir / RECIPE_FILE
+    if recipe_path.exists() and not force:
+        raise ConfigError(
+            f"{recipe_path} exists. Edit it, or pass --force to write over it."
+        )
+    parameters, training = _split(overrides or {})
+    checked = check_recipe(
+        Recipe(
+            family=family_name,
+            feature_set=feature_set,
+            target=target,
+            parameters=parameters,
+            training=training,
+        )
+    )
+    checked.family.write_untrained(
+        checked.parameters,
+        n_features=n_features,
+        seed=checked.recipe.seed,
+        path=model_dir / checked.family.untrained_file,
+    )
+    # The recipe comes last: a model is there when it is.
+    write_text(recipe_path, _HEADER + commented_toml(_typed(checked)))
+    return checked
+
+
+def _split(overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Part ``training.KEY`` from the keys of parameters.
+
+    >>> _split({"dropout": 0.1, "training.epochs": 3})
+    ({'dropout': 0.1}, {'epochs': 3})
+    """
+    prefix = "training."
+    parameters = {k: v for k, v in overrides.items() if not k.startswith(prefix)}
+    training = {
+        k.removeprefix(prefix): v for k, v in overrides.items() if k.startswith(prefix)
+    }
+    return parameters, training
+
+
+def _typed(checked: CheckedRecipe) -> Recipe:
+    """Return the recipe with its tables as models, whose keys carry their reasons."""
+    fields: dict[str, Any] = {
+        "parameters": (type(checked.parameters), ...),
+        "training": (type(checked.training), ...),
+    }
+    kind: type[Recipe] = create_model("TypedRecipe", __base__=Recipe, **fields)
+    return kind.model_validate(
+        {
+            **checked.recipe.model_dump(exclude={"parameters", "training"}),
+            "parameters": checked.parameters,
+            "training": checked.training,
+        }
+    )

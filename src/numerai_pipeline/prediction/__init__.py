@@ -1,0 +1,15 @@
+"""A trained run at work: on eras that it never saw, and on live data."""
+
+from numerai_pipeline.prediction.evaluating import evaluate
+from numerai_pipeline.prediction.evaluation import Coverage, Evaluation, ScoreRow
+from numerai_pipeline.prediction.live import live_ids, predict_live, write_predictions
+
+__all__ = [
+    "Coverage",
+    "Evaluation",
+    "ScoreRow",
+    "evaluate",
+    "live_ids",
+    "predict_live",
+    "write_predictions",
+]

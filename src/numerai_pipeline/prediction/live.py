@@ -1,0 +1,136 @@
+"""Predictions for live data, ready to be checked and submitted."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from numerai_pipeline.core import (
+    SILENT,
+    ConfigError,
+    DataError,
+    Progress,
+    atomic_path,
+    columns,
+)
+from numerai_pipeline.data import decode_features, read_parquet_blocks
+from numerai_pipeline.prediction.parquet import column_names, read_columns
+from numerai_pipeline.scoring import rank_per_era
+from numerai_pipeline.training import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MEND = "nai download --live --force"
+
+
+def predict_live(
+    runs: Sequence[Run], live: Path, *, progress: Progress = SILENT
+) -> "pd.DataFrame":
+    """Predict live data with one run, or with several whose ranks are averaged.
+
+    Each run's predictions are ranked within the era; the ranks' mean is ranked again.
+
+    Args:
+        runs: finished runs; each sees the features that it was trained on, by name,
+            through the transform of training.
+        live: Numerai's ``live.parquet``.
+        progress: where to report.
+
+    Returns:
+        Columns ``id`` (str) and ``prediction`` (float64 in (0, 1)), a row each of
+        the live data, in its order.
+
+    Raises:
+        ConfigError: if there is no run.
+        DataError: if a feature is missing, an id occurs twice, or a model predicts
+            something that is not a number, or one and the same for all rows.
+    """
+    import pandas as pd
+
+    if not runs:
+        raise ConfigError("no model was named to predict with. Run `nai predict NAME`.")
+    ids = live_ids(live)
+    names = column_names(live, _MEND)
+    for run in runs:
+        _check_features(run, live, names)
+    ranks = []
+    with progress.task("predicting live data", len(ids) * len(runs), "rows") as advance:
+        for run in runs:
+            predictor = run.predictor()
+            pieces, eras = [], []
+            for block in read_parquet_blocks(live, run.features):
+                pieces.append(predictor.predict(decode_features(block.x, run.missing)))
+                eras.append(block.eras)
+                advance(len(block))
+            predictions, live_eras = np.concatenate(pieces), np.concatenate(eras)
+            _check_predictions(f"'{run.name}'", predictions)
+            ranks.append(rank_per_era(predictions, live_eras))
+    mean = np.mean(ranks, axis=0)
+    _check_predictions("the mean of " + ", ".join(run.name for run in runs), mean)
+    return pd.DataFrame(
+        {columns.ID: ids, columns.PREDICTION: rank_per_era(mean, live_eras)}
+    )
+
+
+def write_predictions(frame: "pd.DataFrame", path: Path) -> None:
+    """Write predictions as CSV, whole.
+
+    Every number has all its digits, so that no two ranks become one.
+
+    Args:
+        frame: columns ``id`` and ``prediction``.
+        path: the file.
+    """
+    with atomic_path(path) as partial:
+        frame.to_csv(
+            partial,
+            columns=[columns.ID, columns.PREDICTION],
+            index=False,
+            lineterminator="\n",
+        )
+
+
+def live_ids(path: Path) -> tuple[str, ...]:
+    """Return the ids of a Parquet file in its order.
+
+    Raises:
+        DataError: if the file is missing or broken, has no ids, or one of them twice.
+    """
+    ids = tuple(read_columns(path, [columns.ID], _MEND)[columns.ID].to_pylist())
+    if not ids:
+        raise DataError(f"{path} has not a single row. Fetch it again with `{_MEND}`.")
+    name, n_times = Counter(ids).most_common(1)[0]
+    if n_times > 1 or None in ids:
+        found = "a row without an id" if None in ids else f"the id {name} twice"
+        raise DataError(f"{path} has {found}. Fetch it again with `{_MEND}`.")
+    return ids
+
+
+def _check_features(run: Run, live: Path, names: list[str]) -> None:
+    missing = sorted(set(run.features) - set(names))
+    if missing:
+        n_found = len(run.features) - len(missing)
+        raise DataError(
+            f"{live} has {n_found:,} of the {len(run.features):,} features that "
+            f"'{run.name}' was trained on; {missing[0]} is missing. Download live "
+            "data of the release that it was trained on, or train it on this one."
+        )
+
+
+def _check_predictions(who: str, predictions: npt.NDArray[np.floating]) -> None:
+    n_broken = int((~np.isfinite(predictions)).sum())
+    if n_broken:
+        raise DataError(
+            f"{who} predicts NaN or infinity for {n_broken:,} of "
+            f"{len(predictions):,} live rows. Lower its learning_rate in model.toml "
+            "and train again."
+        )
+    if np.ptp(predictions) == 0:
+        raise DataError(
+            f"{who} predicts the same for all {len(predictions):,} live rows, which "
+            "earns no score. Look at the plot of its training, and train again."
+        )

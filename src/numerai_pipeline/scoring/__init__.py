@@ -1,0 +1,16 @@
+"""Numerai's scores as arithmetic on arrays, one number an era."""
+
+from numerai_pipeline.scoring.metrics import (
+    contribution_per_era,
+    corr_per_era,
+    rank_per_era,
+)
+from numerai_pipeline.scoring.scores import Scores, Summary
+
+__all__ = [
+    "Scores",
+    "Summary",
+    "contribution_per_era",
+    "corr_per_era",
+    "rank_per_era",
+]

@@ -1,0 +1,1 @@
+"""A tournament on this machine: a synthetic market and Numerai's API over it."""

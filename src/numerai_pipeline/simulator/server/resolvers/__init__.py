@@ -1,0 +1,1 @@
+"""One file per part of Numerai's schema; ``schema.py`` puts them together."""

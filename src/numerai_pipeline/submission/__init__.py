@@ -1,0 +1,15 @@
+"""Predictions are checked, submitted at most once, and recorded."""
+
+from numerai_pipeline.submission.checks import CheckedPredictions, check_predictions
+from numerai_pipeline.submission.ledger import Attempt, Ledger, LedgerRow
+from numerai_pipeline.submission.submit import Receipt, submit_once
+
+__all__ = [
+    "Attempt",
+    "CheckedPredictions",
+    "Ledger",
+    "LedgerRow",
+    "Receipt",
+    "check_predictions",
+    "submit_once",
+]

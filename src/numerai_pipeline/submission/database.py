@@ -1,0 +1,167 @@
+"""The ledger's tables, and how its database is opened.
+
+A SQLite file keeps a write-ahead log and flushes it with every transaction, so that
+a process can be killed, and the power lost, at any instant.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Index,
+    Integer,
+    MetaData,
+    NullPool,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    select,
+)
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from numerai_pipeline.core import ConfigError, DataError
+
+# Raised when the tables change; the version of a database is checked on opening.
+SCHEMA_VERSION = 1
+
+# Another process writes for milliseconds; longer than this, something is wrong.
+_LOCK_SECONDS = 30
+
+_metadata = MetaData()
+
+_version = Table(
+    "numerai_ledger",
+    _metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+)
+
+# Moments are text as Numerai writes them: readable in any database browser.
+attempts = Table(
+    "attempts",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("tournament", String(255), nullable=False),
+    Column("round_number", Integer, nullable=False),
+    Column("model", String(255), nullable=False),
+    Column("numerai_name", String(255), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("n_rows", Integer, nullable=False),
+    Column("model_id", String(255), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("uploaded", Text),
+    Column("submission_id", String(255)),
+    Column("reason", Text),
+    Column("intended_at", String(32), nullable=False),
+    Column("uploaded_at", String(32)),
+    Column("confirmed_at", String(32)),
+    Column("refused_at", String(32)),
+)
+
+# One submission counts a round, for a model of ours and for one at Numerai.
+for _side in ("model", "numerai_name"):
+    _is_confirmed = attempts.c.state == "confirmed"
+    Index(
+        f"one_confirmed_a_{_side}",
+        attempts.c.tournament,
+        attempts.c.round_number,
+        attempts.c[_side],
+        unique=True,
+        sqlite_where=_is_confirmed,
+        postgresql_where=_is_confirmed,
+    )
+
+
+def parse_url(url: str) -> URL:
+    """Read a SQLAlchemy URL.
+
+    Raises:
+        ConfigError: if it is none, or forgets everything when the process ends.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigError(
+            "[submission] ledger in numerai.toml is no database URL. Write it like "
+            "sqlite:///ledger.sqlite, or leave it empty."
+        ) from None
+    in_memory = parsed.database in (None, "", ":memory:")
+    if parsed.get_backend_name() == "sqlite" and in_memory:
+        raise ConfigError(
+            f"[submission] ledger in numerai.toml is {url!r}, which forgets everything "
+            "when the process ends. Name a file: sqlite:///ledger.sqlite."
+        )
+    return parsed
+
+
+def open_engine(url: URL) -> Engine:
+    """Return the engine of a database; a SQLite file is made where there is none.
+
+    Raises:
+        ConfigError: if the database's driver is not installed.
+    """
+    # No pool: a transaction a day; and parameters stay out of error texts.
+    try:
+        engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise ConfigError(
+            f"[submission] ledger in numerai.toml needs a database driver that is not "
+            f"installed ({error}). For PostgreSQL run `pip install psycopg[binary]` "
+            "and write postgresql+psycopg://..."
+        ) from None
+    if url.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _tune_sqlite)
+        pass
+    return engine
+
+
+def prepare(connection: Connection, name: str) -> None:
+    """Make the tables where there are none, in one transaction.
+
+    Args:
+        connection: inside a transaction.
+        name: of the database, for the errors.
+
+    Raises:
+        DataError: if the database holds something else, or a newer ledger.
+    """
+    tables = inspect(connection).get_table_names()
+    if _version.name not in tables:
+        if tables and connection.dialect.name == "sqlite":
+            raise DataError(
+                f"{name} is a database but not a ledger: it holds {', '.join(tables)}. "
+                "Name another file as [submission] ledger in numerai.toml."
+            )
+        _metadata.create_all(connection)
+        connection.execute(insert(_version).values(version=SCHEMA_VERSION))
+        return
+    found = connection.execute(select(_version.c.version)).scalar()
+    if found != SCHEMA_VERSION:
+        raise DataError(
+            f"the ledger {name} has version {found}, but this program knows version "
+            f"{SCHEMA_VERSION}. Install a newer numerai-pipeline, or name another "
+            "database as [submission] ledger in numerai.toml."
+        )
+
+
+def _tune_sqlite(connection: Any, _record: object) -> None:
+    # The driver would begin transactions by itself, and late.
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout = {_LOCK_SECONDS * 1_000}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    # Takes the write lock first, so that two processes cannot both make the tables
+    # or both read before they write.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

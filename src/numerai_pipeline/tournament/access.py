@@ -1,0 +1,158 @@
+"""Whom to talk to, and with which keys: decided once, checked before anything is sent.
+
+Real keys go to ``https`` only; in simulated mode they are not even read, and
+nothing but this machine is spoken to.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+import httpx
+
+from numerai_pipeline.core import ConfigError, TournamentRefused, TournamentSettings
+
+URL_VARIABLE = "NUMERAI_API_URL"
+PUBLIC_ID_VARIABLE = "NUMERAI_PUBLIC_ID"
+SECRET_KEY_VARIABLE = "NUMERAI_SECRET_KEY"  # noqa: S105 - the name, not the key
+
+# What the simulator takes for a key: public id and secret.
+SIMULATED_KEYS = ("SIMULATED", "SIMULATED")
+
+
+@dataclass(frozen=True)
+class Access:
+    """A checked URL and the keys that may be sent to it; the keys never print."""
+
+    url: str
+    host: str
+    is_simulated: bool
+    keys: tuple[str, str] | None = field(repr=False)
+
+    def authorization(self) -> str:
+        """Return the value of the ``Authorization`` header.
+
+        Raises:
+            ConfigError: if there are no keys.
+        """
+        if self.keys is None:
+            raise ConfigError(
+                f"This needs your Numerai keys, but {PUBLIC_ID_VARIABLE} and "
+                f"{SECRET_KEY_VARIABLE} are not set. Make a key at numer.ai under "
+                "Account > API keys and export both variables; no .env file is read."
+            )
+        return "Token {}${}".format(*self.keys)
+
+    def redact(self, text: str) -> str:
+        """Return ``text`` without the keys, should a server have echoed them."""
+        for key in () if self.is_simulated else self.keys or ():
+            text = text.replace(key, "***")
+        return text
+
+    def check_answered_url(self, url: object, *, purpose: str) -> str:
+        """Return a URL that the tournament answered, if it may be followed.
+
+        Args:
+            url: what the answer held.
+            purpose: what the URL is for, for the error.
+
+        Raises:
+            TournamentRefused: if it leaves this machine in simulated mode, or is
+                not ``https`` in the real one. Only scheme and host are named: the
+                rest of such a URL is a signature.
+        """
+        parsed = _parse(url) if isinstance(url, str) else None
+        if parsed is not None and self.is_simulated and is_loopback(str(url)):
+            return str(url)
+        if parsed is not None and not self.is_simulated and parsed.scheme == "https":
+            return str(url)
+        found = f"{parsed.scheme}://{parsed.host}" if parsed else "no URL"
+        wanted = "on this machine" if self.is_simulated else "https"
+        raise TournamentRefused(
+            f"{self.host} gave {found} for {purpose}, but only a URL {wanted} is "
+            "followed. Nothing was sent there; check [tournament] url in numerai.toml."
+        )
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether a URL stays on this machine.
+
+    >>> is_loopback("http://127.0.0.1:8000/x"), is_loopback("https://numer.ai")
+    (True, False)
+    >>> is_loopback("http://127.0.0.1@evil.example"), is_loopback("nonsense")
+    (False, False)
+    """
+    parsed = _parse(url)
+    if parsed is None:
+        return False
+    if parsed.host == "localhost":
+        return True
+    try:
+        return ip_address(parsed.host).is_loopback
+    except ValueError:
+        return False
+
+
+def resolve_access(settings: TournamentSettings, environ: Mapping[str, str]) -> Access:
+    """Decide on the URL and the keys.
+
+    Raises:
+        ConfigError: if URL, mode and keys do not fit together.
+    """
+    url = environ.get(URL_VARIABLE) or settings.url
+    source = (
+        f"the environment variable {URL_VARIABLE}"
+        if environ.get(URL_VARIABLE)
+        else "[tournament] url in numerai.toml"
+    )
+    parsed = _parse(url)
+    if parsed is None or parsed.userinfo:
+        found = "holds a user name" if parsed else f"is {url!r}"
+        raise ConfigError(
+            f"{source} {found}. Write it like https://api-tournament.numer.ai."
+        )
+    if settings.simulated:
+        if not is_loopback(url):
+            raise ConfigError(
+                f"[tournament] simulated is true, but {source} is {url}, which is not "
+                "on this machine. Start `nai simulate` and set url to what it prints, "
+                "or set simulated = false to talk to Numerai."
+            )
+        return Access(url, parsed.host, is_simulated=True, keys=SIMULATED_KEYS)
+    if is_loopback(url):
+        raise ConfigError(
+            f"{source} is {url}, which is on this machine, but [tournament] simulated "
+            "is false. Set simulated = true: your keys are then not read at all."
+        )
+    if parsed.scheme != "https":
+        raise ConfigError(
+            f"{source} is {url}, where your keys could be read on the way. "
+            f"Write https://{parsed.host}."
+        )
+    return Access(url, parsed.host, is_simulated=False, keys=_keys(environ))
+
+
+def _parse(url: str) -> httpx.URL | None:
+    # The parser that sends is the one that checks: two could differ.
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        return None
+    return parsed if parsed.scheme in ("http", "https") and parsed.host else None
+
+
+def _keys(environ: Mapping[str, str]) -> tuple[str, str] | None:
+    names = (PUBLIC_ID_VARIABLE, SECRET_KEY_VARIABLE)
+    public_id, secret_key = (environ.get(name, "").strip() for name in names)
+    if not public_id and not secret_key:
+        return None
+    for name, key in zip(names, (public_id, secret_key), strict=True):
+        if not key:
+            other = names[1] if name == names[0] else names[0]
+            raise ConfigError(f"{other} is set but {name} is not. Export both.")
+        if not (key.isascii() and key.isprintable() and " " not in key):
+            raise ConfigError(
+                f"{name} holds characters that no key has, such as a space. "
+                "Copy it again from numer.ai, Account > API keys."
+            )
+    return public_id, secret_key

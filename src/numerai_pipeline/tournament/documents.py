@@ -1,0 +1,70 @@
+"""The GraphQL documents that numerapi sends only together with something else.
+
+Each field occurs in a document of numerapi 3.1.1, so the real server has it.
+"""
+
+FILE_URL = """
+query($filename: String!, $round: Int, $tournament: Int) {
+  dataset(filename: $filename, round: $round, tournament: $tournament)
+}
+"""
+
+# Zero is the round that is open.
+CURRENT_ROUND = """
+query($tournament: Int!) {
+  rounds(tournament: $tournament, number: 0) {
+    number
+    openTime
+    closeTime
+    closeStakingTime
+    resolveTime
+  }
+}
+"""
+
+UPLOAD_SLOT = """
+query($filename: String!, $tournament: Int!, $modelId: String) {
+  submission_upload_auth(
+    filename: $filename, tournament: $tournament, modelId: $modelId
+  ) {
+    filename
+    url
+  }
+}
+"""
+
+CREATE_SUBMISSION = """
+mutation(
+  $filename: String!, $tournament: Int!, $modelId: String, $triggerId: String
+) {
+  create_submission(
+    filename: $filename
+    tournament: $tournament
+    modelId: $modelId
+    triggerId: $triggerId
+    source: "numerapi"
+  ) {
+    id
+  }
+}
+"""
+
+# One list has the ids, the other one the rounds.
+SUBMISSIONS = """
+query($modelId: String) {
+  submissions(modelId: $modelId) {
+    id
+    filename
+    insertedAt
+  }
+  model(modelId: $modelId) {
+    submissions {
+      filename
+      selected
+      round {
+        number
+      }
+    }
+  }
+}
+"""

@@ -1,0 +1,124 @@
+"""Trying again: until a deadline, spread by jitter, on the clock handed in."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import NoReturn, TypeVar, cast
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_result, wait_random_exponential
+
+from numerai_pipeline.core import Clock, TournamentBusy
+
+T = TypeVar("T")
+
+# Full jitter: the n-th wait is drawn from [0, 2^n] seconds, at most 30, so that
+# everyone whose round opened at the same minute does not come back together.
+_JITTER = wait_random_exponential(multiplier=1, max=30)
+
+# A server that asks for more than a day is past every deadline anyway.
+_LONGEST_WAIT_SECONDS = 86_400
+
+# Answers that say "later": timeout, too early, too many requests, and all 5xx.
+_LATER = frozenset({408, 425, 429})
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A try that may go better the next time.
+
+    Attributes:
+        cause: what happened, for the error after the last try.
+        wait_seconds: the least time to wait, where the server asked for one.
+    """
+
+    cause: str
+    wait_seconds: float = 0.0
+
+
+class Patience:
+    """The time that all tries of one call have together.
+
+    >>> from numerai_pipeline.core import SystemClock
+    >>> Patience(SystemClock(), seconds=1).spend_on(lambda: 42, busy="No answer.")
+    42
+    """
+
+    def __init__(self, clock: Clock, *, seconds: float) -> None:
+        self._clock = clock
+        self._start = clock.now()
+        self._until = self._start + timedelta(seconds=seconds)
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether the deadline has passed."""
+        return self._clock.now() >= self._until
+
+    def spend_on(self, attempt: Callable[[], T | Failure], *, busy: str) -> T:
+        """Call ``attempt`` until it returns something that is no ``Failure``.
+
+        Args:
+            attempt: one try; what it raises is raised at once.
+            busy: sentences for the error: what did not work and what to do.
+
+        Raises:
+            TournamentBusy: if the next try would come after the deadline.
+        """
+
+        def give_up(state: RetryCallState) -> NoReturn:
+            seconds = (self._clock.now() - self._start).total_seconds()
+            raise TournamentBusy(
+                f"{busy} Tried {state.attempt_number} times in {seconds:.0f} s; "
+                f"the last time: {_failure(state).cause}."
+            )
+
+        retrying = Retrying(
+            sleep=self._clock.sleep,
+            retry=retry_if_result(lambda result: isinstance(result, Failure)),
+            wait=lambda state: max(_JITTER(state), _failure(state).wait_seconds),
+            stop=self._comes_too_late,
+            retry_error_callback=give_up,
+        )
+        return cast(T, retrying(attempt))
+
+    def _comes_too_late(self, state: RetryCallState) -> bool:
+        return self._clock.now() + timedelta(seconds=state.upcoming_sleep) > self._until
+
+
+def failure_of_status(
+    status: int, headers: Mapping[str, str], now: datetime
+) -> Failure | None:
+    """Return the failure that an HTTP status means, None where it is not «later».
+
+    Args:
+        status: of the answer.
+        headers: of the answer; ``Retry-After`` in seconds or as a date is honoured.
+        now: the present moment, for a date.
+    """
+    if status not in _LATER and status < 500:
+        return None
+    seconds = _retry_after(headers.get("retry-after", ""), now)
+    asked = f" and the wish to wait {seconds:,.0f} s" if seconds else ""
+    return Failure(f"an answer HTTP {status}{asked}", seconds)
+
+
+def failure_of_error(error: httpx.RequestError) -> Failure:
+    """Return the failure that a broken connection or a timeout means."""
+    text = str(error).strip().rstrip(".")
+    return Failure(f"{type(error).__name__}{f' ({text})' if text else ''}")
+
+
+def _failure(state: RetryCallState) -> Failure:
+    return cast(Failure, state.outcome.result() if state.outcome else None)
+
+
+def _retry_after(value: str, now: datetime) -> float:
+    if value.strip().isdecimal():
+        seconds = float(value)
+    else:
+        try:
+            seconds = (parsedate_to_datetime(value) - now).total_seconds()
+        except (TypeError, ValueError):
+            return 0.0
+    return min(max(0.0, seconds), _LONGEST_WAIT_SECONDS)

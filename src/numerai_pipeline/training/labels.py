@@ -1,0 +1,62 @@
+"""The rows that can be learned from or scored: those with a target."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from numerai_pipeline.core import DataError
+from numerai_pipeline.data import ShardReader
+from numerai_pipeline.scoring import corr_per_era
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Targets and eras of one split, in the order of its shards.
+
+    Attributes:
+        values: ``(rows,)`` float32, the target; rows without it are left out.
+        eras: ``(rows,)`` int16.
+    """
+
+    values: npt.NDArray[np.float32]
+    eras: npt.NDArray[np.int16]
+
+    @classmethod
+    def read(cls, reader: ShardReader, split: str, target: str) -> "Labels":
+        """Read them.
+
+        Raises:
+            DataError: if not a single row has the target.
+        """
+        values = []
+        eras = []
+        for block in reader.blocks(split, features=(), targets=(target,)):
+            has_target = ~np.isnan(block.y[:, 0])
+            values.append(block.y[has_target, 0])
+            eras.append(block.eras[has_target])
+        labels = cls(np.concatenate(values), np.concatenate(eras))
+        if labels.values.size == 0:
+            raise DataError(
+                f"no row of the split '{split}' in {reader.folder} has a value of "
+                f"'{target}'. Choose another target in model.toml."
+            )
+        return labels
+
+    def by_era(self) -> "Labels":
+        """Return the same rows era by era, ascending, in their order within each."""
+        order = np.argsort(self.eras, kind="stable")
+        return Labels(self.values[order], self.eras[order])
+
+    def rows_per_era(self) -> list[tuple[int, int]]:
+        """Return each era with its number of rows, ascending."""
+        eras, counts = np.unique(self.eras, return_counts=True)
+        return list(zip(eras.tolist(), counts.tolist(), strict=True))
+
+    def corr(self, predictions: npt.NDArray[np.float32]) -> float:
+        """Return the mean CORR of the eras; NaN if no era's predictions differ.
+
+        Args:
+            predictions: ``(rows,)``, in the same order.
+        """
+        return corr_per_era(predictions, self.values, self.eras).summary().mean

@@ -1,0 +1,89 @@
+"""Where the engines report an epoch: history, curves, and when to stop."""
+
+import math
+from pathlib import Path
+
+from numerai_pipeline.core import DataError, Progress
+from numerai_pipeline.models import TrainingTable
+from numerai_pipeline.training.curves import Curves
+from numerai_pipeline.training.history import (
+    Epoch,
+    best_row,
+    read_history,
+    stale_epochs,
+    write_history,
+)
+
+
+class Recorder:
+    """The history of a run while it grows.
+
+    ``history.csv`` is the run's memory: an epoch is done when its line is there.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        training: TrainingTable,
+        *,
+        unit: str,
+        curves: Path | None,
+        progress: Progress,
+    ) -> None:
+        self._path = path
+        self._training = training
+        self._unit = unit
+        self._progress = progress
+        self.rows = read_history(path)
+        self._curves = Curves(curves, self.rows) if curves else None
+
+    @property
+    def best(self) -> Epoch | None:
+        """The best epoch so far; None if there is none yet."""
+        return best_row(self.rows, self._training.monitor)
+
+    @property
+    def is_patience_over(self) -> bool:
+        """Whether too many epochs passed without an improvement that counts."""
+        stale = stale_epochs(
+            self.rows, self._training.monitor, self._training.threshold
+        )
+        return stale >= self._training.patience
+
+    def record(
+        self,
+        epoch: int,
+        *,
+        loss: float,
+        val_loss: float,
+        val_corr: float,
+        seconds: float,
+    ) -> None:
+        """Add an epoch.
+
+        Raises:
+            DataError: if its held-out loss is not a number any more.
+        """
+        if not math.isfinite(val_loss):
+            raise DataError(
+                f"the loss on the held-out eras is {val_loss} after {self._unit} "
+                f"{epoch}. Lower learning_rate in model.toml, then train again."
+            )
+        row = Epoch(epoch, loss, val_loss, val_corr, seconds, is_best=False)
+        rows = [*self.rows, row]
+        if best_row(rows, self._training.monitor) is row:
+            rows[-1] = Epoch(epoch, loss, val_loss, val_corr, seconds, is_best=True)
+        write_history(rows, self._path)
+        self.rows = rows
+        if self._curves is not None:
+            self._curves.add(rows[-1])
+        self._progress.note(
+            f"{self._unit} {epoch}: loss {loss:.5f}, val_loss {val_loss:.5f}, "
+            f"val_corr {val_corr:.4f}, {seconds:.1f} s"
+            + (", best so far" if rows[-1].is_best else "")
+        )
+
+    def close(self) -> None:
+        """Close the curves' file."""
+        if self._curves is not None:
+            self._curves.close()

@@ -1,0 +1,101 @@
+"""One training as a function: recipe + shards + seed -> run folder."""
+
+from pathlib import Path
+
+from numerai_pipeline.core import SILENT, DataError, Progress, format_time, locked
+from numerai_pipeline.training.assignment import Assignment
+from numerai_pipeline.training.begin import begin_run, find_run, short
+from numerai_pipeline.training.curves import Curves, plot_training
+from numerai_pipeline.training.engines import EngineModule, load_engine
+from numerai_pipeline.training.labels import Labels
+from numerai_pipeline.training.plan import Plan, TrainingJob, make_plan
+from numerai_pipeline.training.recorder import Recorder
+from numerai_pipeline.training.run import (
+    CONFIG_FILE,
+    FEATURES_FILE,
+    HISTORY_FILE,
+    Run,
+    latest_run,
+    mark_asked,
+    mark_done,
+)
+
+_CURVES_FOLDER = "tensorboard"
+
+
+def train(job: TrainingJob, *, progress: Progress = SILENT) -> Run:
+    """Train a model and return its run.
+
+    The same recipe on the same shards from the same untrained model is the same
+    run: if it is finished it is returned at once, if not it goes on.
+
+    Raises:
+        ConfigError: if the recipe is wrong, the shards hold nothing out, or another
+            process trains this very run.
+        DataError: if the shards lack what the recipe names, a file of the run is
+            broken, or the loss is no number any more.
+    """
+    plan = make_plan(job)
+    with locked(job.runs / short(plan.fingerprint), doing=f"training '{job.name}'"):
+        folder = find_run(job.runs, plan.fingerprint)
+        if folder is not None and Run.open(folder).is_done:
+            return _ask_again(job, Run.open(folder))
+        engine = load_engine(plan.checked.family.engine)
+        if folder is None:
+            folder = begin_run(plan, engine, progress)
+        _train_what_is_left(plan, folder, engine, progress)
+    return Run.open(folder)
+
+
+def _ask_again(job: TrainingJob, run: Run) -> Run:
+    """Make a finished run the latest one, since it is what was asked for."""
+    if latest_run(job.runs).folder != run.folder:
+        mark_asked(run.folder, format_time(job.started))
+    curves = run.folder / _CURVES_FOLDER
+    if job.tensorboard and not curves.is_dir():
+        Curves(curves, run.history()).close()
+    return run
+
+
+def _train_what_is_left(
+    plan: Plan, folder: Path, engine: EngineModule, progress: Progress
+) -> None:
+    """Train up to the last epoch, draw the curves and call the run done."""
+    job = plan.job
+    if not engine.RESUMES:
+        (folder / HISTORY_FILE).unlink(missing_ok=True)
+    recorder = Recorder(
+        folder / HISTORY_FILE,
+        plan.checked.training,
+        unit=engine.UNIT,
+        curves=folder / _CURVES_FOLDER if job.tensorboard else None,
+        progress=progress,
+    )
+    assignment = Assignment(
+        plan=plan,
+        folder=folder,
+        held_out=Labels.read(plan.reader, "valid", job.recipe.target),
+        recorder=recorder,
+        progress=progress,
+    )
+    engine.fit(assignment)
+    recorder.close()
+    if recorder.best is None:
+        raise DataError(
+            f"'{job.name}' predicts the same for all rows of a held-out era in every "
+            "epoch, so none is the best by val_corr. Raise learning_rate in "
+            "model.toml, or check that the features vary."
+        )
+    plot_training(
+        recorder.rows,
+        recorder.best,
+        folder / "plots" / "training.png",
+        title=f"{job.name}, run {folder.name}",
+        unit=engine.UNIT,
+    )
+    best = assignment.best_path.relative_to(folder).as_posix()
+    mark_done(
+        folder,
+        (CONFIG_FILE, FEATURES_FILE, HISTORY_FILE, best),
+        asked=format_time(job.started),
+    )

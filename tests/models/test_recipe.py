@@ -1,0 +1,132 @@
+import json
+
+import pytest
+
+from numerai_pipeline.core import ConfigError, DataError, Recipe, load_recipe
+from numerai_pipeline.models import check_recipe, families, new_model
+
+
+def make(folder, family="lightgbm", **kwargs):
+    arguments = {"feature_set": "small", "n_features": 4, "target": "target"}
+    return new_model(folder, family, **{**arguments, **kwargs})
+
+
+@pytest.mark.parametrize("family", [kind.name for kind in families()])
+def test_a_new_recipe_reads_back_with_every_key_written_out(tmp_path, family):
+    checked = make(tmp_path / "m", family, target="target_victor_60")
+    recipe = load_recipe(tmp_path / "m/model.toml")
+    assert recipe.family == family
+    assert recipe.feature_set == "small"
+    assert recipe.target == "target_victor_60"
+    assert recipe.parameters.keys() == checked.family.Parameters.model_fields.keys()
+    assert recipe.training.keys() == checked.family.Training.model_fields.keys()
+    assert check_recipe(recipe).complete() == checked.complete()
+    assert (tmp_path / "m" / checked.family.untrained_file).is_file()
+
+
+def test_every_key_of_a_new_recipe_says_why(tmp_path):
+    make(tmp_path / "m")
+    text = (tmp_path / "m/model.toml").read_text()
+    for line in text.splitlines():
+        if "=" in line and not line.startswith("#"):
+            assert " # " in line, f"{line!r} gives no reason"
+
+
+def test_overrides_reach_their_tables(tmp_path):
+    make(tmp_path / "m", overrides={"num_leaves": 7, "training.patience": 3})
+    recipe = load_recipe(tmp_path / "m/model.toml")
+    assert recipe.parameters["num_leaves"] == 7
+    assert recipe.training["patience"] == 3
+
+
+def test_a_model_that_is_there_is_not_written_over(tmp_path):
+    make(tmp_path / "m")
+    with pytest.raises(ConfigError, match="Edit it, or pass --force"):
+        make(tmp_path / "m")
+    run = tmp_path / "m/runs/1/DONE"
+    run.parent.mkdir(parents=True)
+    run.touch()
+    make(tmp_path / "m", overrides={"num_leaves": 7}, force=True)
+    assert load_recipe(tmp_path / "m/model.toml").parameters["num_leaves"] == 7
+    assert run.is_file()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (
+            {"num_leavs": 7},
+            "model.toml [parameters] has no key 'num_leavs'. "
+            "Did you mean 'num_leaves'?",
+        ),
+        (
+            {"training.patiense": 7},
+            "model.toml [training] has no key 'patiense'. Did you mean 'patience'?",
+        ),
+        (
+            {"colsample_bytree": 2},
+            "model.toml [parameters]: 'colsample_bytree' is 2, but input should be "
+            "less than or equal to 1.",
+        ),
+        (
+            {"training.monitor": "val_los"},
+            "model.toml [training]: 'monitor' is 'val_los', but input should be "
+            "'val_loss' or 'val_corr'.",
+        ),
+    ],
+)
+def test_a_wrong_key_or_value_is_told_and_nothing_is_written(
+    tmp_path, overrides, sentence
+):
+    with pytest.raises(ConfigError) as caught:
+        make(tmp_path / "m", overrides=overrides)
+    assert str(caught.value) == sentence
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_network_refuses_a_missing_value_that_is_no_number():
+    with pytest.raises(ConfigError, match="'missing' is nan, which no network can"):
+        check_recipe(Recipe(family="mlp", missing=float("nan")))
+    assert check_recipe(Recipe(family="lightgbm", missing=float("nan")))
+
+
+def start(recipe, existing, into, n_features=4):
+    return check_recipe(recipe).write_untrained(
+        existing, n_features=n_features, into=into
+    )
+
+
+def test_training_starts_from_the_file_as_long_as_the_recipe_is_the_same(tmp_path):
+    make(tmp_path / "m")
+    existing = tmp_path / "m/untrained.json"
+    recipe = load_recipe(tmp_path / "m/model.toml")
+    assert start(recipe, existing, tmp_path / "a.json")
+    assert (tmp_path / "a.json").read_bytes() == existing.read_bytes()
+
+    edited = recipe.model_copy(update={"parameters": {"num_leaves": 7}})
+    assert not start(edited, existing, tmp_path / "b.json")
+    assert json.loads((tmp_path / "b.json").read_text())["booster"]["num_leaves"] == 7
+
+    reseeded = recipe.model_copy(update={"seed": 5})
+    assert not start(reseeded, existing, tmp_path / "c.json")
+    assert not start(recipe, existing, tmp_path / "d.json", n_features=5)
+    assert not start(recipe, tmp_path / "none.json", tmp_path / "e.json")
+
+
+def test_an_untrained_model_made_by_hand_is_left_as_it_is(tmp_path):
+    make(tmp_path / "m")
+    existing = tmp_path / "m/untrained.json"
+    untrained = json.loads(existing.read_text())
+    del untrained["origin"]
+    existing.write_text(json.dumps(untrained))
+    edited = Recipe(family="lightgbm", parameters={"num_leaves": 7})
+    assert start(edited, existing, tmp_path / "a.json")
+    assert (tmp_path / "a.json").read_bytes() == existing.read_bytes()
+
+
+@pytest.mark.parametrize("broken", [b"", b"{", b"[]", b'{"n_features": 3}'])
+def test_a_broken_untrained_file_is_named(tmp_path, broken):
+    existing = tmp_path / "untrained.json"
+    existing.write_bytes(broken)
+    with pytest.raises(DataError, match=r"untrained\.json .* make it again"):
+        start(Recipe(family="lightgbm"), existing, tmp_path / "a.json")

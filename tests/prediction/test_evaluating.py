@@ -1,0 +1,294 @@
+"""Scores of held-out eras are numerai-tools' numbers, and honest."""
+
+import json
+import re
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+import pytest
+from numerai_tools.scoring import correlation_contribution, numerai_corr
+
+from numerai_pipeline.core import DataError
+from numerai_pipeline.data import EtlOptions, ShardReader, build_shards
+from numerai_pipeline.prediction import evaluate
+
+META_MODEL_ERAS = [21, *range(23, 29)]
+RESOLVED = list(range(17, 29))
+
+
+def row_of(evaluation, who, metric):
+    [found] = [row for row in evaluation.rows if (row.who, row.metric) == (who, metric)]
+    return found
+
+
+def joined(evaluation, world):
+    """Join predictions, targets and references with pandas, as a notebook would."""
+    frame = pd.read_parquet(evaluation.predictions).set_index("id")
+    frame = frame.join(world.rows[["target", "target_victor_20"]])
+    for path in (
+        world.references["meta_model"],
+        world.references["benchmarks"][1],
+    ):
+        models = pd.read_parquet(path).drop(
+            columns=["era", "data_type"], errors="ignore"
+        )
+        frame = frame.join(models)
+    frame["era"] = frame["era"].astype(int)
+    return frame.astype({"prediction": float, "target": float})
+
+
+def per_era(frame, score, eras):
+    return [score(frame[frame["era"] == era]) for era in eras]
+
+
+class Busy:
+    """A progress that tells whether there was anything to do."""
+
+    def __init__(self):
+        self.tasks = []
+
+    @contextmanager
+    def task(self, description, total, unit):
+        self.tasks.append((description, total, unit))
+        yield lambda _amount: None
+
+    def note(self, text):
+        raise AssertionError(text)
+
+
+def test_scores_are_those_of_numerai_tools(world, copied):
+    evaluation = evaluate(copied(), world.shards, **world.references)
+    frame = joined(evaluation, world)
+    resolved = frame.dropna(subset=["target"])
+
+    def corr(column):
+        return lambda era: numerai_corr(era[[column]], era["target"])[column]
+
+    def contribution(reference):
+        return lambda era: correlation_contribution(
+            era[["prediction"]], era[reference], era["target"]
+        )["prediction"]
+
+    for who, metric, eras, score in (
+        ("trees", "CORR", RESOLVED, corr("prediction")),
+        ("numerai_meta_model", "CORR", META_MODEL_ERAS, corr("numerai_meta_model")),
+        (
+            "trees",
+            "CORR in the eras of numerai_meta_model",
+            META_MODEL_ERAS,
+            corr("prediction"),
+        ),
+        ("trees", "MMC", META_MODEL_ERAS, contribution("numerai_meta_model")),
+        ("v53_lgbm_ender20", "CORR", RESOLVED, corr("v53_lgbm_ender20")),
+        (
+            "trees",
+            "BMC of v53_lgbm_ender20",
+            RESOLVED,
+            contribution("v53_lgbm_ender20"),
+        ),
+    ):
+        scores = row_of(evaluation, who, metric).scores
+        assert scores.eras.tolist() == eras
+        expected = per_era(resolved, score, eras)
+        np.testing.assert_allclose(scores.values, expected, rtol=0, atol=1e-12)
+
+
+def test_the_model_learned_what_is_planted(world, copied):
+    evaluation = evaluate(copied(), world.shards, **world.references)
+    assert evaluation.rows[0].summary.mean > 0.2
+    assert row_of(evaluation, "trees", "MMC").summary.mean > 0.02
+    noise = row_of(evaluation, "v53_lgbm_victor60", "CORR").summary.mean
+    assert abs(noise) < 0.1
+
+
+def test_rows_and_coverage_are_told(world, copied):
+    evaluation = evaluate(copied(), world.shards, **world.references)
+    assert [(row.who, row.metric) for row in evaluation.rows] == [
+        ("trees", "CORR"),
+        ("numerai_meta_model", "CORR"),
+        ("trees", "CORR in the eras of numerai_meta_model"),
+        ("trees", "MMC"),
+        ("v53_lgbm_ender20", "CORR"),
+        ("trees", "BMC of v53_lgbm_ender20"),
+        ("v53_lgbm_victor60", "CORR"),
+        ("trees", "BMC of v53_lgbm_victor60"),
+    ]
+    assert evaluation.target == "target"
+    assert evaluation.n_rows == 14 * 100
+    assert (evaluation.n_eras, evaluation.n_unresolved) == (12, 2)
+    meta_model, first, _ = evaluation.coverage
+    assert (meta_model.kind, meta_model.n_eras) == ("meta model", 7)
+    assert meta_model.share_of_rows == pytest.approx(7 / 12, abs=0.02)
+    assert (first.kind, first.n_eras, first.share_of_rows) == ("benchmark", 12, 1.0)
+
+
+def test_predictions_are_kept_in_numerais_own_form(world, copied):
+    evaluation = evaluate(copied(), world.shards, meta_model=None)
+    frame = pd.read_parquet(evaluation.predictions)
+    assert list(frame.columns) == ["id", "era", "prediction"]
+    assert frame["era"].astype(str).is_monotonic_increasing
+    assert set(frame["era"]) == {f"{era:04d}" for era in range(17, 31)}
+    held_out = world.rows[world.rows["data_type"] == "validation"]
+    assert set(frame["id"]) == set(held_out.index)
+    assert frame["prediction"].dtype == np.float32
+
+
+def test_scores_json_is_for_other_programs(world, copied):
+    run = copied()
+    evaluation = evaluate(run, world.shards, **world.references)
+
+    def refuse(text):
+        raise AssertionError(f"{text} is no JSON")
+
+    text = (run.folder / "scores.json").read_text()
+    record = json.loads(text, parse_constant=refuse)
+    assert record["rows"][0]["who"] == "trees"
+    assert record["rows"][0]["mean"] == evaluation.rows[0].summary.mean
+    assert record["rows"][0]["eras"] == RESOLVED
+    assert record["shards_fingerprint"] == world.shards.manifest.fingerprint
+    assert str(run.folder) not in text
+    assert record.items() <= evaluation.to_dict().items()
+
+
+def test_the_picture_is_there(world, copied):
+    run = copied()
+    evaluation = evaluate(run, world.shards, **world.references)
+    assert evaluation.plot == run.folder / "plots" / "scores.png"
+    assert evaluation.plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_was_scored_is_not_scored_again(world, copied):
+    run = copied()
+    busy = Busy()
+    first = evaluate(run, world.shards, **world.references, progress=busy)
+    assert busy.tasks == [("predicting with trees", 1400, "rows")]
+    second = evaluate(run, world.shards, **world.references, progress=busy)
+    assert len(busy.tasks) == 1
+    assert second.to_dict() == first.to_dict()
+    evaluate(run, world.shards, **world.references, force=True, progress=busy)
+    assert len(busy.tasks) == 2
+
+
+def test_other_references_are_scored_anew(world, copied):
+    run = copied()
+    alone = evaluate(run, world.shards, meta_model=None)
+    assert [row.metric for row in alone.rows] == ["CORR"]
+    assert alone.coverage == ()
+    compared = evaluate(run, world.shards, **world.references)
+    assert len(compared.rows) == 8
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"fingerprint": 1, "rows": 2}'])
+def test_a_broken_scores_json_is_made_again(world, copied, text):
+    run = copied()
+    first = evaluate(run, world.shards, meta_model=None)
+    (run.folder / "scores.json").write_text(text)
+    again = evaluate(run, world.shards, meta_model=None)
+    assert again.to_dict() == first.to_dict()
+    assert json.loads((run.folder / "scores.json").read_text())["n_eras"] == 12
+
+
+def test_another_target_is_scored_beside_the_tournaments(world, copied):
+    evaluation = evaluate(copied("victor"), world.shards, meta_model=None)
+    assert evaluation.target == "target"
+    assert [row.metric for row in evaluation.rows] == [
+        "CORR",
+        "CORR with target_victor_20",
+    ]
+    assert abs(evaluation.rows[0].summary.mean) < 0.1
+    assert evaluation.rows[1].summary.mean > 0.2
+
+
+def test_constant_predictions_have_no_score_and_no_exception(
+    world, copied, with_leaves
+):
+    run = with_leaves(copied(), "0.5")
+    evaluation = evaluate(run, world.shards, **world.references)
+    assert evaluation.rows[0].summary.n_undefined == 12
+    assert evaluation.rows[0].to_dict()["mean"] is None
+    assert evaluation.plot.is_file()
+
+
+def test_eras_of_the_training_are_refused(world, copied):
+    with pytest.raises(
+        DataError,
+        match=r"^'trees' was trained on 14 of the 14 eras of the split 'train' "
+        r"\(1 to 14\), so its score there says nothing\. "
+        r"Score it on eras that were held out\.$",
+    ):
+        evaluate(copied(), world.shards, meta_model=None, split="train")
+
+
+def test_other_shards_are_refused(world, copied, tmp_path):
+    build_shards(world.data, tmp_path / "others", EtlOptions(purge=4))
+    with pytest.raises(
+        DataError, match=r"trained on other shards than those in .*others.* nai train"
+    ):
+        evaluate(copied(), ShardReader(tmp_path / "others"), meta_model=None)
+
+
+def test_a_split_without_eras_is_refused(world, copied):
+    with pytest.raises(DataError, match=r"has no eras in its split 'test'.*nai etl"):
+        evaluate(copied(), world.shards, meta_model=None, split="test")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, r"meta_model\.parquet does not exist\. .*nai download --meta"),
+        (b"<html>", r"meta_model\.parquet is not a whole Parquet file .*--force"),
+        (
+            {"id": ["n"], "era": ["1"]},
+            r"meta_model\.parquet has no column 'numerai_meta_model' among its 2",
+        ),
+        ({"numerai_meta_model": [1.0]}, r"meta_model\.parquet has no column 'id'"),
+    ],
+)
+def test_a_broken_reference_is_named(world, copied, tmp_path, content, sentence):
+    path = tmp_path / "meta_model.parquet"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        pd.DataFrame(content).to_parquet(path)
+    with pytest.raises(DataError, match=sentence):
+        evaluate(copied(), world.shards, meta_model=path)
+
+
+def test_a_reference_with_an_id_twice_is_refused(world, copied, tmp_path):
+    path = tmp_path / "meta_model.parquet"
+    frame = pd.read_parquet(world.references["meta_model"])
+    pd.concat([frame, frame[frame["era"] == "0025"].head(1)]).to_parquet(path)
+    with pytest.raises(
+        DataError, match=rf"^{re.escape(str(path))} has the id n[0-9a-f]+ 2 times\."
+    ):
+        evaluate(copied(), world.shards, meta_model=path)
+
+
+def test_unresolved_eras_alone_cannot_be_scored(world, copied, tmp_path):
+    """The shards of a release whose held-out eras have no targets yet."""
+    folder = tmp_path / "v5.3"
+    folder.mkdir()
+    (folder / "features.json").write_bytes((world.data / "features.json").read_bytes())
+    (folder / "train.parquet").write_bytes((world.data / "train.parquet").read_bytes())
+    unresolved = world.rows[world.rows["era"] >= "0029"]
+    unresolved.to_parquet(folder / "validation.parquet")
+    build_shards(folder, tmp_path / "shards", EtlOptions(purge=2))
+    shards = ShardReader(tmp_path / "shards")
+    run = copied()
+    config = run.folder / "config.toml"
+    done = run.folder / "DONE"
+    record = json.loads(done.read_text())
+    config.write_text(
+        config.read_text().replace(
+            world.shards.manifest.fingerprint, shards.manifest.fingerprint
+        )
+    )
+    from numerai_pipeline.core import sha256_of
+
+    record["sha256"]["config.toml"] = sha256_of(config)
+    done.write_text(json.dumps(record))
+    with pytest.raises(
+        DataError, match=r"^no era of the split 'valid' in .* has a 'target' yet"
+    ):
+        evaluate(run, shards, meta_model=None)

@@ -1,0 +1,225 @@
+"""Every score is numerai-tools' number, whatever the rows look like."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numerai_tools.scoring import (
+    correlation_contribution,
+    numerai_corr,
+    tie_kept_rank,
+)
+
+from numerai_pipeline.core import DataError
+from numerai_pipeline.scoring import (
+    contribution_per_era,
+    corr_per_era,
+    rank_per_era,
+)
+
+TOLERANCE = 1e-12
+
+# Few distinct values make ties; many make none.
+coarse = st.sampled_from([-2.0, 0.1, 0.2, 0.3, 7.0])
+fine = st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: round(value, 3))
+numbers = st.one_of(coarse, fine)
+bins = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
+returns = st.sampled_from([-0.2, -0.1, 0.0, 0.05, 1.5])
+
+
+def market(row):
+    """Draw rows of several eras, each a tuple that starts with its era."""
+    return st.lists(st.tuples(st.integers(1, 4), *row), min_size=1, max_size=80).map(
+        lambda rows: [np.array(column) for column in zip(*rows, strict=True)]
+    )
+
+
+def enough(eras, is_kept):
+    return all(is_kept[eras == era].sum() >= 2 for era in np.unique(eras))
+
+
+def reference(eras, columns, function):
+    """Score era by era with a function of one frame; NaN rows dropped before."""
+    frame = pd.DataFrame({**columns, "era": eras})
+    frame.index = pd.Index([f"n{row:05d}" for row in range(len(frame))])
+    return [function(era.dropna()) for _, era in frame.groupby("era")]
+
+
+def with_holes(values, holes):
+    return np.where(holes, np.nan, values)
+
+
+@settings(max_examples=150, deadline=None)
+@given(market([numbers, bins, st.booleans()]))
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_corr_is_numerai_corr(rows):
+    eras, predictions, targets, holes = rows
+    targets = with_holes(targets, holes)
+    if not enough(eras, ~holes):
+        with pytest.raises(DataError, match="a score needs 2"):
+            corr_per_era(predictions, targets, eras)
+        return
+    scores = corr_per_era(predictions, targets, eras)
+    expected = reference(
+        eras,
+        {"p": predictions, "t": targets},
+        lambda era: numerai_corr(era[["p"]], era["t"])["p"],
+    )
+    assert scores.eras.tolist() == sorted(set(eras.tolist()))
+    np.testing.assert_allclose(scores.values, expected, rtol=0, atol=TOLERANCE)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    market([numbers, numbers, st.one_of(bins, returns), st.booleans(), st.booleans()])
+)
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_contribution_is_correlation_contribution(rows):
+    eras, predictions, meta_model, targets, no_target, no_meta_model = rows
+    targets = with_holes(targets, no_target)
+    meta_model = with_holes(meta_model, no_meta_model)
+    if not enough(eras, ~(no_target | no_meta_model)):
+        with pytest.raises(DataError, match="a target and a reference"):
+            contribution_per_era(predictions, meta_model, targets, eras)
+        return
+    scores = contribution_per_era(predictions, meta_model, targets, eras)
+    expected = reference(
+        eras,
+        {"p": predictions, "m": meta_model, "t": targets},
+        lambda era: correlation_contribution(era[["p"]], era["m"], era["t"])["p"],
+    )
+    np.testing.assert_allclose(scores.values, expected, rtol=0, atol=TOLERANCE)
+
+
+@settings(max_examples=100, deadline=None)
+@given(market([numbers]))
+def test_ranks_are_tie_kept_ranks(rows):
+    eras, values = rows
+    ranks = rank_per_era(values, eras)
+    expected = pd.Series(values).groupby(eras).transform(tie_kept_rank)
+    np.testing.assert_allclose(ranks, expected, rtol=0, atol=1e-15)
+    assert ((ranks > 0) & (ranks < 1)).all()
+
+
+@settings(max_examples=50, deadline=None)
+@given(market([numbers, numbers, bins]), st.randoms(use_true_random=False))
+def test_the_order_of_rows_and_the_scale_do_not_matter(rows, random):
+    eras, predictions, meta_model, targets = rows
+    if not enough(eras, np.ones(len(eras), dtype=bool)):
+        return
+    shuffled = list(range(len(eras)))
+    random.shuffle(shuffled)
+    stretched = np.sign(predictions) * predictions**2
+    for score in (
+        lambda p, _m, t, e: corr_per_era(p, t, e).values,
+        lambda p, m, t, e: contribution_per_era(p, m, t, e).values,
+    ):
+        np.testing.assert_allclose(
+            score(
+                stretched[shuffled],
+                meta_model[shuffled],
+                targets[shuffled],
+                eras[shuffled],
+            ),
+            score(predictions, meta_model, targets, eras),
+            rtol=0,
+            atol=TOLERANCE,
+        )
+
+
+def test_real_sized_eras_in_the_types_of_the_shards():
+    rng = np.random.default_rng(3)
+    eras = np.repeat(np.array([7, 8], dtype=np.int16), 5_000)
+    targets = rng.integers(0, 5, len(eras)).astype(np.float32) / 4
+    predictions = (targets + rng.normal(size=len(eras))).astype(np.float32)
+    scores = corr_per_era(predictions, targets, eras)
+    expected = reference(
+        eras,
+        {"p": predictions, "t": targets.astype(np.float64)},
+        lambda era: numerai_corr(era[["p"]], era["t"])["p"],
+    )
+    np.testing.assert_allclose(scores.values, expected, rtol=0, atol=TOLERANCE)
+    assert scores.values.dtype == np.float64
+
+
+def test_perfect_order_earns_one():
+    targets = np.array([0.0, 0.5, 1.0])
+    eras = np.array([1, 1, 1])
+    assert corr_per_era(targets, targets, eras).values[0] == pytest.approx(1.0)
+    assert corr_per_era(-targets, targets, eras).values[0] == pytest.approx(-1.0)
+
+
+def test_equal_predictions_have_no_corr():
+    eras = np.array([1, 1, 2, 2])
+    scores = corr_per_era(
+        np.array([0.3, 0.3, 0.1, 0.2]), np.array([0.0, 1.0, 0.0, 1.0]), eras
+    )
+    assert np.isnan(scores.values).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("target", [0.1, 0.7, 1 / 3])
+def test_equal_targets_have_no_corr(target):
+    """Their mean may differ from them by a rounding error, which is no signal."""
+    scores = corr_per_era(np.arange(7.0), np.full(7, target), np.ones(7, dtype=int))
+    assert np.isnan(scores.values).all()
+
+
+def test_equal_predictions_contribute_nothing_and_an_equal_reference_is_undefined():
+    eras = np.array([1, 1, 1])
+    targets = np.array([0.0, 0.5, 1.0])
+    ascending, equal = np.arange(3.0), np.ones(3)
+    assert contribution_per_era(equal, ascending, targets, eras).values == [0.0]
+    assert np.isnan(contribution_per_era(ascending, equal, targets, eras).values).all()
+
+
+def test_a_copy_of_the_reference_contributes_nothing():
+    rng = np.random.default_rng(0)
+    copied = rng.normal(size=500)
+    targets = rng.choice([0.0, 0.25, 0.5, 0.75, 1.0], size=500)
+    scores = contribution_per_era(copied * 3 + 1, copied, targets, np.ones(500, int))
+    assert abs(scores.values[0]) < TOLERANCE
+
+
+def test_an_era_without_two_targets_is_refused_by_number():
+    with pytest.raises(
+        DataError,
+        match=r"^era 12 has 1 of 3 rows with a target, but a score needs 2\. "
+        r"Leave this era out\.$",
+    ):
+        corr_per_era(
+            np.arange(5.0),
+            np.array([0.0, 1.0, 0.5, np.nan, np.nan]),
+            np.array([1, 1, 12, 12, 12]),
+        )
+
+
+def test_broken_predictions_are_counted_and_their_eras_named():
+    with pytest.raises(
+        DataError,
+        match=r"^2 of 4 predictions are NaN or infinite, in era 3, 5\. "
+        r".*lower its learning_rate",
+    ):
+        corr_per_era(
+            np.array([np.nan, 1.0, np.inf, 2.0]), np.ones(4), np.array([5, 5, 3, 3])
+        )
+
+
+def test_of_many_broken_eras_five_are_named():
+    eras = np.arange(10)
+    with pytest.raises(DataError, match=r"in era 0, 1, 2, 3, 4 and 5 more\."):
+        rank_per_era(np.full(10, np.nan), eras)
+
+
+def test_lengths_must_agree():
+    with pytest.raises(
+        DataError,
+        match=r"^there are 3 predictions, 2 targets for 3 eras\. "
+        r"Hand over one of each a row\.$",
+    ):
+        corr_per_era(np.ones(3), np.ones(2), np.ones(3, dtype=int))
+
+
+def test_no_rows_are_refused():
+    with pytest.raises(DataError, match="not a single row to score"):
+        corr_per_era(np.array([]), np.array([]), np.array([], dtype=int))

@@ -1,0 +1,38 @@
+from pathlib import Path
+
+import pytest
+
+from numerai_pipeline.simulator.server.state import State
+
+
+@pytest.fixture
+def state(tmp_path: Path):
+    state = State(tmp_path / "state.sqlite")
+    yield state
+    state.close()
+
+
+def test_a_transaction_happens_wholly_or_not_at_all(state: State) -> None:
+    def stopped() -> None:
+        with state.transaction():
+            state.set("a", "1")
+            with state.transaction():
+                state.set("b", "2")
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        stopped()
+    assert state.setting("a") is None
+    assert state.setting("b") is None
+    with state.transaction():
+        state.set("a", "1")
+    assert state.setting("a") == "1"
+
+
+def test_what_was_set_is_there_after_reopening(tmp_path: Path) -> None:
+    state = State(tmp_path / "state.sqlite")
+    state.set("key", "value")
+    state.close()
+    again = State(tmp_path / "state.sqlite")
+    assert again.setting("key") == "value"
+    again.close()

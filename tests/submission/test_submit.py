@@ -1,0 +1,370 @@
+"""At most one submission a round and model, whatever dies in between."""
+
+import json
+import logging
+import re
+from dataclasses import replace as changed
+from datetime import UTC, datetime
+
+import pytest
+
+from numerai_pipeline.core import (
+    ConfigError,
+    DataError,
+    TournamentBusy,
+    TournamentRefused,
+    TournamentSettings,
+    locked,
+)
+from numerai_pipeline.submission import Ledger, submit_once
+from numerai_pipeline.tournament import connect
+from numerai_pipeline.tournament.access import resolve_access
+from numerai_pipeline.tournament.numerai import NumeraiTournament
+from numerai_pipeline.tournament.wire import Wire
+
+IDS = [f"n{number:015x}" for number in range(4)]
+
+
+def write(path, values):
+    lines = [f"{i},{v}\n" for i, v in zip(IDS, values, strict=True)]
+    path.write_text("".join(["id,prediction\n", *lines]))
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
+
+
+@pytest.fixture
+def predictions(tmp_path):
+    path = tmp_path / "rounds" / "1000" / "predictions_mlp.csv"
+    path.parent.mkdir(parents=True)
+    write(path, [0.1, 0.2, 0.3, 0.4])
+    return path
+
+
+@pytest.fixture
+def submit(tournament, ledger, clock, predictions):
+    def submit(**changes):
+        arguments = {
+            "tournament": tournament,
+            "ledger": ledger,
+            "name": "mlp",
+            "numerai_name": "alpha",
+            "predictions": predictions,
+            "live_ids": IDS,
+            "round_number": 1000,
+            **changes,
+        }
+        tournament_, ledger_ = arguments.pop("tournament"), arguments.pop("ledger")
+        return submit_once(tournament_, ledger_, clock, **arguments)
+
+    return submit
+
+
+def states(ledger):
+    return [row.state for row in ledger.rows()]
+
+
+def test_a_submission_with_its_receipt(submit, ledger, predictions, scripted_server):
+    receipt = submit()
+    assert list(scripted_server.uploads.values()) == [predictions.read_bytes()]
+    assert states(ledger) == ["confirmed"]
+    assert receipt.submission_id == "submission-1"
+    assert not receipt.was_already_submitted
+    path = predictions.with_name("receipt_mlp.json")
+    assert json.loads(path.read_text()) == {
+        "name": "mlp",
+        "numerai_name": "alpha",
+        "tournament": "127.0.0.1",
+        "round_number": 1000,
+        "submission_id": "submission-1",
+        "uploaded": "predictions_mlp.csv-1",
+        "sha256": receipt.sha256,
+        "n_rows": 4,
+        "submitted_at": "2026-11-24T12:05:00Z",
+    }
+    assert receipt.to_dict()["was_already_submitted"] is False
+
+
+def test_a_second_run_asks_nobody_and_returns_the_old_receipt(
+    submit, predictions, scripted_server, clock
+):
+    first = submit()
+    receipt_bytes = predictions.with_name("receipt_mlp.json").read_bytes()
+    scripted_server.requests.clear()
+    clock.move_to(datetime(2026, 11, 25, tzinfo=UTC))  # the round is over by now
+    assert submit() == changed(first, was_already_submitted=True)
+    assert scripted_server.requests == []
+    assert predictions.with_name("receipt_mlp.json").read_bytes() == receipt_bytes
+
+
+def test_other_predictions_are_refused_unless_replaced(
+    submit, ledger, predictions, scripted_server
+):
+    submit()
+    write(predictions, [0.4, 0.3, 0.2, 0.1])
+    with pytest.raises(
+        ConfigError,
+        match=r"round 1000 has other predictions already: 'mlp' was submitted as "
+        r"'alpha' at 2026-11-24T12:05:00Z \(submission submission-1, .* --replace",
+    ):
+        submit()
+    assert len(scripted_server.submissions) == 1
+    receipt = submit(replace=True)
+    assert receipt.submission_id == "submission-2"
+    assert states(ledger) == ["replaced", "confirmed"]
+    assert submit(replace=True).was_already_submitted
+    assert len(scripted_server.submissions) == 2
+
+
+def test_two_models_of_ours_cannot_silently_share_one_of_numerais(submit):
+    submit()
+    with pytest.raises(ConfigError, match="'mlp' was submitted as 'alpha'"):
+        submit(name="lgbm")
+    assert submit(name="lgbm", numerai_name="beta").submission_id == "submission-2"
+
+
+def test_the_same_model_under_another_name_is_refused_unless_replaced(submit, ledger):
+    submit()
+    with pytest.raises(ConfigError, match="Pass --replace"):
+        submit(numerai_name="beta")
+    submit(numerai_name="beta", replace=True)
+    assert states(ledger) == ["replaced", "confirmed"]
+
+
+def test_broken_predictions_reach_neither_ledger_nor_tournament(
+    submit, ledger, predictions, scripted_server
+):
+    write(predictions, [0.1, 0.2, 0.3, 1.0])
+    with pytest.raises(DataError, match="must be a number above 0 and below 1"):
+        submit()
+    assert ledger.rows() == []
+    assert scripted_server.requests == []
+
+
+def test_an_unknown_name_at_numerai_names_the_nearest(submit, ledger, scripted_server):
+    with pytest.raises(ConfigError) as error:
+        submit(numerai_name="alpa")
+    assert str(error.value) == (
+        "the account at 127.0.0.1 has no model 'alpa'. It has alpha. Mend "
+        "[submission] models in numerai.toml."
+    )
+    with pytest.raises(ConfigError, match=r"no model 'zzz'. It has alpha, beta."):
+        submit(numerai_name="zzz")
+    scripted_server.models.clear()
+    with pytest.raises(ConfigError, match=r"It has none. Mend"):
+        submit()
+    assert ledger.rows() == []
+
+
+def test_another_round_is_refused_before_anything_is_sent(
+    submit, ledger, scripted_server
+):
+    scripted_server.rounds[0]["number"] = 1001
+    with pytest.raises(
+        TournamentRefused,
+        match=r"are for round 1000, but round 1001 is open. Run `nai predict` for it",
+    ):
+        submit()
+    assert ledger.rows() == []
+    assert scripted_server.uploads == {}
+
+
+def test_a_closed_round_is_refused(submit, ledger, clock):
+    clock.move_to(datetime(2026, 11, 24, 14, 0, tzinfo=UTC))
+    with pytest.raises(TournamentRefused, match="No round is open"):
+        submit()
+    assert ledger.rows() == []
+
+
+def test_a_refusal_is_recorded_and_the_next_run_begins_anew(
+    submit, ledger, scripted_server
+):
+    scripted_server.on("create", scripted_server.errors("a pickle is active"))
+    with pytest.raises(TournamentRefused, match="a pickle is active"):
+        submit()
+    (row,) = ledger.rows()
+    assert row.state == "refused"
+    assert "a pickle is active" in str(row.reason)
+    submit()
+    assert states(ledger) == ["refused", "confirmed"]
+
+
+def test_a_busy_tournament_is_gone_on_with(submit, ledger, scripted_server):
+    scripted_server.on("create", *[scripted_server.status(503)] * 99)
+    with pytest.raises(TournamentBusy, match="HTTP 503"):
+        submit()
+    assert states(ledger) == ["uploaded"]
+    scripted_server._script.clear()
+    assert not submit().was_already_submitted
+    assert len(scripted_server.asked("put")) == 1
+    assert states(ledger) == ["confirmed"]
+
+
+def test_two_processes_do_not_submit_one_model_at_once(submit, predictions):
+    path = predictions.with_name("receipt_mlp.json")
+    with (
+        locked(path, doing="submitting 'mlp'"),
+        pytest.raises(ConfigError, match="another process is submitting 'mlp'"),
+    ):
+        submit()
+    assert submit().submission_id == "submission-1"
+
+
+# Dying in between.
+
+
+class Died(Exception):
+    """Stands for a process that ends at this instant."""
+
+
+class Mortal:
+    """Passes calls on, and dies before or after the one that is due."""
+
+    def __init__(self, target, countdown):
+        self._target = target
+        self._countdown = countdown
+
+    def __getattr__(self, name):
+        value = getattr(self._target, name)
+        if not callable(value):
+            return value
+
+        def call(*args, **kwargs):
+            self._countdown.tick()
+            result = value(*args, **kwargs)
+            self._countdown.tick()
+            return result
+
+        return call
+
+
+class Countdown:
+    def __init__(self, n_ticks):
+        self.n_ticks = n_ticks
+
+    def tick(self):
+        self.n_ticks -= 1
+        if self.n_ticks < 0:
+            raise Died
+
+
+def test_dying_before_or_after_any_call_leaves_one_submission(
+    tournament, submit, predictions, scripted_server, tmp_path
+):
+    n_deaths = 0
+    for n_ticks in range(100):
+        scripted_server.submissions.clear()
+        ledger = Ledger(f"sqlite:///{tmp_path}/ledger-{n_ticks}.sqlite")
+        predictions.with_name("receipt_mlp.json").unlink(missing_ok=True)
+        countdown = Countdown(n_ticks)
+        try:
+            submit(
+                tournament=Mortal(tournament, countdown),
+                ledger=Mortal(ledger, countdown),
+            )
+        except Died:
+            n_deaths += 1
+        else:
+            break
+        receipt = submit(ledger=ledger)
+        assert len(scripted_server.submissions) == 1, n_ticks
+        assert receipt.submission_id == "submission-1"
+        assert states(ledger) == ["confirmed"]
+        assert predictions.with_name("receipt_mlp.json").is_file()
+    assert n_deaths >= 14  # before and after each of seven calls
+
+
+def test_dying_and_coming_back_with_other_predictions(
+    tournament, submit, predictions, scripted_server, tmp_path
+):
+    # What was submitted before the death is found, and then counts: other
+    # predictions need --replace. What was not submitted is given up.
+    outcomes = set()
+    for n_ticks in range(100):
+        scripted_server.submissions.clear()
+        ledger = Ledger(f"sqlite:///{tmp_path}/ledger-{n_ticks}.sqlite")
+        write(predictions, [0.1, 0.2, 0.3, 0.4])
+        countdown = Countdown(n_ticks)
+        try:
+            submit(
+                tournament=Mortal(tournament, countdown),
+                ledger=Mortal(ledger, countdown),
+            )
+        except Died:
+            pass
+        else:
+            break
+        was_submitted = bool(scripted_server.submissions)
+        write(predictions, [0.4, 0.3, 0.2, 0.1])
+        if was_submitted:
+            with pytest.raises(ConfigError, match="has other predictions already"):
+                submit(ledger=ledger)
+            assert states(ledger) == ["confirmed"]
+        else:
+            submit(ledger=ledger)
+            assert states(ledger)[-1] == "confirmed"
+            assert set(states(ledger)[:-1]) <= {"refused"}
+        assert len(scripted_server.submissions) == 1
+        outcomes.add(was_submitted)
+    assert outcomes == {True, False}
+
+
+def test_a_death_before_the_confirmation_is_settled_after_the_round_closed(
+    submit, ledger, clock, scripted_server
+):
+    class DiesOnConfirming(Mortal):
+        def mark_confirmed(self, *_args):
+            raise Died
+
+    with pytest.raises(Died):
+        submit(ledger=DiesOnConfirming(ledger, Countdown(99)))
+    assert states(ledger) == ["uploaded"]
+    clock.move_to(datetime(2026, 11, 25, tzinfo=UTC))
+    assert submit().was_already_submitted
+    assert len(scripted_server.submissions) == 1
+
+
+# Keys.
+
+
+def test_the_keys_are_in_no_log_error_ledger_or_receipt(
+    scripted_server, clock, submit, tmp_path, caplog
+):
+    keys = {
+        "NUMERAI_PUBLIC_ID": "FAKEPUBLICFAKEPUBLIC",
+        "NUMERAI_SECRET_KEY": "FAKESECRETFAKESECRET",
+    }
+    # Real keys go to https only; the room is assembled by hand for this test.
+    real = resolve_access(TournamentSettings(), keys)
+    access = changed(real, url=scripted_server.url, is_simulated=False)
+    wire = Wire(access, clock, timeout_seconds=0.3, deadline_seconds=5)
+    tournament = NumeraiTournament(wire, clock, trigger_id=None)
+    scripted_server.upload_base = "https://127.0.0.1:1"
+    scripted_server.on("create", scripted_server.echo_headers())
+    with caplog.at_level(logging.DEBUG):
+        with pytest.raises(TournamentBusy) as busy:  # nobody listens there
+            submit(tournament=tournament)
+        ledger = Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
+        (row,) = ledger.rows()
+        ledger.mark_uploaded(row.id, "p.csv-1", clock.now())
+        with pytest.raises(TournamentRefused) as refused:
+            submit(tournament=tournament)
+    assert any("FAKE" in str(r.headers) for r in scripted_server.requests)
+    for error in (busy.value, refused.value):
+        assert "FAKE" not in f"{error!r}{error.__cause__!r}{error.__context__!r}"
+    assert "FAKE" not in caplog.text
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert files
+    assert all(b"FAKE" not in path.read_bytes() for path in files)
+
+
+def test_a_tournament_that_is_not_there_leaves_no_trace(clock, submit, ledger):
+    settings = TournamentSettings(
+        simulated=True, url="http://127.0.0.1:1", deadline_seconds=1
+    )
+    absent = connect(settings, clock=clock, environ={})
+    with pytest.raises(TournamentBusy, match=re.escape("http://127.0.0.1:1 gives no")):
+        submit(tournament=absent)
+    assert ledger.rows() == []

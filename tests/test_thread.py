@@ -1,0 +1,127 @@
+"""The whole job in one thread, by the commands that a person types."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from numerai_pipeline.cli import run
+from numerai_pipeline.core import (
+    Settings,
+    SubmissionSettings,
+    TournamentSettings,
+    commented_toml,
+)
+from numerai_pipeline.simulator import RunningSimulator, preset, running_simulator
+
+pytestmark = pytest.mark.slow
+
+MODELS = ("mlp", "lightgbm")
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    home = tmp_path_factory.mktemp("simulator")
+    with running_simulator(
+        home, preset("tiny"), models=("sim_mlp", "sim_lightgbm")
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory, simulator: RunningSimulator) -> Path:
+    folder = tmp_path_factory.mktemp("workspace")
+    settings = Settings(
+        tournament=TournamentSettings(
+            simulated=True, url=simulator.url, deadline_seconds=10
+        ),
+        submission=SubmissionSettings(models={m: f"sim_{m}" for m in MODELS}),
+    )
+    (folder / "numerai.toml").write_text(commented_toml(settings))
+    return folder
+
+
+Nai = Callable[..., Any]
+
+
+@pytest.fixture
+def nai(root: Path, capsys: pytest.CaptureFixture[str]) -> Nai:
+    def call(*words: str, code: int = 0) -> Any:
+        assert run(["--workspace", str(root), "--quiet", *words]) == code
+        printed = capsys.readouterr()
+        if code:
+            return printed.err
+        return json.loads(printed.out) if "--json" in words else printed.out
+
+    return call
+
+
+def test_from_nothing_to_shards(nai: Nai, root: Path) -> None:
+    files = nai("download", "--json")["files"]
+    assert [file["was_current"] for file in files] == [False] * 6
+    files = nai("download", "--json")["files"]
+    assert [file["was_current"] for file in files] == [True] * 6
+    nai("etl")
+    before = {p: p.stat().st_mtime_ns for p in (root / "shards").rglob("*.tfr")}
+    nai("etl")
+    assert before == {p: p.stat().st_mtime_ns for p in (root / "shards").rglob("*.tfr")}
+    assert "train" in nai("inspect", str(root / "shards" / "main"), "--verify")
+    assert "feature" in nai("inspect", str(root / "data" / "v5.3" / "train.parquet"))
+
+
+def test_models_are_made_and_trained(nai: Nai, root: Path) -> None:
+    for name in MODELS:
+        nai("new", name)
+        assert "exists" in nai("new", name, code=2)
+    runs = nai("train", *MODELS, "--json")
+    again = nai("train", *MODELS, "--json")
+    assert runs == again
+    zoo = {entry["name"]: entry for entry in nai("zoo", "--json")}
+    for trained in runs:
+        assert zoo[trained["name"]]["kind"] in ("model", "family")
+        assert (Path(trained["run"]) / "plots" / "training.png").is_file()
+        best = nai("best", trained["name"], "--json")
+        assert best["epoch"] == trained["best_epoch"]
+        assert nai("best", trained["name"]).split()[0] == str(best["epoch"])
+        assert "recipe" in nai("inspect", trained["run"])
+
+
+def test_scores_tell_a_model_from_noise(nai: Nai) -> None:
+    for name, evaluation in nai("score", *MODELS, "--json").items():
+        corr = next(
+            row
+            for row in evaluation["rows"]
+            if row["metric"] == "CORR" and row["who"] == name
+        )
+        assert corr["summary"]["mean"] > 0.02, name
+
+
+def test_predictions_are_submitted_once(nai: Nai, simulator: RunningSimulator) -> None:
+    predictions = nai("predict", *MODELS, "--json")
+    assert [p["was_current"] for p in predictions] == [False, False]
+    assert [p["was_current"] for p in nai("predict", *MODELS, "--json")] == [True, True]
+    receipts = nai("submit", "--json")
+    assert [r["was_already_submitted"] for r in receipts] == [False, False]
+    receipts = nai("submit", "--json")
+    assert [r["was_already_submitted"] for r in receipts] == [True, True]
+    assert len(simulator.simulator.submissions.all()) == 2
+
+
+def test_a_month_later_there_are_scores(nai: Nai, simulator: RunningSimulator) -> None:
+    resolves = simulator.simulator.timetable
+    number = json.loads(json.dumps(nai("status", "--json")["round"]["number"]))
+    simulator.simulator.move_to(resolves.resolves(number))
+    found = nai("status", "--json")
+    for name in MODELS:
+        last = [s for s in found["scores"][name] if s["day"] == 20]
+        assert {s["is_resolved"] for s in last} == {True}
+    assert "of 20" in nai("status")
+
+
+def test_a_closed_round_is_said(nai: Nai, simulator: RunningSimulator) -> None:
+    timetable, now = simulator.simulator.timetable, simulator.clock.now()
+    if timetable.is_open(timetable.latest_opened(now), now):
+        simulator.simulator.move_to(timetable.closes(timetable.latest_opened(now)))
+    assert "No round is open" in nai("predict", "mlp", code=4)

@@ -1,0 +1,450 @@
+"""The tournament over real sockets: proper answers, and every fault of the facts."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from numerai_pipeline.core import (
+    ConfigError,
+    SystemClock,
+    TournamentBusy,
+    TournamentRefused,
+    TournamentSettings,
+    stopwatch,
+)
+from numerai_pipeline.tournament import Round, RoundScore, Submission, connect
+
+CSV = b"id,prediction\nn000000000000001,0.5\n"
+
+
+def test_the_open_round(tournament):
+    assert tournament.current_round() == Round(
+        number=1000,
+        opens=datetime(2026, 11, 24, 12, 0, tzinfo=UTC),
+        closes=datetime(2026, 11, 24, 13, 0, tzinfo=UTC),
+        resolves=datetime(2026, 12, 25, 20, 0, tzinfo=UTC),
+    )
+
+
+def test_models_files_and_scores(tournament, scripted_server):
+    scripted_server.serve("v5.3/live.parquet", b"x")
+    day = {"roundNumber": 999, "displayName": "corr20", "percentile": None}
+    scripted_server.scores = [
+        {**day, "day": 2, "value": 0.02, "resolved": False},
+        {**day, "day": 1, "value": None, "resolved": False},
+        {**day, "day": 1, "value": 0.01, "resolved": True, "percentile": 0.7},
+    ]
+    assert tournament.host == "127.0.0.1"
+    assert tournament.models() == {"alpha": "id-alpha", "beta": "id-beta"}
+    assert tournament.list_files() == ["v5.3/live.parquet"]
+    url = tournament.file_url("v5.3/live.parquet")
+    assert url == f"{scripted_server.url}/data/v5.3/live.parquet"
+    assert tournament.scores("id-alpha") == [
+        RoundScore(999, 1, "corr20", 0.01, 0.7, True),
+        RoundScore(999, 2, "corr20", 0.02, None, False),
+    ]
+
+
+def test_the_round_of_a_file_is_asked_for(tournament, scripted_server):
+    scripted_server.serve("v5.3/live.parquet", b"x")
+    tournament.file_url("v5.3/live.parquet", 998)
+    assert b'"round":998' in scripted_server.asked("file_url")[0].body
+
+
+def test_an_upload_and_its_submission(tournament, scripted_server):
+    name = tournament.upload("id-alpha", "predictions.csv", CSV)
+    assert scripted_server.uploads == {name: CSV}
+    submission = tournament.submit("id-alpha", name, 1000)
+    assert submission == Submission(
+        id="submission-1",
+        filename=name,
+        round_number=1000,
+        inserted_at=datetime(2026, 11, 24, 12, 6, tzinfo=UTC),
+        is_selected=True,
+    )
+    assert tournament.submissions("id-alpha") == [submission]
+    assert tournament.submissions("id-beta") == []
+
+
+def test_only_what_needs_them_carries_the_keys(tournament, scripted_server):
+    tournament.current_round()
+    tournament.models()
+    name = tournament.upload("id-alpha", "p.csv", CSV)
+    tournament.submit("id-alpha", name, 1000)
+    with_keys = {
+        request.kind
+        for request in scripted_server.requests
+        if request.headers.get("authorization") == "Token SIMULATED$SIMULATED"
+    }
+    assert with_keys == {"models", "slot", "create", "submissions"}
+    (put,) = scripted_server.asked("put")
+    assert "authorization" not in put.headers
+    assert "content-type" not in put.headers
+
+
+def test_the_trigger_of_a_webhook_is_sent_back(scripted_server, clock):
+    environ = {"TRIGGER_ID": "trigger-7"}
+    tournament = connect(scripted_server.settings(), clock=clock, environ=environ)
+    tournament.submit("id-alpha", tournament.upload("id-alpha", "p.csv", CSV), 1000)
+    assert scripted_server.submissions[0]["trigger"] == "trigger-7"
+
+
+# What numerapi does under faults, and what is done instead.
+
+
+@pytest.mark.parametrize("n_failures", [1, 5])
+def test_5xx_is_tried_again(tournament, scripted_server, n_failures):
+    scripted_server.on("rounds", *[scripted_server.status(503)] * n_failures)
+    assert tournament.current_round().number == 1000
+
+
+def test_5xx_for_ever_is_busy_and_says_how_often(tournament, scripted_server):
+    scripted_server.on("models", *[scripted_server.status(500)] * 999)
+    with pytest.raises(TournamentBusy) as error:
+        tournament.models()
+    n_tries = len(scripted_server.asked("models"))
+    assert n_tries > 3
+    assert f"Tried {n_tries} times" in str(error.value)
+    assert str(error.value).endswith("the last time: an answer HTTP 500.")
+    assert "Check that `nai simulate` runs there, then rerun." in str(error.value)
+
+
+def test_a_reset_a_hang_and_a_page_are_tried_again(tournament, scripted_server):
+    scripted_server.on(
+        "models",
+        scripted_server.reset(),
+        scripted_server.hang(),
+        scripted_server.html(),
+        scripted_server.json([1]),
+        scripted_server.json({"data": None}),
+        scripted_server.cut(5),
+    )
+    assert tournament.models() == {"alpha": "id-alpha", "beta": "id-beta"}
+    assert len(scripted_server.asked("models")) == 7
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        ("reset", "ReadError"),
+        ("hang", "ReadTimeout"),
+        ("html", "an answer that is not GraphQL: '<!DOCTYPE html><html><body>Back"),
+    ],
+)
+def test_the_last_cause_is_named(scripted_server, clock, fault, cause):
+    settings = scripted_server.settings(deadline_seconds=0.001)
+    scripted_server.on("rounds", getattr(scripted_server, fault)())
+    with pytest.raises(TournamentBusy, match="the last time: ") as error:
+        connect(settings, clock=clock, environ={}).current_round()
+    assert cause in str(error.value)
+
+
+def test_a_server_that_is_not_there_is_busy(scripted_server, clock):
+    settings = scripted_server.settings(deadline_seconds=10)
+    scripted_server.close()
+    with pytest.raises(TournamentBusy, match=r"ConnectError .*refused"):
+        connect(settings, clock=clock, environ={}).list_files()
+
+
+def test_an_answer_that_drips_ends_at_the_deadline(scripted_server):
+    # Each byte comes before the timeout, so that only the deadline ends it.
+    scripted_server.drips_seconds = 0.1
+    settings = scripted_server.settings(deadline_seconds=0.5)
+    start = stopwatch()
+    with pytest.raises(TournamentBusy, match="an answer that did not end in time"):
+        connect(settings, clock=SystemClock(), environ={}).current_round()
+    assert stopwatch() - start < 2
+
+
+def test_429_waits_as_long_as_asked(tournament, scripted_server, clock):
+    start = clock.now()
+    scripted_server.on("rounds", scripted_server.status(429, retry_after="40"))
+    tournament.current_round()
+    assert clock.now() - start == timedelta(seconds=40)
+
+
+def test_429_with_a_wait_past_the_deadline_is_busy(tournament, scripted_server, clock):
+    start = clock.now()
+    scripted_server.on("rounds", scripted_server.status(429, retry_after="900"))
+    with pytest.raises(TournamentBusy, match="HTTP 429 and the wish to wait 900 s"):
+        tournament.current_round()
+    assert clock.now() == start
+
+
+def test_a_graphql_error_is_refused_with_its_message(tournament, scripted_server):
+    scripted_server.on("models", scripted_server.errors("Invalid token.", "Go away"))
+    with pytest.raises(TournamentRefused) as error:
+        tournament.models()
+    assert str(error.value) == (
+        "127.0.0.1 refused: Invalid token; Go away. Trying again will not help: "
+        "mend what it names, then rerun."
+    )
+    assert len(scripted_server.asked("models")) == 1
+
+
+def test_the_message_of_a_400_is_kept(tournament, scripted_server):
+    body = b'{"errors": {"detail": "model is not yours"}}'
+    scripted_server.on("models", scripted_server.status(400, body))
+    with pytest.raises(TournamentRefused, match="refused: model is not yours"):
+        tournament.models()
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        (400, r"Check \[tournament\] url"),
+        (401, "Check that NUMERAI_PUBLIC_ID and NUMERAI_SECRET_KEY are a"),
+        (403, "Check that NUMERAI_PUBLIC_ID and NUMERAI_SECRET_KEY are a"),
+        (404, r"Check \[tournament\] url"),
+        (301, r"Check \[tournament\] url"),
+    ],
+)
+def test_4xx_is_refused_at_once(tournament, scripted_server, status, advice):
+    scripted_server.on("models", scripted_server.html(status))
+    with pytest.raises(TournamentRefused, match=f"HTTP {status}. {advice}"):
+        tournament.models()
+    assert len(scripted_server.asked("models")) == 1
+
+
+def test_a_redirect_is_not_followed(tournament, scripted_server):
+    scripted_server.on(
+        "models", scripted_server.status(302, location="http://127.0.0.1:1/")
+    )
+    with pytest.raises(TournamentRefused, match="HTTP 302"):
+        tournament.models()
+
+
+def test_an_answer_of_unknown_shape_is_refused(tournament, scripted_server):
+    scripted_server.on("models", scripted_server.json({"data": {"account": None}}))
+    with pytest.raises(
+        TournamentRefused, match=r"answered the list of models in a form .* Update"
+    ):
+        tournament.models()
+
+
+# No round is open.
+
+
+@pytest.mark.parametrize("rounds", [[], [None]])
+def test_no_rounds_means_none_is_open(tournament, scripted_server, rounds):
+    scripted_server.rounds = rounds
+    with pytest.raises(TournamentRefused, match=r"No round is open: .* lists none. R"):
+        tournament.current_round()
+
+
+def test_the_documented_error_means_none_is_open(tournament, scripted_server):
+    scripted_server.on(
+        "rounds", scripted_server.errors("Current round not open for submissions")
+    )
+    with pytest.raises(TournamentRefused, match=r"No round is open: .* Rerun when the"):
+        tournament.current_round()
+
+
+def test_another_error_is_not_taken_for_a_closed_round(tournament, scripted_server):
+    scripted_server.on("rounds", scripted_server.errors("Unknown argument"))
+    with pytest.raises(TournamentRefused, match="refused: Unknown argument"):
+        tournament.current_round()
+
+
+def test_a_window_that_is_over_by_the_clock(tournament, clock):
+    clock.move_to(datetime(2026, 11, 24, 13, 0, tzinfo=UTC))
+    with pytest.raises(TournamentRefused) as error:
+        tournament.current_round()
+    assert str(error.value).startswith(
+        "No round is open: round 1000 closed at 2026-11-24T13:00:00Z, and it is "
+        "2026-11-24T13:00:00Z. Rerun when the next round is open"
+    )
+
+
+def test_a_window_that_is_still_to_come(tournament, scripted_server):
+    scripted_server.rounds[0]["openTime"] = "2026-11-24T12:30:00Z"
+    with pytest.raises(TournamentRefused, match=r"round 1000 opens at .*12:30:00Z"):
+        tournament.current_round()
+
+
+def test_a_round_without_a_window_is_refused(tournament, scripted_server):
+    scripted_server.rounds[0]["openTime"] = None
+    with pytest.raises(TournamentRefused, match="round 1000 has no window"):
+        tournament.current_round()
+
+
+# Files and uploads.
+
+
+def test_a_file_that_does_not_exist_names_the_nearest(tournament, scripted_server):
+    scripted_server.serve("v5.3/train.parquet", b"x")
+    with pytest.raises(TournamentRefused, match=r"no file 'v5.3/trian.parquet'. Did"):
+        tournament.file_url("v5.3/trian.parquet")
+    with pytest.raises(TournamentRefused, match=r"no file 'x'. Check the version."):
+        tournament.file_url("x")
+
+
+def test_an_answered_url_must_stay_on_this_machine(tournament, scripted_server):
+    scripted_server.serve("v5.3/x.json", b"{}")
+    scripted_server.file_base = "https://files.example"
+    scripted_server.upload_base = "https://uploads.example"
+    with pytest.raises(TournamentRefused, match=r"gave https://files.example for"):
+        tournament.file_url("v5.3/x.json")
+    with pytest.raises(TournamentRefused, match=r"gave https://uploads.example for"):
+        tournament.upload("id-alpha", "p.csv", CSV)
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_failed_upload_is_done_again_in_a_new_slot(
+    tournament, scripted_server, status
+):
+    scripted_server.on("put", scripted_server.status(status), scripted_server.hang())
+    name = tournament.upload("id-alpha", "p.csv", CSV)
+    assert scripted_server.uploads == {name: CSV}
+    paths = [request.path for request in scripted_server.asked("put")]
+    assert len(set(paths)) == 3
+
+
+def test_an_upload_that_never_works_is_an_error(tournament, scripted_server):
+    scripted_server.on("put", *[scripted_server.status(403)] * 999)
+    with pytest.raises(TournamentBusy, match="the upload answered HTTP 403"):
+        tournament.upload("id-alpha", "p.csv", CSV)
+    assert scripted_server.submissions == []
+
+
+# Submitting at most once.
+
+
+@pytest.fixture
+def uploaded(tournament):
+    return tournament.upload("id-alpha", "p.csv", CSV)
+
+
+@pytest.mark.parametrize("how", ["lost", "reset after", "page after"])
+def test_a_lost_answer_does_not_submit_twice(
+    tournament, scripted_server, uploaded, how
+):
+    def executed_then_reset(request, proper):
+        proper()
+        return scripted_server.reset()(request, proper)
+
+    def executed_then_page(request, proper):
+        proper()
+        return scripted_server.html()(request, proper)
+
+    fault = {
+        "lost": scripted_server.lost(503),
+        "reset after": executed_then_reset,
+        "page after": executed_then_page,
+    }[how]
+    scripted_server.on("create", fault)
+    assert tournament.submit("id-alpha", uploaded, 1000).id == "submission-1"
+    assert len(scripted_server.submissions) == 1
+    assert len(scripted_server.asked("create")) == 1
+
+
+def test_a_create_that_did_not_arrive_is_sent_again_after_a_look(
+    tournament, scripted_server, uploaded
+):
+    scripted_server.on("create", scripted_server.status(503), scripted_server.reset())
+    tournament.submit("id-alpha", uploaded, 1000)
+    kinds = [r.kind for r in scripted_server.requests if r.kind not in ("slot", "put")]
+    assert kinds == [
+        *["submissions", "create"] * 3,
+        "submissions",
+    ]
+    assert len(scripted_server.submissions) == 1
+
+
+def test_what_is_submitted_already_is_not_created(
+    tournament, scripted_server, uploaded
+):
+    first = tournament.submit("id-alpha", uploaded, 1000)
+    assert tournament.submit("id-alpha", uploaded, 1000) == first
+    assert len(scripted_server.asked("create")) == 1
+
+
+def test_a_refusal_after_a_lost_answer_is_looked_into(
+    tournament, scripted_server, uploaded
+):
+    # The first answer is lost, the look finds an old list, the second create is
+    # refused as a duplicate, and then the list has it.
+    scripted_server.on("create", scripted_server.lost(), scripted_server.errors("dup"))
+    empty = {"data": {"submissions": [], "model": {"submissions": []}}}
+    old_list = scripted_server.json(empty)
+    scripted_server.on("submissions", old_list, old_list)
+    assert tournament.submit("id-alpha", uploaded, 1000).id == "submission-1"
+
+
+def test_a_refused_create_is_refused(tournament, scripted_server, uploaded):
+    scripted_server.on("create", scripted_server.errors("round is closed"))
+    with pytest.raises(TournamentRefused, match="refused: round is closed"):
+        tournament.submit("id-alpha", uploaded, 1000)
+    assert len(scripted_server.asked("create")) == 1
+
+
+def test_a_refused_create_after_a_lost_one_is_refused_too(
+    tournament, scripted_server, uploaded
+):
+    scripted_server.on(
+        "create", scripted_server.status(503), scripted_server.errors("is closed")
+    )
+    with pytest.raises(TournamentRefused, match="refused: is closed"):
+        tournament.submit("id-alpha", uploaded, 1000)
+
+
+def test_another_round_is_refused_and_both_are_named(
+    tournament, scripted_server, uploaded
+):
+    scripted_server.rounds[0]["number"] = 1001
+    with pytest.raises(
+        TournamentRefused, match=r"submission-1 under round 1001, .* for round 1000"
+    ):
+        tournament.submit("id-alpha", uploaded, 1000)
+
+
+def test_a_submission_that_is_listed_late_is_waited_for(
+    tournament, scripted_server, uploaded
+):
+    empty = {"data": {"submissions": [], "model": {"submissions": []}}}
+    scripted_server.on("submissions", *[scripted_server.json(empty)] * 4)
+    tournament.submit("id-alpha", uploaded, 1000)
+    assert len(scripted_server.asked("create")) == 1
+
+
+def test_a_submission_that_is_never_listed_is_busy(
+    tournament, scripted_server, uploaded
+):
+    empty = {"data": {"submissions": [], "model": {"submissions": []}}}
+    scripted_server.on("submissions", *[scripted_server.json(empty)] * 999)
+    with pytest.raises(TournamentBusy, match="submission-1 was accepted but is not li"):
+        tournament.submit("id-alpha", uploaded, 1000)
+    assert len(scripted_server.asked("create")) == 1
+
+
+def test_a_submission_listed_under_another_name_is_found_by_its_id(
+    tournament, scripted_server, uploaded
+):
+    def renamed(_request, proper):
+        answer = proper()
+        scripted_server.submissions[0]["filename"] = "renamed.csv"
+        return answer
+
+    scripted_server.on("create", renamed)
+    assert tournament.submit("id-alpha", uploaded, 1000).filename == "renamed.csv"
+
+
+def test_times_without_a_zone_are_utc(tournament, scripted_server, uploaded):
+    tournament.submit("id-alpha", uploaded, 1000)
+    scripted_server.submissions[0]["insertedAt"] = "2026-11-24T12:06:01.25"
+    (submission,) = tournament.submissions("id-alpha")
+    assert submission.inserted_at == datetime(
+        2026, 11, 24, 12, 6, 1, 250_000, tzinfo=UTC
+    )
+
+
+def test_without_keys_the_public_calls_need_none(clock):
+    tournament = connect(TournamentSettings(), clock=clock, environ={})
+    for call in (
+        tournament.models,
+        lambda: tournament.submissions("x"),
+        lambda: tournament.upload("x", "p.csv", CSV),
+        lambda: tournament.submit("x", "p.csv", 1),
+    ):
+        with pytest.raises(ConfigError, match="NUMERAI_PUBLIC_ID"):
+            call()

@@ -1,0 +1,85 @@
+"""The keys never print: not in logs, reprs, errors, or what errors carry along.
+
+Real keys go to https only, and there is no https server here, so the room is
+assembled by hand around the scripted server.
+"""
+
+import logging
+import traceback
+from dataclasses import replace
+
+import pytest
+
+from numerai_pipeline.core import PipelineError, TournamentSettings
+from numerai_pipeline.tournament import connect
+from numerai_pipeline.tournament.access import resolve_access
+from numerai_pipeline.tournament.numerai import NumeraiTournament
+from numerai_pipeline.tournament.wire import Wire
+
+KEYS = {
+    "NUMERAI_PUBLIC_ID": "FAKEPUBLICFAKEPUBLIC",
+    "NUMERAI_SECRET_KEY": "FAKESECRETFAKESECRET",
+}
+
+
+@pytest.fixture
+def keyed(scripted_server, clock):
+    access = replace(
+        resolve_access(TournamentSettings(), KEYS), url=scripted_server.url
+    )
+    wire = Wire(access, clock, timeout_seconds=0.3, deadline_seconds=5)
+    return NumeraiTournament(wire, clock, trigger_id=None)
+
+
+def everything_about(error):
+    """All that a log or a crash report could show of an exception."""
+    seen, texts = set(), []
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        texts += [str(error), repr(error), *traceback.format_exception(error)]
+        texts += [repr(value) for value in vars(error).values()]
+        texts += [repr(getattr(getattr(error, "_request", None), "headers", ""))]
+        error = error.__cause__ or error.__context__
+    return "\n".join(texts)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["echo_headers", "html", "reset", "hang", "forbidden", "busy", "unknown"],
+)
+def test_no_fault_prints_a_key(keyed, scripted_server, caplog, fault):
+    make = {
+        "forbidden": lambda: scripted_server.status(403),
+        "busy": lambda: scripted_server.status(503),
+        "unknown": lambda: scripted_server.json({"data": {"account": 5}}),
+    }.get(fault) or getattr(scripted_server, fault)
+    scripted_server.on("models", *[make()] * 50)
+    with caplog.at_level(logging.DEBUG), pytest.raises(PipelineError) as error:
+        keyed.models()
+    sent = scripted_server.asked("models")[0].headers["authorization"]
+    assert sent == "Token FAKEPUBLICFAKEPUBLIC$FAKESECRETFAKESECRET"
+    shown = everything_about(error.value) + caplog.text + repr(keyed)
+    shown += repr(vars(keyed)) + repr(vars(keyed._wire)) + repr(keyed._wire.access)
+    assert "FAKE" not in shown
+
+
+def test_simulated_mode_sends_no_real_key(
+    scripted_server, clock, monkeypatch, tmp_path
+):
+    for name, key in KEYS.items():
+        monkeypatch.setenv(name, key)
+    lines = [f"{name}={key}\n" for name, key in KEYS.items()]
+    (tmp_path / ".env").write_text("".join(lines))
+    monkeypatch.chdir(tmp_path)
+    tournament = connect(scripted_server.settings(), clock=clock, environ=KEYS)
+    tournament.models()
+    tournament.scores("id-alpha")
+    tournament.submit("id-alpha", tournament.upload("id-alpha", "p", b"x"), 1000)
+    assert all("FAKE" not in str(request) for request in scripted_server.requests)
+
+
+def test_the_client_leaves_the_root_logger_alone(tournament):
+    root = logging.getLogger()
+    before = (list(root.handlers), root.level)
+    tournament.models()
+    assert (list(root.handlers), root.level) == before

@@ -1,0 +1,200 @@
+import json
+import warnings
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from numerai_pipeline.core import Recipe
+from numerai_pipeline.data import EtlOptions, build_shards
+from numerai_pipeline.models import new_model
+from numerai_pipeline.training import TrainingJob, train
+
+FEATURES = [f"feature_{name}" for name in "abcdefgh"]
+SETS = {"all": FEATURES, "small": FEATURES[2:6][::-1]}
+TARGETS = ["target", "target_ender_20", "target_victor_20"]
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+# Small enough for a second a training, and all it needs to learn what is planted.
+QUICK = {
+    "mlp": {
+        "parameters": {"units": [16]},
+        "training": {"epochs": 4, "batch_rows": 128, "learning_rate": 0.01},
+    },
+    "lightgbm": {
+        "parameters": {
+            "n_estimators": 60,
+            "learning_rate": 0.1,
+            "colsample_bytree": 0.5,
+        },
+        "training": {"evaluate_every": 10},
+    },
+}
+
+
+@pytest.fixture(autouse=True)
+def _numpy_and_tensorflow():
+    """TensorFlow's arrays do not know numpy 2's `copy` yet; harmless."""
+    warnings.filterwarnings(
+        "ignore", message="__array__ implementation", category=DeprecationWarning
+    )
+
+
+def write_market(folder, *, is_shuffled=False, seed=1):
+    """Write a release of 30 eras x 100 rows whose targets are planted.
+
+    `target` follows the first three features, `target_victor_20` the last three. A
+    tenth of both is missing, and a few features are.
+    """
+    random = np.random.default_rng(seed)
+    n_eras, n_rows = 30, 100
+    rows = n_eras * n_rows
+    codes = random.integers(0, 5, (rows, len(FEATURES)))
+    columns = {}
+    for target, followed in (("target", slice(3)), ("target_victor_20", slice(5, 8))):
+        signal = (codes[:, followed] - 2).sum(axis=1) + random.normal(0, 2.5, rows)
+        cuts = np.quantile(signal, [0.05, 0.25, 0.75, 0.95])
+        values = np.digitize(signal, cuts) / 4
+        if is_shuffled:
+            random.shuffle(values)
+        values[random.random(rows) < 0.1] = np.nan
+        columns[target] = values.astype(np.float32)
+    frame = pd.DataFrame(codes, columns=FEATURES).astype("Int8")
+    frame = frame.mask(random.random(frame.shape) < 0.02)
+    frame["target"] = columns["target"]
+    frame["target_ender_20"] = columns["target"]
+    frame["target_victor_20"] = columns["target_victor_20"]
+    eras = np.repeat(np.arange(1, n_eras + 1), n_rows)
+    frame.insert(0, "era", [f"{era:04d}" for era in eras])
+    frame.insert(1, "data_type", np.where(eras <= 18, "train", "validation"))
+    frame.index = pd.Index([f"n{row:015x}" for row in range(rows)], name="id")
+    folder.mkdir(parents=True)
+    frame[eras <= 18].to_parquet(folder / "train.parquet")
+    frame[eras > 18].to_parquet(folder / "validation.parquet")
+    (folder / "features.json").write_text(
+        json.dumps({"feature_sets": SETS, "targets": TARGETS})
+    )
+
+
+def make_shards(folder, *, is_shuffled=False, **options):
+    write_market(folder / "v5.3", is_shuffled=is_shuffled)
+    defaults = {"purge": 2}
+    build_shards(
+        folder / "v5.3", folder / "shards", EtlOptions(**{**defaults, **options})
+    )
+    return folder / "shards"
+
+
+@pytest.fixture(scope="session")
+def shards(tmp_path_factory):
+    """Shards with a planted signal."""
+    return make_shards(tmp_path_factory.mktemp("market"))
+
+
+@pytest.fixture(scope="session")
+def shuffled_shards(tmp_path_factory):
+    """The same with shuffled targets: nothing can be learned."""
+    return make_shards(tmp_path_factory.mktemp("shuffled"), is_shuffled=True)
+
+
+@pytest.fixture
+def market_shards(tmp_path):
+    """A function that makes shards with other ETL options."""
+    return lambda **options: make_shards(tmp_path / "market", **options)
+
+
+def new_job(folder, family, shards, *, parameters=(), training=(), **recipe):
+    """Make a model under `folder` and return the job that trains it."""
+    options = {**QUICK[family]["training"], **dict(training)}
+    feature_set = recipe.setdefault("feature_set", "all")
+    checked = new_model(
+        folder,
+        family,
+        feature_set=feature_set,
+        n_features=len(SETS[feature_set]),
+        target=recipe.setdefault("target", "target"),
+        overrides={
+            **QUICK[family]["parameters"],
+            **dict(parameters),
+            **{f"training.{key}": value for key, value in options.items()},
+        },
+    )
+    return TrainingJob(
+        name=family,
+        recipe=checked.recipe.model_copy(update=recipe),
+        untrained=folder / checked.family.untrained_file,
+        shards=shards,
+        runs=folder / "runs",
+        started=NOON,
+    )
+
+
+@pytest.fixture
+def make_job(tmp_path, shards):
+    """A function that makes a model of a family and the job that trains it."""
+
+    def make(family="lightgbm", *, shards=shards, name=None, **options):
+        return new_job(tmp_path / (name or family), family, shards, **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, shards):
+    """A function that returns a family's job and its run, trained once; read only."""
+
+    @cache
+    def train_once(family):
+        job = new_job(tmp_path_factory.mktemp("trained") / family, family, shards)
+        return job, train(job)
+
+    return train_once
+
+
+@pytest.fixture
+def edited():
+    """A function that returns a job with another recipe."""
+
+    def edit(job, **changes):
+        table = {**job.recipe.model_dump(), **changes}
+        return replace(job, recipe=Recipe.model_validate(table))
+
+    return edit
+
+
+class Killed(BaseException):
+    """What ends a training in the middle, as a kill would."""
+
+
+class KillingProgress:
+    """Ends the process's work at a chosen place."""
+
+    def __init__(self, *, at_note=None, at_step=None):
+        self.notes = []
+        self._at_note = at_note
+        self._at_step = at_step
+        self._done = 0.0
+
+    @contextmanager
+    def task(self, _description, _total, _unit):
+        yield self._advance
+
+    def _advance(self, amount):
+        self._done += amount
+        if self._at_step is not None and self._done > self._at_step:
+            raise Killed
+
+    def note(self, text):
+        self.notes.append(text)
+        if self._at_note is not None and text.startswith(self._at_note):
+            raise Killed
+
+
+@pytest.fixture
+def killed_at():
+    """A function that returns a progress which kills, and the kill's exception."""
+    return lambda **where: (KillingProgress(**where), Killed)

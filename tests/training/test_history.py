@@ -1,0 +1,96 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from numerai_pipeline.core import DataError
+from numerai_pipeline.training import Epoch, best_epoch
+from numerai_pipeline.training.history import (
+    best_row,
+    read_history,
+    stale_epochs,
+    write_history,
+)
+
+ANY_FLOAT = st.floats(allow_infinity=False)
+
+
+def rows_of(val_losses, val_corrs=None):
+    val_corrs = val_corrs or [0.0] * len(val_losses)
+    return [
+        Epoch(number, 0.1, loss, corr, 1.0, is_best=False)
+        for number, (loss, corr) in enumerate(
+            zip(val_losses, val_corrs, strict=True), start=1
+        )
+    ]
+
+
+def test_defect_3_best_epoch_is_the_lowest_loss():
+    losses = [0.30, 0.20, 0.10, 0.15, 0.25]
+    assert best_epoch(losses) == 3
+    best = best_row(rows_of(losses), "val_loss")
+    assert best is not None
+    assert best.epoch == 3
+
+
+def test_the_best_by_corr_is_the_highest():
+    rows = rows_of([0.3, 0.2, 0.1], [0.01, 0.03, 0.02])
+    assert best_row(rows, "val_corr").epoch == 2
+
+
+@given(st.lists(ANY_FLOAT))
+def test_the_best_epoch_is_never_nan_and_never_beaten(values):
+    best = best_epoch(values)
+    numbers = [value for value in values if not math.isnan(value)]
+    if not numbers:
+        assert best is None
+    else:
+        assert values[best - 1] == min(numbers)
+        assert best_epoch([-value for value in values], mode="max") == best
+
+
+@pytest.mark.parametrize(
+    ("losses", "threshold", "stale"),
+    [
+        ([], 0.0, 0),
+        ([0.3], 0.0, 0),
+        ([0.3, 0.2, 0.1, 0.15, 0.25], 0.0, 2),
+        ([0.3, 0.3, 0.3], 0.0, 2),
+        # 0.29 and 0.28 are no improvement of 0.05 over 0.30, 0.24 is.
+        ([0.3, 0.29, 0.28], 0.05, 2),
+        ([0.3, 0.29, 0.24], 0.05, 0),
+        ([math.nan, math.nan], 0.0, 2),
+    ],
+)
+def test_patience_counts_epochs_without_an_improvement(losses, threshold, stale):
+    assert stale_epochs(rows_of(losses), "val_loss", threshold) == stale
+
+
+def test_a_small_improvement_is_the_best_though_it_does_not_renew_the_patience():
+    rows = rows_of([0.30, 0.29, 0.28])
+    assert best_row(rows, "val_loss").epoch == 3
+    assert stale_epochs(rows, "val_loss", 0.05) == 2
+
+
+@given(st.lists(st.builds(Epoch, st.integers(), *[ANY_FLOAT] * 4, st.booleans())))
+def test_a_history_reads_back_to_the_last_digit(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("run") / "history.csv"
+    write_history(rows, path)
+    assert repr(read_history(path)) == repr(rows)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<html>",
+        "epoch,loss\n1,0.1\n",
+        "epoch,loss,val_loss,val_corr,seconds,is_best\n1,0.1,0.",
+        "epoch,loss,val_loss,val_corr,seconds,is_best\n1,0.1,x,0.1,1,1\n",
+    ],
+)
+def test_a_broken_history_is_named(tmp_path, text):
+    path = tmp_path / "history.csv"
+    path.write_text(text + "\n2,")
+    with pytest.raises(DataError, match=r"history\.csv is not a whole history"):
+        read_history(path)
