@@ -362,6 +362,10 @@ class ScriptedServer:
 
 def _handler_of(server: ScriptedServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        # Connections are kept, so that a client that leaves one open is noticed.
+        protocol_version = "HTTP/1.1"
+        timeout = 5
+
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             request = Request(
@@ -377,8 +381,9 @@ def _handler_of(server: ScriptedServer) -> type[BaseHTTPRequestHandler]:
                 linger = struct.pack("ii", 1, 0)
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                 self.connection.close()
+                self.close_connection = True
             except (_NoAnswer, BrokenPipeError, ConnectionResetError):
-                pass  # nothing to say, or nobody who listens
+                self.close_connection = True  # nothing to say, or nobody listens
 
         do_GET = do_POST = do_PUT = _serve
 
@@ -387,8 +392,12 @@ def _handler_of(server: ScriptedServer) -> type[BaseHTTPRequestHandler]:
             for key, value in answer.headers.items():
                 self.send_header(key, value)
             length = len(answer.body) if answer.length == -1 else answer.length
-            if length is not None and answer.status != 304:
+            if answer.status == 304:
+                length = len(answer.body)
+            elif length is not None:
                 self.send_header("Content-Length", str(length))
+            if length != len(answer.body):
+                self.send_header("Connection", "close")  # only the end tells the end
             self.end_headers()
             server.write_body(self.wfile, answer.body)
 

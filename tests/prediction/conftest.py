@@ -12,6 +12,7 @@ import pytest
 
 from numerai_pipeline.core import Recipe, sha256_of
 from numerai_pipeline.data import EtlOptions, ShardReader, build_shards
+from numerai_pipeline.prediction import evaluate
 from numerai_pipeline.training import Run, TrainingJob, train
 
 FEATURES = [f"feature_{name}" for name in "abcdefgh"]
@@ -36,7 +37,7 @@ def _numpy_and_tensorflow():
 def make_rows():
     """Return all eras: `target` follows three features, `target_victor_20` others.
 
-    The last two eras are not resolved: they have no targets.
+    In the last two eras `target` is not resolved, in the last one none is.
     """
     random = np.random.default_rng(5)
     eras = np.repeat(np.arange(1, LAST_ERA + 1), ROWS_PER_ERA)
@@ -47,10 +48,13 @@ def make_rows():
     frame.insert(
         1, "data_type", np.where(eras <= LAST_TRAIN_ERA, "train", "validation")
     )
-    for target, followed in (("target", slice(3)), ("target_victor_20", slice(5, 8))):
+    for target, followed, last_era in (
+        ("target", slice(3), LAST_RESOLVED_ERA),
+        ("target_victor_20", slice(5, 8), LAST_RESOLVED_ERA + 1),
+    ):
         signal = (codes[:, followed] - 2).sum(axis=1) + random.normal(0, 3, len(eras))
         values = np.digitize(signal, np.quantile(signal, [0.05, 0.25, 0.75, 0.95])) / 4
-        is_missing = (eras > LAST_RESOLVED_ERA) | (random.random(len(eras)) < 0.05)
+        is_missing = (eras > last_era) | (random.random(len(eras)) < 0.05)
         frame[target] = np.where(is_missing, np.nan, values).astype(np.float32)
     frame["target_ender_20"] = frame["target"]
     frame.index = pd.Index([f"n{row:015x}" for row in range(len(eras))], name="id")
@@ -125,7 +129,7 @@ def trained(tmp_path_factory, world):
     """Run folders by name; tests work on copies."""
     folder = tmp_path_factory.mktemp("models")
 
-    def train_one(name, **recipe):
+    def train_one(name, features=None, **recipe):
         model = folder / name
         job = TrainingJob(
             name=name,
@@ -139,14 +143,23 @@ def trained(tmp_path_factory, world):
             shards=world.shards.folder,
             runs=model / "runs",
             started=datetime(2026, 11, 24, 12, tzinfo=UTC),
+            features=features and tuple(features),
         )
         return train(job).folder
 
     return {
         "trees": train_one("trees"),
-        "few": train_one("few", feature_set="small", missing=1.0),
+        "few": train_one("few", SETS["small"], feature_set="small", missing=1.0),
         "victor": train_one("victor", target="target_victor_20"),
     }
+
+
+@pytest.fixture(scope="session")
+def evaluated(tmp_path_factory, trained, world):
+    """The evaluation of one run with all references; read only."""
+    folder = tmp_path_factory.mktemp("evaluated") / trained["trees"].name
+    shutil.copytree(trained["trees"], folder)
+    return evaluate(Run.open(folder), world.shards, **world.references)
 
 
 @pytest.fixture
@@ -168,6 +181,8 @@ def with_leaves():
     def change(run, value):
         best = run.best().path
         lines = best.read_text().splitlines()
+        # LightGBM finds the trees by these sizes, if they are there.
+        lines = [line for line in lines if not line.startswith("tree_sizes=")]
         for place, line in enumerate(lines):
             if line.startswith("leaf_value="):
                 n_leaves = len(line.split())
@@ -179,3 +194,21 @@ def with_leaves():
         return run
 
     return change
+
+
+@pytest.fixture
+def retrained():
+    """A function that trains a run's recipe again, on other shards."""
+
+    def train_again(run, shards):
+        job = TrainingJob(
+            name=run.name,
+            recipe=run.recipe,
+            untrained=run.folder / "no-untrained-model.json",
+            shards=shards,
+            runs=run.folder.parent,
+            started=datetime(2026, 11, 24, 13, tzinfo=UTC),
+        )
+        return train(job)
+
+    return train_again

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from contextlib import contextmanager
 
 import numpy as np
@@ -13,6 +14,7 @@ from numerai_pipeline.core import DataError
 from numerai_pipeline.data import EtlOptions, ShardReader, build_shards
 from numerai_pipeline.prediction import evaluate
 
+TARGETS = ["target", "target_victor_20"]
 META_MODEL_ERAS = [21, *range(23, 29)]
 RESOLVED = list(range(17, 29))
 
@@ -57,9 +59,8 @@ class Busy:
         raise AssertionError(text)
 
 
-def test_scores_are_those_of_numerai_tools(world, copied):
-    evaluation = evaluate(copied(), world.shards, **world.references)
-    frame = joined(evaluation, world)
+def test_scores_are_those_of_numerai_tools(world, evaluated):
+    frame = joined(evaluated, world)
     resolved = frame.dropna(subset=["target"])
 
     def corr(column):
@@ -88,23 +89,21 @@ def test_scores_are_those_of_numerai_tools(world, copied):
             contribution("v53_lgbm_ender20"),
         ),
     ):
-        scores = row_of(evaluation, who, metric).scores
+        scores = row_of(evaluated, who, metric).scores
         assert scores.eras.tolist() == eras
         expected = per_era(resolved, score, eras)
         np.testing.assert_allclose(scores.values, expected, rtol=0, atol=1e-12)
 
 
-def test_the_model_learned_what_is_planted(world, copied):
-    evaluation = evaluate(copied(), world.shards, **world.references)
-    assert evaluation.rows[0].summary.mean > 0.2
-    assert row_of(evaluation, "trees", "MMC").summary.mean > 0.02
-    noise = row_of(evaluation, "v53_lgbm_victor60", "CORR").summary.mean
+def test_the_model_learned_what_is_planted(evaluated):
+    assert evaluated.rows[0].summary.mean > 0.2
+    assert row_of(evaluated, "trees", "MMC").summary.mean > 0.02
+    noise = row_of(evaluated, "v53_lgbm_victor60", "CORR").summary.mean
     assert abs(noise) < 0.1
 
 
-def test_rows_and_coverage_are_told(world, copied):
-    evaluation = evaluate(copied(), world.shards, **world.references)
-    assert [(row.who, row.metric) for row in evaluation.rows] == [
+def test_rows_and_coverage_are_told(world, evaluated):
+    assert [(row.who, row.metric) for row in evaluated.rows] == [
         ("trees", "CORR"),
         ("numerai_meta_model", "CORR"),
         ("trees", "CORR in the eras of numerai_meta_model"),
@@ -114,55 +113,52 @@ def test_rows_and_coverage_are_told(world, copied):
         ("v53_lgbm_victor60", "CORR"),
         ("trees", "BMC of v53_lgbm_victor60"),
     ]
-    assert evaluation.target == "target"
-    assert evaluation.n_rows == 14 * 100
-    assert (evaluation.n_eras, evaluation.n_unresolved) == (12, 2)
-    meta_model, first, _ = evaluation.coverage
+    assert evaluated.target == "target"
+    assert evaluated.n_rows == world.shards.n_rows("valid")
+    assert evaluated.n_eras == 12
+    meta_model, first, _ = evaluated.coverage
     assert (meta_model.kind, meta_model.n_eras) == ("meta model", 7)
     assert meta_model.share_of_rows == pytest.approx(7 / 12, abs=0.02)
     assert (first.kind, first.n_eras, first.share_of_rows) == ("benchmark", 12, 1.0)
 
 
-def test_predictions_are_kept_in_numerais_own_form(world, copied):
-    evaluation = evaluate(copied(), world.shards, meta_model=None)
-    frame = pd.read_parquet(evaluation.predictions)
+def test_predictions_are_kept_in_numerais_own_form(world, evaluated):
+    frame = pd.read_parquet(evaluated.predictions)
     assert list(frame.columns) == ["id", "era", "prediction"]
     assert frame["era"].astype(str).is_monotonic_increasing
-    assert set(frame["era"]) == {f"{era:04d}" for era in range(17, 31)}
+    assert set(frame["era"]) == {f"{era:04d}" for era in range(17, 30)}
     held_out = world.rows[world.rows["data_type"] == "validation"]
+    held_out = held_out.dropna(subset=TARGETS, how="all")
     assert set(frame["id"]) == set(held_out.index)
     assert frame["prediction"].dtype == np.float32
 
 
-def test_scores_json_is_for_other_programs(world, copied):
-    run = copied()
-    evaluation = evaluate(run, world.shards, **world.references)
+def test_scores_json_is_for_other_programs(world, evaluated):
 
     def refuse(text):
         raise AssertionError(f"{text} is no JSON")
 
-    text = (run.folder / "scores.json").read_text()
+    text = (evaluated.folder / "scores.json").read_text()
     record = json.loads(text, parse_constant=refuse)
     assert record["rows"][0]["who"] == "trees"
-    assert record["rows"][0]["mean"] == evaluation.rows[0].summary.mean
+    assert record["rows"][0]["mean"] == evaluated.rows[0].summary.mean
     assert record["rows"][0]["eras"] == RESOLVED
     assert record["shards_fingerprint"] == world.shards.manifest.fingerprint
-    assert str(run.folder) not in text
-    assert record.items() <= evaluation.to_dict().items()
+    assert str(evaluated.folder) not in text
+    assert record.items() <= evaluated.to_dict().items()
 
 
-def test_the_picture_is_there(world, copied):
-    run = copied()
-    evaluation = evaluate(run, world.shards, **world.references)
-    assert evaluation.plot == run.folder / "plots" / "scores.png"
-    assert evaluation.plot.read_bytes().startswith(b"\x89PNG")
+def test_the_picture_is_there(evaluated):
+    assert evaluated.plot == evaluated.folder / "plots" / "scores.png"
+    assert evaluated.plot.read_bytes().startswith(b"\x89PNG")
 
 
 def test_what_was_scored_is_not_scored_again(world, copied):
     run = copied()
     busy = Busy()
     first = evaluate(run, world.shards, **world.references, progress=busy)
-    assert busy.tasks == [("predicting with trees", 1400, "rows")]
+    n_rows = world.shards.n_rows("valid")
+    assert busy.tasks == [("predicting with trees", n_rows, "rows")]
     second = evaluate(run, world.shards, **world.references, progress=busy)
     assert len(busy.tasks) == 1
     assert second.to_dict() == first.to_dict()
@@ -223,13 +219,13 @@ def test_eras_of_the_training_are_refused(world, copied):
 def test_other_shards_are_refused(world, copied, tmp_path):
     build_shards(world.data, tmp_path / "others", EtlOptions(purge=4))
     with pytest.raises(
-        DataError, match=r"trained on other shards than those in .*others.* nai train"
+        DataError, match=r"trained on other shards than those in .*others.*`nai train"
     ):
         evaluate(copied(), ShardReader(tmp_path / "others"), meta_model=None)
 
 
 def test_a_split_without_eras_is_refused(world, copied):
-    with pytest.raises(DataError, match=r"has no eras in its split 'test'.*nai etl"):
+    with pytest.raises(DataError, match=r"has no split 'test'\. .*nai etl"):
         evaluate(copied(), world.shards, meta_model=None, split="test")
 
 
@@ -265,30 +261,28 @@ def test_a_reference_with_an_id_twice_is_refused(world, copied, tmp_path):
         evaluate(copied(), world.shards, meta_model=path)
 
 
-def test_unresolved_eras_alone_cannot_be_scored(world, copied, tmp_path):
-    """The shards of a release whose held-out eras have no targets yet."""
+def test_eras_without_the_target_cannot_be_scored(copied, world, tmp_path, retrained):
+    """All held-out eras have `target_victor_20` only."""
     folder = tmp_path / "v5.3"
-    folder.mkdir()
-    (folder / "features.json").write_bytes((world.data / "features.json").read_bytes())
-    (folder / "train.parquet").write_bytes((world.data / "train.parquet").read_bytes())
-    unresolved = world.rows[world.rows["era"] >= "0029"]
-    unresolved.to_parquet(folder / "validation.parquet")
+    shutil.copytree(world.data, folder)
+    validation = pd.read_parquet(folder / "validation.parquet")
+    validation[["target", "target_ender_20"]] = np.float32("nan")
+    validation.to_parquet(folder / "validation.parquet")
     build_shards(folder, tmp_path / "shards", EtlOptions(purge=2))
-    shards = ShardReader(tmp_path / "shards")
-    run = copied()
-    config = run.folder / "config.toml"
-    done = run.folder / "DONE"
-    record = json.loads(done.read_text())
-    config.write_text(
-        config.read_text().replace(
-            world.shards.manifest.fingerprint, shards.manifest.fingerprint
-        )
-    )
-    from numerai_pipeline.core import sha256_of
-
-    record["sha256"]["config.toml"] = sha256_of(config)
-    done.write_text(json.dumps(record))
+    run = retrained(copied("victor"), tmp_path / "shards")
     with pytest.raises(
         DataError, match=r"^no era of the split 'valid' in .* has a 'target' yet"
     ):
-        evaluate(run, shards, meta_model=None)
+        evaluate(run, ShardReader(tmp_path / "shards"), meta_model=None)
+
+
+def test_without_the_tournaments_target_the_models_own_is_taken(
+    copied, world, tmp_path, retrained
+):
+    options = EtlOptions(purge=2, targets=("target_victor_20",))
+    build_shards(world.data, tmp_path / "shards", options)
+    run = retrained(copied("victor"), tmp_path / "shards")
+    evaluation = evaluate(run, ShardReader(tmp_path / "shards"), meta_model=None)
+    assert evaluation.target == "target_victor_20"
+    assert [row.metric for row in evaluation.rows] == ["CORR"]
+    assert evaluation.n_eras == 13

@@ -5,13 +5,16 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from numerai_pipeline.core import ConfigError, DataError
 from numerai_pipeline.submission import Attempt, Ledger
+from numerai_pipeline.submission.database import open_engine
 
 ATTEMPT = Attempt(
     tournament="api-tournament.numer.ai",
@@ -114,6 +117,22 @@ def test_a_kill_loses_no_finished_transaction(path):
     rows = Ledger(f"sqlite:///{path}").rows()
     assert [row.id for row in rows][: len(seen)] == seen
     assert len(rows) - len(seen) <= 1
+
+
+def test_processes_that_open_a_new_ledger_at_once_share_it(path, clock):
+    def work(_number):
+        return Ledger(f"sqlite:///{path}").intend(ATTEMPT, "id", clock.now()).id
+
+    with ThreadPoolExecutor(8) as pool:
+        ids = sorted(pool.map(work, range(8)))
+    assert ids == list(range(1, 9))
+
+
+@pytest.mark.usefixtures("ledger")
+def test_every_transaction_is_flushed(path):
+    with open_engine(make_url(f"sqlite:///{path}")).begin() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
 
 
 # Files that are no ledger.

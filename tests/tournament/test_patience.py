@@ -72,7 +72,7 @@ def test_what_the_server_asks_for_is_waited(clock):
 
 def test_a_wish_past_the_deadline_ends_it_at_once(clock):
     start = clock.now()
-    with pytest.raises(TournamentBusy, match="Tried 1 times in 0 s; the last time: x"):
+    with pytest.raises(TournamentBusy, match=r"Tried once: x\."):
         Patience(clock, seconds=60).spend_on(lambda: Failure("x", 61), busy="")
     assert clock.now() == start
 

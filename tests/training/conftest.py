@@ -130,6 +130,7 @@ def new_job(folder, family, shards, *, parameters=(), training=(), **recipe):
         shards=shards,
         runs=folder / "runs",
         started=NOON,
+        features=tuple(SETS[feature_set]),
     )
 
 

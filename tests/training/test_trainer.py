@@ -272,22 +272,26 @@ def test_shards_without_the_target_are_refused(make_job, market_shards):
 
 def test_shards_without_the_features_are_refused(make_job, market_shards):
     job = make_job(shards=market_shards(feature_set="small"))
+    what_to_do = (
+        "Run `nai etl --feature-set all`, or choose another feature_set in model.toml."
+    )
     with pytest.raises(DataError) as caught:
         train(job)
     assert str(caught.value) == (
-        f"{job.shards} has 4 of the 8 features of the set 'all', which model "
-        "'lightgbm' sees; feature_a is not there. Run `nai etl --feature-set all`, or "
-        "choose another feature_set in model.toml."
+        f"{job.shards} lacks 4 of the 8 features of the set 'all', which model "
+        f"'lightgbm' sees, such as feature_a. {what_to_do}"
     )
-
-
-def test_an_unknown_feature_set_is_refused(make_job, edited):
-    job = edited(make_job(), feature_set="smal")
-    with pytest.raises(ConfigError) as caught:
-        train(job)
+    with pytest.raises(DataError) as caught:
+        train(replace(job, features=None))
     assert str(caught.value) == (
-        "model.toml: there is no feature set 'smal'. Did you mean 'small'?"
+        f"{job.shards} holds the feature set 'small', but model 'lightgbm' sees 'all'. "
+        f"{what_to_do}"
     )
+
+
+def test_without_columns_the_job_takes_those_of_the_shards(make_job):
+    job = make_job()
+    assert train(replace(job, features=None)).features == job.features
 
 
 def test_an_untrained_model_of_another_width_is_refused(make_job):

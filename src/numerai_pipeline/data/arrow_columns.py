@@ -86,7 +86,7 @@ def id_values(column: Any) -> npt.NDArray[np.bytes_]:
     """
     array = _one_chunk(column).cast(pa.string())
     if array.null_count:
-        row = pc.index(array.is_null(), True).as_py()  # noqa: FBT003
+        row = pc.index(array.is_null(), True).as_py()
         raise IllegalValue(row, None, "present")
     n_bytes = pc.binary_length(array)
     if len(array) and pc.max(n_bytes).as_py() > ID_BYTES:
@@ -115,7 +115,7 @@ def era_values(column: Any) -> npt.NDArray[np.int16]:
     """
     coded = _one_chunk(column).cast(pa.string()).dictionary_encode()
     if coded.null_count:
-        row = pc.index(coded.is_null(), True).as_py()  # noqa: FBT003
+        row = pc.index(coded.is_null(), True).as_py()
         raise IllegalValue(row, None, "a number or X")
     rows = coded.indices.to_numpy(zero_copy_only=False)
     numbers = np.zeros(len(coded.dictionary), np.int16)

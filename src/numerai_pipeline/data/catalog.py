@@ -93,7 +93,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if nearest:
         return f"Did you mean '{nearest[0]}'?"
     shown = ", ".join(names[:8])
-    return f"It has {shown}, … ({len(names)})." if len(names) > 8 else f"It has {shown}."
+    return (
+        f"It has {shown}, … ({len(names)})." if len(names) > 8 else f"It has {shown}."
+    )
 
 
 def _names(value: Any) -> tuple[str, ...]:

@@ -1,13 +1,12 @@
 """Parquet -> shards, streaming, in bounded memory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
 from numerai_pipeline.core import (
@@ -27,6 +26,7 @@ from numerai_pipeline.data.catalog import ALL_TARGETS, FeatureCatalog
 from numerai_pipeline.data.download_manifest import read_records
 from numerai_pipeline.data.manifest import (
     LAYOUT,
+    SHARD_MANIFEST,
     Dropped,
     ShardManifest,
     SourceFile,
@@ -34,17 +34,14 @@ from numerai_pipeline.data.manifest import (
     TargetPalette,
 )
 from numerai_pipeline.data.packing import packed_width
-from numerai_pipeline.data.shards import SplitWriter
+from numerai_pipeline.data.shards import SHARD_SUFFIX, SplitWriter
 from numerai_pipeline.data.source import ParquetSource
 from numerai_pipeline.data.splits import (
-    TRAIN,
-    VALID,
     EraSplit,
     hold_out_latest,
     purged,
 )
 from numerai_pipeline.data.survey import (
-    EraRows,
     PaletteCoder,
     Survey,
     merge_palettes,
@@ -131,13 +128,12 @@ def build_shards(
         if current:
             progress.note(f"{shards_folder} is current: nothing to do.")
             return current
+        _refuse_other_files(shards_folder)
         surveys = [_surveyed(source, targets, progress) for source in sources]
-        split = _split(surveys, options, targets)
+        split = _split_eras(surveys, options, targets)
         palettes = merge_palettes(surveys)
         with atomic_folder(shards_folder) as folder:
-            splits = _Transformation(
-                folder, features, targets, PaletteCoder(palettes), split, options
-            ).run(surveys, progress)
+            pass_ = _FeaturePass(folder, features, targets, palettes, split, options)
             manifest = ShardManifest(
                 layout=LAYOUT,
                 fingerprint=fingerprint,
@@ -150,20 +146,20 @@ def build_shards(
                     for name, palette in zip(targets, palettes, strict=True)
                 ),
                 dropped=_dropped(surveys, split),
-                splits=splits,
+                splits=pass_.run(surveys, progress),
             )
             manifest.save(folder)
     return manifest
 
 
 @dataclass(frozen=True)
-class _Transformation:
-    """The second pass: features, in the order of the files."""
+class _FeaturePass:
+    """The second pass over the files: everything, in their order, into shards."""
 
     folder: Path
     features: Sequence[str]
     targets: Sequence[str]
-    coder: PaletteCoder
+    palettes: Sequence[Sequence[float]]
     split: EraSplit
     options: EtlOptions
 
@@ -171,14 +167,13 @@ class _Transformation:
         self, surveys: Sequence[Survey], progress: Progress
     ) -> dict[str, SplitEntry]:
         """Write all splits and return what was written."""
-        names = [name for name in (TRAIN, VALID) if getattr(self.split, name)]
         with ExitStack() as stack:
-            writers = {name: self._writer(name) for name in names}
+            writers = {name: self._writer(name) for name in self.split.names}
             for writer in writers.values():
                 stack.callback(writer.abort)
             for found in surveys:
-                path = found.source.path
-                with progress.task(path.name, found.source.n_rows, "rows") as advance:
+                name = f"packing {found.source.path.name}"
+                with progress.task(name, found.source.n_rows, "rows") as advance:
                     for strip in self._strips(found):
                         self._write(strip, found, writers)
                         advance(len(strip.ids))
@@ -192,3 +187,139 @@ class _Transformation:
             n_targets=len(self.targets),
             rows_per_shard=self.options.rows_per_shard,
         )
+
+    def _strips(self, found: Survey) -> Iterator[Strip]:
+        wanted = found.has_target.copy()
+        for rows in found.eras:
+            if self.split.side(rows.era) is None:
+                wanted[rows.start : rows.stop] = False
+        return packed_strips(
+            found.source,
+            self.features,
+            self.targets,
+            code_target=PaletteCoder(self.palettes),
+            scratch=self.folder,
+            wanted=wanted,
+        )
+
+    def _write(
+        self, strip: Strip, found: Survey, writers: dict[str, SplitWriter]
+    ) -> None:
+        """Hand the rows of each era in a strip to the split that it belongs to."""
+        end = strip.start + len(strip.ids)
+        for era in found.eras:
+            side = self.split.side(era.era)
+            start, stop = max(era.start, strip.start), min(era.stop, end)
+            if start >= stop or side is None:
+                continue
+            rows = slice(start - strip.start, stop - strip.start)
+            planes, y, ids = strip.planes[:, rows], strip.y[:, rows], strip.ids[rows]
+            keep = found.has_target[start:stop]
+            if not keep.all():
+                planes, y, ids = planes[:, keep], y[:, keep], ids[keep]
+            writers[side].add(era.era, planes, y, ids)
+
+
+def _split_eras(
+    surveys: Sequence[Survey], options: EtlOptions, targets: Sequence[str]
+) -> EraSplit:
+    """Decide the side of every era that has a target.
+
+    Raises:
+        ConfigError: if a side would be empty.
+        DataError: if no row has a target, or files share an era.
+    """
+    of_source = {
+        name: [rows.era for rows in found.eras if rows.kept]
+        for name, found in zip(options.sources, surveys, strict=True)
+    }
+    eras = [era for found in of_source.values() for era in found]
+    _check_order(surveys)
+    if not eras:
+        names = ", ".join(str(found.source.path) for found in surveys)
+        raise DataError(
+            f"no row of {names} has any of the targets {', '.join(targets[:3])}. "
+            "Name others: `nai etl --target NAME`."
+        )
+    if options.split is not None:
+        held_out = hold_out_latest(eras, share=options.split)
+    elif len(of_source) == 1:
+        train, valid = of_source.get("train", ()), of_source.get("validation", ())
+        return EraSplit(train=tuple(train), purged=(), valid=tuple(valid))
+    else:
+        held_out = tuple(of_source["validation"])
+    return purged(eras, held_out, purge=_purge_eras(options, targets))
+
+
+def _purge_eras(options: EtlOptions, targets: Sequence[str]) -> int:
+    if options.purge is not None:
+        return options.purge
+    return columns.purge_eras(tuple(targets))
+
+
+def _check_order(surveys: Sequence[Survey]) -> None:
+    for before, after in pairwise(found for found in surveys if found.eras):
+        last, first = before.eras[-1].era, after.eras[0].era
+        if first <= last:
+            raise DataError(
+                f"{after.source.path} begins with era {first:04d}, but "
+                f"{before.source.path} ends with era {last:04d}: eras would be on both "
+                "sides. Download both from the same release: `nai download --force`."
+            )
+
+
+def _surveyed(
+    source: ParquetSource, targets: Sequence[str], progress: Progress
+) -> Survey:
+    name = f"surveying {source.path.name}"
+    with progress.task(name, source.n_rows, "rows") as advance:
+        return survey(source, targets, advance)
+
+
+def _dropped(surveys: Sequence[Survey], split: EraSplit) -> Dropped:
+    eras = [rows for found in surveys for rows in found.eras]
+    return Dropped(
+        rows_without_target=sum(rows.stop - rows.start - rows.kept for rows in eras),
+        purged_eras=split.purged,
+        purged_rows=sum(rows.kept for rows in eras if rows.era in split.purged),
+    )
+
+
+def _source_file(path: Path) -> SourceFile:
+    """Return what identifies a file; its download's checksum while it is unchanged."""
+    found = path.stat()
+    record = read_records(path.parent).get(path.name)
+    is_as_downloaded = (
+        record is not None
+        and record.size == found.st_size
+        and record.modified_ns == found.st_mtime_ns
+    )
+    sha256 = record.sha256 if record and is_as_downloaded else sha256_of(path)
+    return SourceFile(name=path.name, bytes=found.st_size, sha256=sha256)
+
+
+def _current(folder: Path, fingerprint: str) -> ShardManifest | None:
+    """Return the manifest of shards that are whole and have this fingerprint."""
+    try:
+        manifest = ShardManifest.load(folder)
+    except DataError:
+        return None
+    if manifest.fingerprint != fingerprint:
+        return None
+    for shard in manifest.shards:
+        path = folder / shard.name
+        if not path.is_file() or path.stat().st_size != shard.bytes:
+            return None
+    return manifest
+
+
+def _refuse_other_files(folder: Path) -> None:
+    """Refuse to replace a folder that is not one of shards."""
+    if not folder.exists():
+        return
+    for path in sorted(folder.iterdir()) if folder.is_dir() else [folder]:
+        if path.suffix != SHARD_SUFFIX and path.name != SHARD_MANIFEST:
+            raise ConfigError(
+                f"{folder} would be replaced by shards, but it holds {path.name}, "
+                "which is none. Choose another folder, or move that file."
+            )

@@ -4,7 +4,6 @@ It is written last: a folder with a manifest is whole.
 """
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -170,8 +169,3 @@ class ShardManifest(Frozen):
     def shards(self) -> Sequence[ShardFile]:
         """The files of all splits."""
         return [shard for split in self.splits.values() for shard in split.shards]
-
-    @cached_property
-    def feature_index(self) -> dict[str, int]:
-        """Position of each feature."""
-        return {name: index for index, name in enumerate(self.features)}

@@ -14,6 +14,8 @@ from numerai_pipeline.data.records import ID_BYTES, PackedBlock, encode_record
 # A block is one seek and one checksum: 2,048 rows x 973 bytes = 2 MB.
 ROWS_PER_BLOCK = 2_048
 
+SHARD_SUFFIX = ".tfr"
+
 
 class SplitWriter:
     """Collects the rows of a split into blocks, and the blocks into files.
@@ -27,7 +29,13 @@ class SplitWriter:
     """
 
     def __init__(
-        self, folder: Path, name: str, *, width: int, n_targets: int, rows_per_shard: int
+        self,
+        folder: Path,
+        name: str,
+        *,
+        width: int,
+        n_targets: int,
+        rows_per_shard: int,
     ) -> None:
         self._folder, self._name = folder, name
         self._rows_per_shard = rows_per_shard
@@ -89,7 +97,7 @@ class SplitWriter:
         if self._open and self._open.rows + rows > self._rows_per_shard:
             self._end_shard()
         if not self._open:
-            path = self._folder / f"{self._name}_{len(self._shards):04d}.tfr"
+            path = self._folder / f"{self._name}_{len(self._shards):04d}{SHARD_SUFFIX}"
             self._open = _OpenShard(path)
         block = PackedBlock(self._era, self._x[:rows], self._y[:rows], self._ids[:rows])
         self._open.write(block)
@@ -117,9 +125,7 @@ class _OpenShard:
         self._digest.update(record)
         rows = len(block.ids)
         self._blocks.append(
-            BlockEntry(
-                era=block.era, rows=rows, offset=self._bytes, bytes=len(record)
-            )
+            BlockEntry(era=block.era, rows=rows, offset=self._bytes, bytes=len(record))
         )
         self._bytes += len(record)
         self.rows += rows
@@ -133,4 +139,3 @@ class _OpenShard:
             rows=self.rows,
             blocks=tuple(self._blocks),
         )
-

@@ -26,8 +26,14 @@ class EraSplit:
     purged: tuple[int, ...]
     valid: tuple[int, ...]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the sides that have eras."""
+        sides = {TRAIN: self.train, VALID: self.valid}
+        return tuple(name for name, eras in sides.items() if eras)
+
     def side(self, era: int) -> str | None:
-        """Return the split of an era, None if it is in none."""
+        """Return the side of an era, None if it is on none."""
         if era in self.train:
             return TRAIN
         return VALID if era in self.valid else None
@@ -48,24 +54,26 @@ def purged(eras: Sequence[int], held_out: Sequence[int], *, purge: int) -> EraSp
 
     Args:
         eras: all eras with a target, ascending.
-        held_out: those of them to validate on.
+        held_out: the latest of them, to validate on.
         purge: how many eras before the first held-out one are dropped.
 
     Raises:
-        ConfigError: if no era is left to train on.
+        ConfigError: if no era is held out, or none is left to train on.
     """
-    held = set(held_out)
-    before = [era for era in eras if era not in held]
     if not held_out:
-        return EraSplit(train=tuple(before), purged=(), valid=())
-    last = min(held_out) - purge - 1
-    train = tuple(era for era in before if era <= last)
-    if before and not train:
         raise ConfigError(
-            f"a purge of {purge} eras before era {min(held_out):04d} leaves no era to "
-            f"train on: there are {len(before)} ({before[0]:04d} to {before[-1]:04d}). "
-            "Hold out fewer eras (--split), name targets with a shorter horizon "
-            "(--target), or set --purge."
+            "no era would be held out: no row of validation.parquet has a target that "
+            "was named. Hold out a share of the eras instead: `nai etl --split 0.2`."
         )
-    dropped = tuple(era for era in before if era > last)
+    first = min(held_out)
+    before = [era for era in eras if era < first]
+    train = tuple(era for era in before if era < first - purge)
+    if not train:
+        raise ConfigError(
+            f"no era would be left to train on: {len(held_out)} of {len(eras)} eras "
+            f"are held out, from era {first:04d} on, and of the {len(before)} before "
+            f"them a purge of {purge} drops all. Hold out fewer eras (--split), set "
+            "--purge, or pack only targets with a shorter horizon (--target)."
+        )
+    dropped = tuple(era for era in before if era not in set(train))
     return EraSplit(train=train, purged=dropped, valid=tuple(held_out))

@@ -19,7 +19,7 @@ from numerai_pipeline.data.source import ParquetSource
 
 @dataclass(frozen=True)
 class EraRows:
-    """An era's rows in a file: ``start`` to ``stop``, ``kept`` of them with a target."""
+    """Rows ``start`` to ``stop`` of a file, of which ``kept`` have a target."""
 
     era: int
     start: int

@@ -109,8 +109,9 @@ class _Store:
         if rows * self._width <= MAX_PLANE_BYTES:
             return _MemoryPlanes(self._buffers[turn % 2], self._width, rows)
         if turn % 2 not in self._files:
-            file = tempfile.TemporaryFile(dir=self._scratch)
-            self._files[turn % 2] = self._stack.enter_context(file)
+            self._files[turn % 2] = self._stack.enter_context(
+                tempfile.TemporaryFile(dir=self._scratch)
+            )
         return _DiskPlanes(self._files[turn % 2], self._width, rows)
 
     def close(self) -> None:
@@ -155,7 +156,7 @@ def packed_strips(
     """
     windows = source.windows(wanted)
     store = _Store(windows, packed_width(len(features)), scratch)
-    packer = _Packer(source, features, source.holds_quarters(features))
+    packer = _Packer(source, features)
     pool = ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS))
 
     def start(turn: int) -> _Work:
@@ -190,11 +191,9 @@ def packed_strips(
 class _Packer:
     """Packs slices of columns into planes."""
 
-    def __init__(
-        self, source: ParquetSource, features: Sequence[str], in_quarters: bool
-    ) -> None:
+    def __init__(self, source: ParquetSource, features: Sequence[str]) -> None:
         self._source, self._features = source, features
-        self._in_quarters = in_quarters
+        self._in_quarters = source.holds_quarters(features)
         self._width = packed_width(len(features))
         types = [source.schema.field(name).type for name in features]
         self._bytes_a_value = max(

@@ -4,7 +4,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -35,7 +35,9 @@ def _import() -> Any:
     import tensorflow as tf
 
     for gpu in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(gpu, enable=True)
+        # Too late if somebody used TensorFlow in this process before us.
+        with suppress(RuntimeError):
+            tf.config.experimental.set_memory_growth(gpu, enable=True)
     return keras
 
 

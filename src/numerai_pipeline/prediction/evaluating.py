@@ -57,7 +57,7 @@ def evaluate(
     The scores are measured by ``target``, which is what the tournament pays for, as
     far as the shards hold it; a model that learned another one is measured by that
     too. An era is compared with a reference that has predictions for at least 80 %
-    of its rows. Eras without a target yet are predicted, but not scored.
+    of its rows. An era that has other targets only is predicted, but not scored.
 
     Args:
         run: a finished run.
@@ -78,7 +78,7 @@ def evaluate(
     known = None if force else read_evaluation(run.folder, split, fingerprint)
     if known is not None:
         return known
-    target = columns.TARGET if columns.TARGET in shards.manifest.targets else run.target
+    target = _target(run, shards)
     held_out = predict_held_out(
         run, shards, split, tuple(dict.fromkeys((target, run.target))), progress
     )
@@ -88,17 +88,15 @@ def evaluate(
     if not has_target.any():
         raise DataError(
             f"no era of the split '{split}' in {shards.folder} has a '{target}' yet, "
-            "so nothing can be scored. Hold out earlier eras with `nai etl --split`."
+            "so nothing can be scored. Hold out more eras: `nai etl --all --split 0.2`."
         )
-    n_eras = len(np.unique(held_out.eras[has_target]))
     evaluation = Evaluation(
         folder=run.folder,
         model=run.name,
         split=split,
         target=target,
         n_rows=len(held_out.ids),
-        n_eras=n_eras,
-        n_unresolved=len(np.unique(held_out.eras)) - n_eras,
+        n_eras=len(np.unique(held_out.eras[has_target])),
         rows=_score(run, held_out, target, references),
         coverage=tuple(
             _coverage(reference, held_out, has_target) for reference in references
@@ -109,6 +107,11 @@ def evaluate(
     plot_scores(evaluation, plot_path(run.folder, split))
     evaluation.write()
     return evaluation
+
+
+def _target(run: Run, shards: ShardReader) -> str:
+    is_there = columns.TARGET in shards.manifest.target_names
+    return columns.TARGET if is_there else run.target
 
 
 def _fingerprint(

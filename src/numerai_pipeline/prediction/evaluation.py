@@ -85,8 +85,7 @@ class Evaluation:
         split: the split that was scored.
         target: the target that the scores are measured by.
         n_rows: rows that were predicted.
-        n_eras: eras with a target, which are those that were scored.
-        n_unresolved: eras without a target, predicted but not scored.
+        n_eras: eras with the target, which are those that were scored.
         rows: the scores; the first is the model's own CORR.
         coverage: meta model and benchmarks, as far as they go.
         shards_fingerprint: which shards these were.
@@ -99,7 +98,6 @@ class Evaluation:
     target: str
     n_rows: int
     n_eras: int
-    n_unresolved: int
     rows: tuple[ScoreRow, ...]
     coverage: tuple[Coverage, ...]
     shards_fingerprint: str
@@ -137,7 +135,6 @@ class Evaluation:
             "target": self.target,
             "n_rows": self.n_rows,
             "n_eras": self.n_eras,
-            "n_unresolved": self.n_unresolved,
             "coverage": [asdict(reference) for reference in self.coverage],
             "rows": [row.to_dict() for row in self.rows],
             "shards_fingerprint": self.shards_fingerprint,
@@ -166,7 +163,6 @@ def read_evaluation(folder: Path, split: str, fingerprint: str) -> Evaluation | 
             target=record["target"],
             n_rows=record["n_rows"],
             n_eras=record["n_eras"],
-            n_unresolved=record["n_unresolved"],
             rows=tuple(ScoreRow.from_dict(row) for row in record["rows"]),
             coverage=tuple(Coverage(**entry) for entry in record["coverage"]),
             shards_fingerprint=record["shards_fingerprint"],

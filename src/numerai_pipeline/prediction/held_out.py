@@ -38,15 +38,10 @@ def check_unseen(run: Run, shards: ShardReader, split: str) -> None:
     """Check that a run was not trained on the eras by which it is to be judged.
 
     Raises:
-        DataError: if it was, or if that cannot be known because the shards are not
-            those that it was trained on.
+        DataError: if it was, if that cannot be known because the shards are not
+            those that it was trained on, or if there is no such split.
     """
     eras = shards.eras(split)
-    if not len(eras):
-        raise DataError(
-            f"{shards.folder} has no eras in its split '{split}', so '{run.name}' "
-            "cannot be scored. Run `nai etl --split 0.2`, then train again."
-        )
     trained_on = read_toml(run.folder / "config.toml")["run"]["shards_fingerprint"]
     if trained_on != shards.manifest.fingerprint:
         raise DataError(
@@ -54,7 +49,7 @@ def check_unseen(run: Run, shards: ShardReader, split: str) -> None:
             f"in {shards.folder}, whose held-out eras it may have seen. "
             f"Run `nai train {run.name}` on these first."
         )
-    seen = sorted({*map(int, eras)} & {*map(int, shards.eras("train"))})
+    seen = sorted(set(eras) & set(shards.eras("train")))
     if seen:
         raise DataError(
             f"'{run.name}' was trained on {len(seen)} of the {len(eras)} eras of the "

@@ -117,7 +117,7 @@ def open_engine(url: URL) -> Engine:
         ) from None
     if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _tune_sqlite)
-        pass
+        event.listen(engine, "begin", _begin_immediate)
     return engine
 
 

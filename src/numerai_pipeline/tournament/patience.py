@@ -67,10 +67,13 @@ class Patience:
         """
 
         def give_up(state: RetryCallState) -> NoReturn:
+            n_tries, cause = state.attempt_number, _failure(state).cause
             seconds = (self._clock.now() - self._start).total_seconds()
             raise TournamentBusy(
-                f"{busy} Tried {state.attempt_number} times in {seconds:.0f} s; "
-                f"the last time: {_failure(state).cause}."
+                f"{busy} Tried once: {cause}."
+                if n_tries == 1
+                else f"{busy} Tried {n_tries} times in {seconds:.0f} s; "
+                f"the last time: {cause}."
             )
 
         retrying = Retrying(

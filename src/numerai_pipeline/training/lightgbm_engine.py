@@ -154,7 +154,7 @@ class _EraCache:
         return decode_features(self._codes[which], self._missing)
 
 
-class _Era(lightgbm.Sequence):  # type: ignore[misc]
+class _Era(lightgbm.Sequence):
     """The rows of one era, as LightGBM wants to read them."""
 
     def __init__(self, eras: _EraCache, era: int, n_rows: int) -> None:
@@ -169,5 +169,6 @@ class _Era(lightgbm.Sequence):  # type: ignore[misc]
         if isinstance(which, slice):
             return self._eras.rows(self._number, which)
         # A single row is part of the sample for the bins, which must be float64.
-        row = self._eras.rows(self._number, slice(which, which + 1))
-        return row[0].astype(np.float64)
+        rows = self._eras.rows(self._number, slice(which, which + 1))
+        row: npt.NDArray[np.float64] = rows[0].astype(np.float64)
+        return row

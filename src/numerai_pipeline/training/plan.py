@@ -26,6 +26,8 @@ class TrainingJob:
         shards: folder of the shards.
         runs: folder in which the run's folder is made; nothing else is written.
         started: the present moment, which names the run.
+        features: columns of the recipe's feature set, in order; None where that set
+            is the very one of the shards.
         tensorboard: write curves for TensorBoard too.
     """
 
@@ -35,6 +37,7 @@ class TrainingJob:
     shards: Path
     runs: Path
     started: datetime
+    features: tuple[str, ...] | None = None
     tensorboard: bool = False
 
 
@@ -66,26 +69,50 @@ def make_plan(job: TrainingJob) -> Plan:
     """
     checked = check_recipe(job.recipe)
     reader = ShardReader(job.shards)
-    if not reader.eras("valid"):
+    if "valid" not in reader.manifest.splits:
         raise ConfigError(
             f"{job.shards} holds no eras out, so no epoch of '{job.name}' could be "
             "called the best. Run `nai etl --split 0.2`."
         )
-    if job.recipe.target not in reader.manifest.targets:
+    if job.recipe.target not in reader.manifest.target_names:
         raise DataError(
             f"{job.shards} has no target '{job.recipe.target}', which model "
             f"'{job.name}' learns. Run `nai etl --target {job.recipe.target}`, or "
-            f"name one of {', '.join(reader.manifest.targets)} in model.toml."
+            f"name one of {', '.join(reader.manifest.target_names)} in model.toml."
         )
+    features = _features(job, reader)
     fingerprint = digest_of(
         {
             "recipe": checked.complete().model_dump(mode="json"),
+            "features": features,
             "shards": reader.manifest.fingerprint,
             "untrained": sha256_of(job.untrained) if job.untrained.is_file() else "",
         }
     )
-    return Plan(job, checked, reader, _features(job, reader), fingerprint)
+    return Plan(job, checked, reader, features, fingerprint)
 
 
 def _features(job: TrainingJob, reader: ShardReader) -> tuple[str, ...]:
-    return tuple(reader.manifest.features)
+    """Return the job's features, after a look whether the shards hold them."""
+    wanted = job.recipe.feature_set
+    found = str(reader.manifest.options["feature_set"])
+    what_to_do = (
+        f"Run `nai etl --feature-set {wanted}`, or choose another feature_set in "
+        "model.toml."
+    )
+    if job.features is None:
+        if wanted != found:
+            raise DataError(
+                f"{job.shards} holds the feature set '{found}', but model '{job.name}' "
+                f"sees '{wanted}'. {what_to_do}"
+            )
+        return reader.manifest.features
+    known = set(reader.manifest.features)
+    missing = [name for name in job.features if name not in known]
+    if missing:
+        raise DataError(
+            f"{job.shards} lacks {len(missing):,} of the {len(job.features):,} "
+            f"features of the set '{wanted}', which model '{job.name}' sees, such as "
+            f"{missing[0]}. {what_to_do}"
+        )
+    return job.features

@@ -53,7 +53,8 @@ def start() -> Iterator[Start]:
     yield started_on
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdout.close()
 
 
 @pytest.mark.slow
@@ -71,7 +72,7 @@ def test_a_killed_server_goes_on_where_it_was(folder, connect, start) -> None:
     scores = api.submission_scores(model_id)
     assert scores
     process.kill()
-    process.communicate()
+    process.wait()
 
     with running_simulator(folder) as running:
         assert running.simulator.clock.now() == datetime(2026, 12, 5, 21, tzinfo=UTC)

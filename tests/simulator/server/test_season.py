@@ -1,13 +1,16 @@
 """Time passes: windows close, scores come day by day, rounds resolve and pay."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from numerai_tools.scoring import correlation_contribution, numerai_corr
 
-from numerai_pipeline.core import format_time
+from numerai_pipeline.simulator import open_simulator
+from numerai_pipeline.simulator.server.submissions import Note
 
 
 def expected(
@@ -199,15 +202,37 @@ def test_months_can_pass_at_once_and_stakes_compound_in_order(world, api) -> Non
     assert Decimal(open_now["at_risk"]) == stake
 
 
-def test_moving_in_small_steps_or_at_once_ends_the_same(world, api) -> None:
-    submit(world, api)
-    moment = datetime(2026, 11, 24, 12, 5, tzinfo=UTC)
-    while moment < datetime(2026, 12, 28, tzinfo=UTC):
-        moment += timedelta(hours=37)
-        world.move_to(format_time(moment))
-    in_steps = api.submission_scores(api.get_models()["sim_mlp"])
-    days = [s["day"] for s in in_steps if s["displayName"] == "canon_corr"]
-    assert days == list(range(20, 0, -1))
+def played(folder: Path, predictions: pd.DataFrame, step: timedelta) -> list[tuple]:
+    """Submit and let five weeks pass in steps; return all scores and payouts."""
+    with open_simulator(folder) as simulator:
+        name = simulator.uploads.reserve("submission", "predictions.csv")
+        (folder / "uploads").mkdir()
+        predictions.to_csv(folder / "uploads" / name, index=False)
+        model_id = simulator.account.find("sim_mlp")["id"]
+        now, end = simulator.advance(), datetime(2026, 12, 28, tzinfo=UTC)
+        simulator.submissions.create(model_id, name, Note(), now)
+        while now < end:
+            now = simulator.move_to(min(now + step, end))
+        scores = "SELECT round, day, metric, value, percentile, date FROM scores"
+        return [
+            tuple(row)
+            for sql in (
+                scores,
+                "SELECT * FROM stakes",
+                "SELECT name, stake FROM models",
+            )
+            for row in simulator.state.rows(sql)
+        ]
+
+
+def test_passing_in_steps_or_at_once_ends_the_same(world, template, tmp_path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    shutil.copytree(template, one)
+    shutil.copytree(template, two)
+    predictions = world.predictions()
+    in_steps = played(one, predictions, timedelta(hours=37))
+    assert in_steps == played(two, predictions, timedelta(days=100))
+    assert len(in_steps) == 60 + 1 + 3
 
 
 def test_the_clock_of_the_process_moves_the_tournament_too(world, api) -> None:

@@ -11,11 +11,9 @@ import threading
 from pathlib import Path
 
 from numerai_pipeline.core import SILENT, Progress, TournamentRefused, atomic_folder
-from numerai_pipeline.simulator.market import Market
+from numerai_pipeline.simulator.market import LIVE_FILES, META_MODEL_ALIAS, Market
 
 VERSIONS = ("v5.3", "v5.0")
-# Numerai's own notebooks take the meta model from here, whatever their release.
-OLD_META_MODEL = "v4.3/meta_model.parquet"
 
 
 class Files:
@@ -35,7 +33,7 @@ class Files:
 
     def names(self) -> list[str]:
         """Return the names of all files, such as ``v5.3/train.parquet``, sorted."""
-        names = {OLD_META_MODEL}
+        names = {META_MODEL_ALIAS}
         for version in VERSIONS:
             names.update(self._market.files(version))
         return sorted(names)
@@ -69,14 +67,12 @@ class Files:
         """
         if name not in self.names() or not is_live(name):
             return None
-        version, _, filename = name.partition("/")
-        folder = self._live / str(round_number) / version
+        folder = self._live / str(round_number)
         with self._making:
-            if not folder.is_dir():
-                with atomic_folder(folder) as partial:
-                    self._market.write_live(partial, version, round_number)
-        path = folder / filename
-        return path if path.is_file() else None
+            if not (folder / name).is_file():
+                version = name.partition("/")[0]
+                self._market.write_live(folder, version, round_number)
+        return folder / name
 
 
 def is_live(name: str) -> bool:
@@ -85,4 +81,4 @@ def is_live(name: str) -> bool:
     >>> is_live("v5.3/live_example_preds.csv"), is_live("v5.3/train.parquet")
     (True, False)
     """
-    return name.partition("/")[2].startswith("live")
+    return name.partition("/")[2] in LIVE_FILES

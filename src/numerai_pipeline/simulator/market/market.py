@@ -1,0 +1,227 @@
+"""A market: everything that a simulated tournament hands out and scores against."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from numerai_pipeline.core import SILENT, Progress, atomic_path, columns, write_json
+from numerai_pipeline.simulator.market.catalog import VERSIONS, catalog_of
+from numerai_pipeline.simulator.market.eras import Eras
+from numerai_pipeline.simulator.market.spec import MarketSpec, era_day
+from numerai_pipeline.simulator.market.tables import Tables
+
+# Benchmark models start at era 158 of v5.3's 574 training eras.
+_BENCHMARK_START = 158 / 574
+# The meta model is younger than validation: it covers its last two thirds.
+_META_MODEL_START = 1 / 3
+# The release under which Numerai's own notebooks fetch the meta model.
+META_MODEL_ALIAS = "v4.3/meta_model.parquet"
+
+_STATIC_FILES = (
+    "features.json",
+    "train.parquet",
+    "validation.parquet",
+    "meta_model.parquet",
+    "train_benchmark_models.parquet",
+    "validation_benchmark_models.parquet",
+    "validation_example_preds.csv",
+    "validation_example_preds.parquet",
+)
+LIVE_FILES = (
+    "live.parquet",
+    "live_benchmark_models.parquet",
+    "live_example_preds.csv",
+    "live_example_preds.parquet",
+)
+
+
+class Market:
+    """The market of a spec; nothing is kept, everything is made when asked for."""
+
+    def __init__(self, spec: MarketSpec) -> None:
+        self.spec = spec
+        self._catalog = catalog_of(spec.n_features)
+        self._eras = Eras(spec, self._catalog)
+        self._tables = Tables(spec, self._catalog, self._eras)
+
+    def catalog(self, version: str) -> dict[str, object]:
+        """Return what a release's ``features.json`` holds."""
+        return self._catalog.to_json(version)
+
+    def files(self, version: str) -> tuple[str, ...]:
+        """Return the names of a release's files, live ones too."""
+        self._catalog.columns(version)
+        return tuple(f"{version}/{file}" for file in (*_STATIC_FILES, *LIVE_FILES))
+
+    @property
+    def benchmark_start(self) -> int:
+        """The first era that the benchmark models predict."""
+        return max(2, round(_BENCHMARK_START * self.spec.n_train_eras))
+
+    @property
+    def meta_model_start(self) -> int:
+        """The first era that the meta model predicts."""
+        spec = self.spec
+        return spec.n_train_eras + 1 + int(_META_MODEL_START * spec.n_validation_eras)
+
+    def write(
+        self,
+        folder: Path,
+        versions: Sequence[str] = VERSIONS,
+        *,
+        progress: Progress = SILENT,
+    ) -> None:
+        """Write all files that do not change from round to round.
+
+        An era at a time, so memory does not grow with their number. A file appears
+        whole; what is there already is written again.
+
+        Args:
+            folder: gets a folder for each release, and ``v4.3`` for the meta model.
+            versions: releases to write.
+            progress: told in eras.
+        """
+        spec = self.spec
+        for version in versions:
+            write_json(folder / version / "features.json", self.catalog(version))
+        train = range(1, spec.n_train_eras + 1)
+        validation = range(spec.n_train_eras + 1, spec.n_eras + 1)
+        with progress.task("market", spec.n_eras, "eras") as advance:
+            for name, eras in (("train", train), ("validation", validation)):
+                paths = [folder / version / f"{name}.parquet" for version in versions]
+                self._write_main(paths, tuple(versions), eras, advance)
+        meta_paths = [folder / version / "meta_model.parquet" for version in versions]
+        _write_parquet(
+            [*meta_paths, folder / META_MODEL_ALIAS],
+            map(self._tables.meta_model, range(self.meta_model_start, spec.n_eras + 1)),
+        )
+        for version in versions:
+            for name, eras in (("train", train), ("validation", validation)):
+                _write_parquet(
+                    [folder / version / f"{name}_benchmark_models.parquet"],
+                    (
+                        self._tables.benchmarks(
+                            self._eras.day(era_day(era)), f"{era:04d}", version
+                        )
+                        for era in eras
+                        if era >= self.benchmark_start
+                    ),
+                )
+        example = pa.concat_tables(
+            self._tables.example(self._eras.day(era_day(era))) for era in validation
+        )
+        for version in versions:
+            _write_both(folder / version / "validation_example_preds", example)
+
+    def write_live(self, folder: Path, version: str, round_number: int) -> None:
+        """Write the files of a round into ``folder/version``.
+
+        Raises:
+            ConfigError: if the round lies before the market's first live one.
+        """
+        at = self._eras.day(self.spec.round_day(round_number))
+        home = folder / version
+        _write_parquet(
+            [home / "live.parquet"], [self._tables.live(round_number, version)]
+        )
+        _write_parquet(
+            [home / "live_benchmark_models.parquet"],
+            [self._tables.benchmarks(at, columns.LIVE_ERA, version)],
+        )
+        _write_both(home / "live_example_preds", self._tables.example(at))
+
+    def live_ids(self, round_number: int) -> pd.Index:
+        """Return the ids of a round's live data, ascending."""
+        at = self._eras.day(self.spec.round_day(round_number))
+        return pd.Index(at.ids, name=columns.ID)
+
+    def live_meta_model(self, round_number: int) -> "pd.Series[float]":
+        """Return the meta model's predictions of a round, by id."""
+        return self._live_forecast(round_number, "meta", columns.META_MODEL)
+
+    def live_benchmark(self, round_number: int) -> "pd.Series[float]":
+        """Return the first benchmark model's predictions of a round, by id."""
+        return self._live_forecast(round_number, "lgbm_ender20", "benchmark")
+
+    def truth(self, round_number: int, day: int) -> "pd.Series[float]":
+        """Return a round's main target as it stands on a score day, by id.
+
+        Args:
+            round_number: the round.
+            day: score day, 1 to 20: returns of that many business days are in. On
+                the last one it is the target that the era would have.
+        """
+        at = self._eras.day(self.spec.round_day(round_number))
+        return self._by_id(at.ids, self._eras.truth(at, n_days=day), columns.TARGET)
+
+    def _live_forecast(
+        self, round_number: int, who: str, name: str
+    ) -> "pd.Series[float]":
+        at = self._eras.day(self.spec.round_day(round_number))
+        return self._by_id(at.ids, self._eras.forecast(at, who), name)
+
+    @staticmethod
+    def _by_id(ids: Any, values: Any, name: str) -> "pd.Series[float]":
+        return pd.Series(values, index=pd.Index(ids, name=columns.ID), name=name)
+
+    def _write_main(
+        self,
+        paths: Sequence[Path],
+        versions: tuple[str, ...],
+        eras: range,
+        advance: Callable[[float], None],
+    ) -> None:
+        """Write the main tables of all releases side by side: made once each."""
+        with ExitStack() as stack:
+            writers: list[pq.ParquetWriter] = []
+            partials = [stack.enter_context(atomic_path(path)) for path in paths]
+            for era in eras:
+                tables = list(self._tables.era(era, versions))
+                if not writers:
+                    writers = [
+                        stack.enter_context(_writer(partial, table))
+                        for partial, table in zip(partials, tables, strict=True)
+                    ]
+                for writer, table in zip(writers, tables, strict=True):
+                    writer.write_table(table)
+                advance(1)
+
+
+def _writer(path: Path, table: pa.Table) -> pq.ParquetWriter:
+    # A row group an era. Five values make a dictionary that packs to three bits.
+    return pq.ParquetWriter(path, table.schema, compression="snappy")
+
+
+def _write_parquet(paths: Sequence[Path], tables: Any) -> None:
+    """Write the same tables, a row group each, to every path."""
+    for path, partial_tables in zip(paths, _tee(tables, len(paths)), strict=True):
+        with atomic_path(path) as partial:
+            writer: pq.ParquetWriter | None = None
+            for table in partial_tables:
+                writer = writer or _writer(partial, table)
+                writer.write_table(table)
+            if writer is not None:
+                writer.close()
+
+
+def _tee(tables: Any, n_copies: int) -> Iterator[list[pa.Table]]:
+    whole = list(tables)
+    for _ in range(n_copies):
+        yield whole
+
+
+def _write_both(stem: Path, table: pa.Table) -> None:
+    """Write predictions as Parquet and, with the ids first, as CSV."""
+    _write_parquet([stem.with_suffix(".parquet")], [table])
+    with atomic_path(stem.with_suffix(".csv")) as partial:
+        pyarrow.csv.write_csv(
+            table.select([columns.ID, columns.PREDICTION]).replace_schema_metadata(),
+            partial,
+            pyarrow.csv.WriteOptions(quoting_style="needed"),
+        )

@@ -1,0 +1,130 @@
+"""How large a market is and how strong its signal: all that decides its data."""
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from numerai_pipeline.core import ConfigError, Frozen, Positive, parse_table
+
+# Room for two features in each group; see `catalog`.
+_LEAST_FEATURES = 40
+# Unresolved eras and the meta model's absence must leave something to score.
+_LEAST_VALIDATION_ERAS = 2
+
+# Five rounds a week since round 842 of autumn 2024 come to about this number on
+# 2026-11-24, where a simulation starts by default.
+_FIRST_ROUND = 1385
+
+
+class MarketSpec(Frozen):
+    """A market; the same spec is the same market, to the last bit.
+
+    ``signal`` is the CORR that a forecaster who knew every expected payoff would
+    earn on average on 20-day targets, before targets are cut into five bins. What
+    a model can learn from the past is about half to three quarters of it.
+    """
+
+    size: str = Field(description="the preset that it was made from")
+    seed: int = Field(ge=0)
+    n_features: Annotated[int, Field(ge=_LEAST_FEATURES, le=2_748)]
+    n_train_eras: Positive
+    n_validation_eras: Annotated[int, Field(ge=_LEAST_VALIDATION_ERAS)]
+    min_rows: Annotated[int, Field(ge=50)]
+    max_rows: Positive
+    signal: Annotated[float, Field(gt=0, lt=0.7)]
+    first_round: Positive = _FIRST_ROUND
+
+    @model_validator(mode="after")
+    def _check(self) -> "MarketSpec":
+        if self.max_rows < self.min_rows:
+            raise ValueError(
+                f"max_rows {self.max_rows} must be at least min_rows {self.min_rows}"
+            )
+        if self.n_train_eras + self.n_validation_eras > 9_999:
+            raise ValueError("an era has four digits, so there are at most 9,999")
+        return self
+
+    @property
+    def n_eras(self) -> int:
+        """Eras of both files; era numbers go from 1 to this."""
+        return self.n_train_eras + self.n_validation_eras
+
+    @property
+    def present(self) -> int:
+        """The business day of the first live round: the next one after the eras."""
+        return era_day(self.n_eras + 1)
+
+    def round_day(self, round_number: int) -> int:
+        """Return the business day of a round.
+
+        Raises:
+            ConfigError: if the round lies before the first live one.
+        """
+        if round_number < self.first_round:
+            raise ConfigError(
+                f"this market's live data begins with round {self.first_round}; "
+                f"round {round_number} is before it."
+            )
+        return self.present + round_number - self.first_round
+
+
+def era_day(era: int) -> int:
+    """Return the business day of an era; eras are weekly.
+
+    >>> era_day(3) - era_day(2)
+    5
+    """
+    return 5 * era
+
+
+_PRESETS = {
+    # For tests: all files in about a second.
+    "tiny": {
+        "n_features": 60,
+        "n_train_eras": 48,
+        "n_validation_eras": 24,
+        "min_rows": 100,
+        "max_rows": 160,
+        "signal": 0.40,
+    },
+    # For the demo: a good model is told from noise on 36 resolved eras.
+    "small": {
+        "n_features": 240,
+        "n_train_eras": 90,
+        "n_validation_eras": 40,
+        "min_rows": 300,
+        "max_rows": 500,
+        "signal": 0.30,
+    },
+    # v5.3 as it is.
+    "full": {
+        "n_features": 2_748,
+        "n_train_eras": 574,
+        "n_validation_eras": 624,
+        "min_rows": 2_000,
+        "max_rows": 6_900,
+        "signal": 0.035,
+    },
+}
+
+
+def preset(size: str, *, seed: int = 1, **overrides: float) -> MarketSpec:
+    """Return the spec of a size: ``tiny``, ``small`` or ``full``.
+
+    Args:
+        size: name of the preset.
+        seed: another seed is another market of the same kind.
+        overrides: fields of ``MarketSpec`` that differ from the preset.
+
+    Raises:
+        ConfigError: if there is no such size, or such a market cannot be.
+
+    >>> preset("full").n_features, preset("tiny", n_train_eras=8).n_train_eras
+    (2748, 8)
+    """
+    if size not in _PRESETS:
+        raise ConfigError(
+            f"there is no market of size '{size}'. Take {', '.join(_PRESETS)}."
+        )
+    values = {"size": size, "seed": seed, **_PRESETS[size], **overrides}
+    return parse_table(MarketSpec, values, where=f"market '{size}'")
