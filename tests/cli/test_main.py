@@ -2,8 +2,8 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 
@@ -16,8 +16,7 @@ from numerai_pipeline.core import (
     TournamentRefused,
 )
 
-COMMANDS = typer.main.get_command(main.app)
-assert isinstance(COMMANDS, click.Group)
+COMMANDS: Any = typer.main.get_command(main.app)
 
 HEAVY = ["tensorflow", "keras", "lightgbm", "matplotlib", "pandas", "pyarrow", "scipy"]
 
@@ -39,12 +38,7 @@ def test_every_command_has_an_example_that_parses(name: str) -> None:
     assert command.epilog is not None
     assert command.epilog.startswith("Example: nai ")
     words = command.epilog.removeprefix("Example: nai ").split()
-    context = COMMANDS.make_context("nai", list(words))
-    assert context.protected_args[0] == name if hasattr(
-        context, "protected_args"
-    ) else True
-    sub = words[words.index(name) + 1 :]
-    command.make_context(name, sub, parent=context)
+    command.make_context(name, words[words.index(name) + 1 :])
     assert command.help
 
 
@@ -56,7 +50,7 @@ def test_every_command_has_an_example_that_parses(name: str) -> None:
         (TournamentRefused("closed"), 4),
         (TournamentBusy("later"), 5),
         (RuntimeError("unforeseen"), 70),
-        (KeyboardInterrupt(), 130),
+        (SystemExit(130), 130),
     ],
 )
 def test_an_exception_becomes_a_sentence_and_a_code(

@@ -23,7 +23,7 @@ LAST_TRAIN_ERA = 16
 LAST_RESOLVED_ERA = 28
 LAST_ERA = 30
 
-PARAMETERS = {"n_estimators": 40, "learning_rate": 0.1, "colsample_bytree": 0.5}
+PARAMETERS = {"n_estimators": 20, "learning_rate": 0.2, "colsample_bytree": 0.5}
 
 
 @pytest.fixture(autouse=True)

@@ -32,9 +32,9 @@ def written(tmp_path):
     return write
 
 
-def test_predictions_are_ranks_of_the_runs_predictions(world, copied):
+def test_predictions_are_ranks_of_the_runs_predictions(world, copied, written):
     run = copied()
-    frame = predict_live([run], world.live)
+    frame = predict_live([run], written(live_frame(world), row_group_size=7))
     assert list(frame.columns) == ["id", "prediction"]
     assert frame["id"].tolist() == list(live_frame(world).index)
     np.testing.assert_allclose(

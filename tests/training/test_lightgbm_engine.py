@@ -54,3 +54,8 @@ def test_a_killed_training_begins_anew_in_its_folder_and_learns_the_same(
         replace(row, seconds=0.0) for row in whole.history()
     ]
     assert run.best().path.read_text() == whole.best().path.read_text()
+
+
+def test_lightgbm_prints_nothing(make_job, capfd):
+    train(make_job(parameters={"n_estimators": 10, "min_data_in_leaf": 100_000}))
+    assert capfd.readouterr() == ("", "")

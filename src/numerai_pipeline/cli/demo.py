@@ -75,10 +75,9 @@ def _playing(
         say(f"{show(simulator.clock.now())}, {simulator.url}")
         if not (folder / "numerai.toml").is_file():
             create_workspace(folder, _settings(port))
-        with Pipeline.open(
-            folder, environ={"NUMERAI_API_URL": simulator.url}, progress=progress
-        ) as pipeline:
-            yield pipeline, simulator
+        environ = {"NUMERAI_API_URL": simulator.url}
+        pipeline = Pipeline.open(folder, environ=environ, progress=progress)
+        yield pipeline, simulator
 
 
 def _settings(port: int) -> Settings:

@@ -4,14 +4,12 @@ Nothing heavy is imported here: each command imports the door that it calls, so
 that `nai --help` answers at once.
 """
 
-import os
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from numerai_pipeline.cli import (
@@ -95,23 +93,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
         tournament, 5 tournament busy past the deadline, 70 a bug, 130 interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    # TensorFlow reports on stderr what it found on this machine; errors still show.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        result = app(words, standalone_mode=False)
+        app(words)
+    except SystemExit as end:  # how typer ends, also after a usage error or Ctrl-C
+        if end.code == EXIT_INTERRUPTED:
+            say_error("interrupted; run the same command again to go on.")
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except PipelineError as error:
         say_error(str(error))
         return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        say_error("interrupted; run the same command again to go on.")
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output left, as `head` does; there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:  # noqa: BLE001 - the last line of defence
         traceback.print_exc()
         say_error(
@@ -119,4 +109,4 @@ def run(arguments: Sequence[str] | None = None) -> int:
             "report it with the lines above and the command you ran."
         )
         return EXIT_BUG
-    return int(result or 0)
+    return 0

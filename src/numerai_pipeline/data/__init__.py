@@ -2,6 +2,7 @@
 
 from numerai_pipeline.data.blocks import Block
 from numerai_pipeline.data.catalog import FeatureCatalog
+from numerai_pipeline.data.download import DownloadedFile, download
 from numerai_pipeline.data.etl import EtlOptions, build_shards
 from numerai_pipeline.data.inspection import inspect_path
 from numerai_pipeline.data.manifest import ShardManifest
@@ -12,6 +13,7 @@ from numerai_pipeline.data.transforms import decode_features
 
 __all__ = [
     "Block",
+    "DownloadedFile",
     "EtlOptions",
     "FeatureCatalog",
     "PackedRows",
@@ -19,6 +21,7 @@ __all__ = [
     "ShardReader",
     "build_shards",
     "decode_features",
+    "download",
     "inspect_path",
     "read_parquet_blocks",
 ]

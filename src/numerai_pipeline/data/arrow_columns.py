@@ -86,11 +86,10 @@ def id_values(column: Any) -> npt.NDArray[np.bytes_]:
     """
     array = _one_chunk(column).cast(pa.string())
     if array.null_count:
-        row = pc.index(array.is_null(), True).as_py()
-        raise IllegalValue(row, None, "present")
+        raise IllegalValue(_first_null(array), None, "present")
     n_bytes = pc.binary_length(array)
-    if len(array) and pc.max(n_bytes).as_py() > ID_BYTES:
-        row = int(np.argmax(n_bytes.to_numpy(zero_copy_only=False)))
+    row = int(_view(n_bytes).argmax())
+    if n_bytes[row].as_py() > ID_BYTES:
         expected = f"at most {ID_BYTES} bytes long"
         raise IllegalValue(row, array[row].as_py(), expected)
     padded = pc.binary_join_element_wise(
@@ -115,9 +114,8 @@ def era_values(column: Any) -> npt.NDArray[np.int16]:
     """
     coded = _one_chunk(column).cast(pa.string()).dictionary_encode()
     if coded.null_count:
-        row = pc.index(coded.is_null(), True).as_py()
-        raise IllegalValue(row, None, "a number or X")
-    rows = coded.indices.to_numpy(zero_copy_only=False)
+        raise IllegalValue(_first_null(coded), None, "a number or X")
+    rows = _view(coded.indices)
     numbers = np.zeros(len(coded.dictionary), np.int16)
     for index, text in enumerate(coded.dictionary.to_pylist()):
         match = _ERA.fullmatch(text)
@@ -130,16 +128,14 @@ def era_values(column: Any) -> npt.NDArray[np.int16]:
 
 
 def _integer_codes(array: Any) -> npt.NDArray[np.uint8]:
-    dtype = array.type.to_pandas_dtype()
-    raw = np.frombuffer(array.buffers()[1], dtype, len(array), _start(array, dtype))
-    if raw.itemsize == 1:
-        raw = raw.view(np.uint8)  # a negative one is then above 4 as well
-    if not array.null_count:
-        _check(raw, (raw > HIGHEST_CODE) | (raw < 0))
-        return raw.astype(np.uint8, copy=False)
-    is_value = array.is_valid().to_numpy(zero_copy_only=False)
-    _check(raw, is_value & ((raw > HIGHEST_CODE) | (raw < 0)))
-    return np.where(is_value, raw, columns.MISSING_CODE).astype(np.uint8)
+    values = _view(array.fill_null(0) if array.null_count else array)
+    if values.itemsize == 1:
+        values = values.view(np.uint8)  # a negative one is then above 4 as well
+    _check(values, (values > HIGHEST_CODE) | (values < 0))
+    codes = values.astype(np.uint8, copy=False)
+    if array.null_count:
+        codes = np.where(_is_null(array), np.uint8(columns.MISSING_CODE), codes)
+    return codes
 
 
 def _float_codes(array: Any, scale: float) -> npt.NDArray[np.uint8]:
@@ -158,18 +154,29 @@ def _check(values: npt.NDArray[Any], is_illegal: npt.NDArray[np.bool_]) -> None:
 
 
 def _floats(array: Any) -> npt.NDArray[Any]:
-    """Return values as floats with NaN for null."""
-    values: npt.NDArray[Any] = array.to_numpy(zero_copy_only=False)
-    if values.dtype.kind != "f":
-        values = values.astype(np.float64)
-    return values
+    """Return numbers as floats with NaN for null."""
+    if pa.types.is_integer(array.type):
+        array = array.cast(pa.float64())
+    elif pa.types.is_float16(array.type):  # Arrow fills no nulls in these
+        array = array.cast(pa.float32())
+    return _view(array.fill_null(np.nan) if array.null_count else array)
+
+
+def _first_null(array: Any) -> int:
+    return int(_is_null(array).argmax())
+
+
+def _is_null(array: Any) -> npt.NDArray[np.bool_]:
+    return _view(array.is_null().cast(pa.uint8())).view(np.bool_)
+
+
+def _view(array: Any) -> npt.NDArray[Any]:
+    """Return an Arrow array without nulls as numpy sees it, uncopied.
+
+    Not ``to_numpy``, which would import pandas: 0.2 seconds and 45 MB.
+    """
+    return np.from_dlpack(array)
 
 
 def _one_chunk(column: Any) -> Any:
-    if not isinstance(column, pa.ChunkedArray):
-        return column
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def _start(array: Any, dtype: Any) -> int:
-    return int(array.offset * np.dtype(dtype).itemsize)

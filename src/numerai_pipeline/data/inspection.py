@@ -33,11 +33,11 @@ def inspect_path(path: Path, *, verify: bool = False) -> dict[str, Any]:
     if path.is_file() and path.suffix == PARQUET_SUFFIX:
         return _inspect_parquet(path)
     if path.is_dir() and any(path.glob(f"*{PARQUET_SUFFIX}")):
-        return _inspect_data(path, verify)
+        return _inspect_data(path, verify=verify)
     if (path / SHARD_MANIFEST).is_file():
-        return _inspect_shards(path, verify)
+        return _inspect_shards(path, verify=verify)
     if (path / CATALOG).is_file():
-        return _inspect_data(path, verify)
+        return _inspect_data(path, verify=verify)
     raise DataError(
         f"{path} is neither a Parquet file nor a folder of data or shards. "
         "Try `nai inspect data/v5.3` or `nai inspect shards/main`."
@@ -63,7 +63,7 @@ def _inspect_parquet(path: Path) -> dict[str, Any]:
         }
 
 
-def _inspect_data(folder: Path, verify: bool) -> dict[str, Any]:
+def _inspect_data(folder: Path, *, verify: bool) -> dict[str, Any]:
     records = read_records(folder)
     files = []
     for path in sorted(folder.iterdir()):
@@ -93,7 +93,7 @@ def _inspect_data(folder: Path, verify: bool) -> dict[str, Any]:
     }
 
 
-def _inspect_shards(folder: Path, verify: bool) -> dict[str, Any]:
+def _inspect_shards(folder: Path, *, verify: bool) -> dict[str, Any]:
     manifest = ShardManifest.load(folder)
     if verify:
         _verify(folder, manifest)

@@ -1,12 +1,32 @@
 """A split in memory, packed, and its shuffled batches."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.data.transforms import decode_packed
+
+# TensorFlow aborts the process over a shared array that does not begin at a
+# multiple of this; numpy promises 16.
+_ALIGNMENT = 64
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+def aligned_empty(
+    shape: tuple[int, ...], dtype: type[Scalar]
+) -> npt.NDArray[Scalar]:
+    """Return an array that TensorFlow can share; its values are not set.
+
+    >>> aligned_empty((3, 5), np.uint8).ctypes.data % 64
+    0
+    """
+    n_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    buffer = np.empty(n_bytes + _ALIGNMENT, np.uint8)
+    start = -buffer.ctypes.data % _ALIGNMENT
+    return buffer[start : start + n_bytes].view(dtype).reshape(shape)
 
 
 @dataclass(frozen=True)
@@ -14,8 +34,8 @@ class PackedRows:
     """Rows with one target, in the order of the shards.
 
     Attributes:
-        x: ``(rows, P)`` uint8, three features a byte.
-        y: ``(rows,)`` float32, never NaN.
+        x: ``(rows, P)`` uint8, three features a byte, from ``aligned_empty``.
+        y: ``(rows,)`` float32, never NaN, from ``aligned_empty``.
         n_features: F, how many features are packed.
     """
 

@@ -19,7 +19,7 @@ from numerai_pipeline.data.manifest import (
     ShardManifest,
     SplitEntry,
 )
-from numerai_pipeline.data.packed_rows import PackedRows
+from numerai_pipeline.data.packed_rows import PackedRows, aligned_empty
 from numerai_pipeline.data.packing import pack, packed_width, unpack
 from numerai_pipeline.data.records import BrokenRecord, PackedBlock, decode_record
 
@@ -93,7 +93,10 @@ class ShardReader:
         features: Sequence[str] | None = None,
         targets: Sequence[str] | None = None,
     ) -> Block:
-        """Read a split as one block, a byte a feature and row; takes what ``blocks`` does."""
+        """Read a split as one block, a byte a feature and row.
+
+        Takes the arguments of ``blocks``.
+        """
         n_rows = self.n_rows(split, eras)
         columns, palettes = self._columns(features), self._palettes(targets)
         n_features = len(self.manifest.features if columns is None else columns)
@@ -128,8 +131,8 @@ class ShardReader:
         n_all = len(self.manifest.features)
         n_features = n_all if columns is None else len(columns)
         n_rows = self.n_rows(split, eras)
-        x = np.empty((n_rows, packed_width(n_features)), np.uint8)
-        y = np.empty(n_rows, np.float32)
+        x = aligned_empty((n_rows, packed_width(n_features)), np.uint8)
+        y = aligned_empty((n_rows,), np.float32)
         end = 0
         for block in self._packed_blocks(split, eras):
             of_target = values[block.y[:, index]]
@@ -137,7 +140,7 @@ class ShardReader:
             packed = block.x
             if columns is not None:
                 packed = pack(unpack(packed, n_all, columns))
-            start, end = end, end + np.count_nonzero(is_there)
+            start, end = end, end + int(np.count_nonzero(is_there))
             np.compress(is_there, packed, axis=0, out=x[start:end])
             y[start:end] = of_target[is_there]
         if not end:
@@ -215,20 +218,18 @@ class ShardReader:
     def _block(self, path: Path, file: BinaryIO, entry: BlockEntry) -> PackedBlock:
         file.seek(entry.offset)
         try:
-            block = decode_record(
+            return decode_record(
                 file.read(entry.bytes),
+                era=entry.era,
                 rows=entry.rows,
                 width=self.manifest.width,
                 n_targets=len(self.manifest.targets),
             )
-            if block.era != entry.era:
-                raise BrokenRecord(f"it holds era {block.era:04d}")
         except BrokenRecord as error:
             raise DataError(
                 f"{path} is broken: the block of era {entry.era:04d} at byte "
                 f"{entry.offset:,} cannot be read: {error}. {REMEDY}"
             ) from error
-        return block
 
     def _columns(self, features: Sequence[str] | None) -> Columns | None:
         """Return the positions of features, None for all of them as they lie."""

@@ -71,29 +71,33 @@ def encode_record(block: PackedBlock) -> bytes:
 
 
 def decode_record(
-    record: bytes, *, rows: int, width: int, n_targets: int
+    record: bytes, *, era: int, rows: int, width: int, n_targets: int
 ) -> PackedBlock:
     """Return the block of a framed record, without copying it.
 
     Args:
         record: the whole frame.
+        era: the era that it must hold.
         rows: how many rows it must have.
         width: P, bytes a row of features.
         n_targets: T, bytes a row of targets.
 
     Raises:
-        BrokenRecord: if a byte is not what was written, or the shape is another.
+        BrokenRecord: if a byte is not what was written, or the content is another.
     """
     features = _parse_example(_unframed(record))
     try:
-        return PackedBlock(
+        block = PackedBlock(
             era=_first_varint(features["era"], _INT64_LIST),
             x=_bytes_of(features["x"]).reshape(rows, width),
             y=_bytes_of(features["y"]).reshape(rows, n_targets),
             ids=_bytes_of(features["id"]).view(f"S{ID_BYTES}").reshape(rows),
         )
-    except (KeyError, ValueError, StopIteration) as error:
+    except (KeyError, ValueError) as error:
         raise BrokenRecord(f"it is no block of {rows} rows ({error})") from error
+    if block.era != era:
+        raise BrokenRecord(f"it holds era {block.era:04d}")
+    return block
 
 
 def _unframed(record: bytes) -> memoryview:

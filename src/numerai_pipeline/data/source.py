@@ -200,7 +200,9 @@ class ParquetSource:
         if not hasattr(self._thread, "handle"):
             # No memory map: pages of the file would count as this process's memory.
             with self._reading():
-                handle = pq.ParquetFile(self.path, metadata=self.metadata, pre_buffer=False)
+                handle = pq.ParquetFile(
+                    self.path, metadata=self.metadata, pre_buffer=False
+                )
             self._thread.handle = handle
             self._handles.append(handle)
         return self._thread.handle

@@ -7,25 +7,19 @@ group of a million rows, goes through a temporary file instead.
 """
 
 import os
-import tempfile
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.data import arrow_columns, packing
 from numerai_pipeline.data.packing import FEATURES_PER_BYTE, Bytes, packed_width
+from numerai_pipeline.data.planes import MAX_PLANE_BYTES, Planes, PlaneStore
 from numerai_pipeline.data.source import ParquetSource, Window
-
-# Planes up to this size stay in memory; two windows are in work at a time. Held
-# against 140,000 rows of 2,748 features.
-MAX_PLANE_BYTES = 128 << 20
 
 # Decoded features of one slice; Arrow takes five times that while it decodes.
 SLICE_BYTES = 8 << 20
@@ -56,74 +50,12 @@ class Strip:
     ids: npt.NDArray[np.bytes_]
 
 
-class _Planes(Protocol):
-    def put(self, plane: int, content: Bytes) -> None: ...
-
-    def rows(self, start: int, stop: int) -> Bytes: ...
-
-
-class _MemoryPlanes:
-    def __init__(self, buffer: Bytes, width: int, rows: int) -> None:
-        self._planes = buffer[: width * rows].reshape(width, rows)
-
-    def put(self, plane: int, content: Bytes) -> None:
-        self._planes[plane] = content
-
-    def rows(self, start: int, stop: int) -> Bytes:
-        return self._planes[:, start:stop]
-
-
-class _DiskPlanes:
-    """Planes in a temporary file that has no name and so never stays behind."""
-
-    def __init__(self, file: Any, width: int, rows: int) -> None:
-        self._file, self._width, self._rows = file, width, rows
-        self._lock = threading.Lock()
-
-    def put(self, plane: int, content: Bytes) -> None:
-        with self._lock:
-            self._file.seek(plane * self._rows)
-            self._file.write(content.data)
-
-    def rows(self, start: int, stop: int) -> Bytes:
-        strip = np.empty((self._width, stop - start), np.uint8)
-        with self._lock:
-            for plane in range(self._width):
-                self._file.seek(plane * self._rows + start)
-                self._file.readinto(strip[plane].data)
-        return strip
-
-
-class _Store:
-    """Room for two windows, used in turn."""
-
-    def __init__(self, windows: Sequence[Window], width: int, scratch: Path) -> None:
-        in_memory = [w.rows for w in windows if w.rows * width <= MAX_PLANE_BYTES]
-        capacity = max(in_memory, default=0) * width
-        self._buffers = [np.empty(capacity, np.uint8) for _ in windows[:2]]
-        self._width, self._scratch = width, scratch
-        self._files: dict[int, Any] = {}
-        self._stack = ExitStack()
-
-    def planes(self, turn: int, rows: int) -> _Planes:
-        if rows * self._width <= MAX_PLANE_BYTES:
-            return _MemoryPlanes(self._buffers[turn % 2], self._width, rows)
-        if turn % 2 not in self._files:
-            self._files[turn % 2] = self._stack.enter_context(
-                tempfile.TemporaryFile(dir=self._scratch)
-            )
-        return _DiskPlanes(self._files[turn % 2], self._width, rows)
-
-    def close(self) -> None:
-        self._stack.close()
-
-
 @dataclass(frozen=True)
 class _Work:
     """A window that is being packed."""
 
     window: Window
-    planes: _Planes
+    planes: Planes
     slices: list[Future[None]]
     targets: list[Future[npt.NDArray[Any]]]
     ids: Future[npt.NDArray[np.bytes_]]
@@ -137,6 +69,7 @@ def packed_strips(
     code_target: TargetCoder,
     scratch: Path,
     wanted: npt.NDArray[np.bool_] | None = None,
+    max_plane_bytes: int = MAX_PLANE_BYTES,
 ) -> Iterator[Strip]:
     """Decode and pack a file, strip by strip, in its order.
 
@@ -150,12 +83,18 @@ def packed_strips(
             ``Strip.y`` holds.
         scratch: folder for temporary files.
         wanted: ``(n_rows,)``; row groups without a wanted row are skipped.
+        max_plane_bytes: a window with larger planes goes through a temporary file.
 
     Raises:
         DataError: as ``ParquetSource``.
     """
     windows = source.windows(wanted)
-    store = _Store(windows, packed_width(len(features)), scratch)
+    store = PlaneStore(
+        [window.rows for window in windows],
+        width=packed_width(len(features)),
+        scratch=scratch,
+        max_bytes=max_plane_bytes,
+    )
     packer = _Packer(source, features)
     pool = ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS))
 
@@ -209,7 +148,7 @@ class _Packer:
             for first in range(0, self._width, step)
         ]
 
-    def pack(self, window: Window, planes: _Planes, first: int, last: int) -> None:
+    def pack(self, window: Window, planes: Planes, first: int, last: int) -> None:
         """Decode the columns of some planes and pack them."""
         places = [
             self._features[place * self._width :][first:last]

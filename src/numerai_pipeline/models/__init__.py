@@ -7,7 +7,7 @@ from numerai_pipeline.models.family import (
     Predictor,
     TrainingTable,
 )
-from numerai_pipeline.models.gbm_lightgbm import LightgbmTraining
+from numerai_pipeline.models.gbm_lightgbm import LightgbmTraining, load_lightgbm
 from numerai_pipeline.models.keras_family import (
     KerasFamily,
     KerasTraining,
@@ -32,6 +32,7 @@ __all__ = [
     "families",
     "family",
     "load_keras",
+    "load_lightgbm",
     "load_network",
     "new_model",
     "save_network",

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from numerai_pipeline.core import atomic_path, read_json, stopwatch
 from numerai_pipeline.data import ShardReader, decode_features
-from numerai_pipeline.models import LightgbmTraining
+from numerai_pipeline.models import LightgbmTraining, load_lightgbm
 from numerai_pipeline.training.assignment import Assignment
 from numerai_pipeline.training.labels import Labels
 
@@ -33,6 +33,7 @@ def fit(assignment: Assignment) -> None:
     Raises:
         DataError: if the untrained model does not fit the data.
     """
+    load_lightgbm()
     training = cast(LightgbmTraining, assignment.plan.checked.training)
     recorder = assignment.recorder
     untrained = read_json(assignment.untrained)

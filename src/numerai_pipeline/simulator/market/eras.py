@@ -50,10 +50,10 @@ _SPARSE_SHARE = 0.05
 # How much of a forecast is noise, by who makes it. `meta` knows the expected
 # payoffs of the day, the others only the typical ones.
 _FORECASTS = {
-    "meta": ("expected", 0.55),
-    "lgbm_ender20": ("typical", 0.60),
-    "lgbm_cyrusd20": ("typical", 0.75),
-    "lgbm_ct_blend": ("typical", 0.50),
+    "meta": ("expected", 0.78),
+    "lgbm_ender20": ("typical", 0.75),
+    "lgbm_cyrusd20": ("typical", 0.85),
+    "lgbm_ct_blend": ("typical", 0.70),
     "example": ("typical", 0.90),
 }
 BENCHMARKS = ("lgbm_ender20", "lgbm_cyrusd20", "lgbm_ct_blend")

@@ -3,15 +3,15 @@
 The return of factor k on day d is ``f[k](d) = m[k](d) + s * e[k](d)``, with
 independent standard normal noise e and the expected payoff
 
-``m[k](d) = c * sign[k](d) * (a[k] + 0.6 * b[k] * sqrt(2) * cos(w[k] * d + p[k]))``:
+``m[k](d) = c * sign[k](d) * (a[k] + 0.5 * b[k] * sqrt(2) * cos(w[k] * d + p[k]))``:
 
 a mean that the past teaches (a), a drift over one to three years (b, standard
-normals like a), and a sign that flips for a sixth of the factors in each regime of
-about two years. c makes the root of the sum of squares of all m, over the long run,
-``signal / sqrt(20)``; s is ``signal / 2``, so that a 20-day payoff is twice its own
-noise. With idiosyncratic noise of variance 1 a day, a forecaster who knows m then
-earns a CORR of about ``signal``, and its standard deviation from era to era is about
-half of that besides the sampling noise of ``1 / sqrt(rows)``.
+normals like a), and a sign that flips for an eighth of the factors in each regime
+of about two years. c makes the root of the sum of squares of all m, over the long run,
+``signal / sqrt(20)``; s is ``0.3 * signal``. With idiosyncratic noise of variance 1 a
+day, a forecaster who knows m then earns a CORR of about ``signal`` on average, and
+its standard deviation from era to era is 0.3 of that besides the sampling
+noise of ``1 / sqrt(rows)``.
 """
 
 import numpy as np
@@ -21,11 +21,12 @@ from numerai_pipeline.simulator.market.randomness import generator
 
 Doubles = NDArray[np.float64]
 
-_DRIFT = 0.6
+_DRIFT = 0.5
 _DRIFT_PERIODS = (250.0, 750.0)
 _REGIME_DAYS = 500
-_FLIPPED_SHARE = 1 / 6
+_FLIPPED_SHARE = 1 / 8
 _DAYS = 20
+_NOISE = 0.3
 
 
 class Payoffs:
@@ -35,7 +36,7 @@ class Payoffs:
         rng = generator(seed, "payoffs")
         self._seed = seed
         self._n_factors = n_factors
-        self._noise = signal / 2
+        self._noise = _NOISE * signal
         mean, drift = rng.standard_normal((2, n_factors))
         self._mean = mean
         self._drift = _DRIFT * np.sqrt(2) * drift

@@ -103,7 +103,7 @@ _PRESETS = {
         "n_validation_eras": 624,
         "min_rows": 2_000,
         "max_rows": 6_900,
-        "signal": 0.035,
+        "signal": 0.055,
     },
 }
 

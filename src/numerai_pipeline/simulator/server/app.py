@@ -65,8 +65,8 @@ def build_app(simulator: Simulator, middleware: Sequence[Middleware] = ()) -> St
 class _Endpoints:
     """What stands behind the routes.
 
-    Work that takes longer than a moment runs in a thread, so that a download goes
-    on while scores are computed.
+    Whatever reads the state runs in a thread, so that a download goes on while
+    scores are computed.
     """
 
     def __init__(self, simulator: Simulator) -> None:
@@ -105,7 +105,9 @@ class _Endpoints:
     async def receive(self, request: Request) -> Response:
         """Store the bytes of an upload, whole."""
         try:
-            path, max_bytes = self._simulator.uploads.slot(request.path_params["name"])
+            path, max_bytes = await run_in_threadpool(
+                self._simulator.uploads.slot, request.path_params["name"]
+            )
         except TournamentRefused as refusal:
             return PlainTextResponse(str(refusal), status_code=403)
         try:
@@ -121,7 +123,11 @@ class _Endpoints:
 
     async def uploaded(self, request: Request) -> Response:
         """Hand out an upload that has become a submission."""
-        return _file(self._simulator.uploads.find(request.path_params["name"]))
+        return _file(
+            await run_in_threadpool(
+                self._simulator.uploads.find, request.path_params["name"]
+            )
+        )
 
     async def state(self, _request: Request) -> Response:
         """Tell what the simulator is at."""

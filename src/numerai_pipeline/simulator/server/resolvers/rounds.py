@@ -1,6 +1,8 @@
 """Rounds, their times and what they pay."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -88,6 +90,8 @@ def round_answer(context: Context, number: int) -> Answer:
     is_resolved = _status(context, number) == "RESOLVED"
     opens = timetable.opens(number)
     data_day = day_at(day_number(opens.date()) - 1)
+    # Asked for up to four times, or, in a list of all rounds, not at all.
+    factor = cache(lambda: context.simulator.season.payout_factor(number))
     return {
         "id": round_id(number),
         "tournament": CLASSIC,
@@ -100,13 +104,11 @@ def round_answer(context: Context, number: int) -> Answer:
         "resolveTime": format_time(timetable.resolves(number)),
         "resolvedGeneral": is_resolved,
         "resolvedStaking": is_resolved,
-        "payoutFactor": lambda _info: nmr(
-            context.simulator.season.payout_factor(number)
-        ),
+        "payoutFactor": lambda _info: nmr(factor()),
         "stakeThreshold": float(STAKE_THRESHOLD),
         "dataDatestamp": int(data_day.strftime("%Y%m%d")),
         "roundScoreConfigs": lambda _info: [
-            _score_config(context, number, metric) for metric in METRICS
+            _score_config(context, number, metric, factor) for metric in METRICS
         ],
     }
 
@@ -128,7 +130,9 @@ def multiplier(number: int, metric: Metric) -> dict[str, Any]:
     }
 
 
-def _score_config(context: Context, number: int, metric: Metric) -> Answer:
+def _score_config(
+    context: Context, number: int, metric: Metric, factor: Callable[[], Decimal]
+) -> Answer:
     timetable = context.simulator.timetable
     paid = float(metric.multiplier)
     return {
@@ -148,5 +152,5 @@ def _score_config(context: Context, number: int, metric: Metric) -> Answer:
         "defaultMultiplier": paid,
         "clipThreshold": float(CLIP),
         "stakeThreshold": float(STAKE_THRESHOLD),
-        "payoutFactor": float(context.simulator.season.payout_factor(number)),
+        "payoutFactor": float(factor()),
     }
