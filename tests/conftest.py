@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-# Set before the first import of TensorFlow or matplotlib, in child processes too.
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+# Set before the first import of matplotlib, in child processes too.
 os.environ["MPLBACKEND"] = "Agg"
+
+pytest_plugins = ["scripted_server"]
 
 _LOOPBACK = ("127.", "::1", "localhost")
 

@@ -14,6 +14,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, BinaryIO
 from urllib.parse import unquote
@@ -86,6 +87,8 @@ class ScriptedServer:
     """The state of the tournament, the script, and what was asked."""
 
     def __init__(self) -> None:
+        # Five minutes after round 1000 opened; every answer is dated by it.
+        self.clock = VirtualClock(datetime(2026, 11, 24, 12, 5, tzinfo=UTC))
         self.rounds: list[Any] = [
             {
                 "number": 1000,
@@ -401,6 +404,10 @@ def _handler_of(server: ScriptedServer) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             server.write_body(self.wfile, answer.body)
 
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            del timestamp
+            return format_datetime(server.clock.now(), usegmt=True)
+
         def log_message(self, *_args: object) -> None:
             pass
 
@@ -416,9 +423,9 @@ def scripted_server() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture
-def clock() -> VirtualClock:
-    """Five minutes after round 1000 opened."""
-    return VirtualClock(datetime(2026, 11, 24, 12, 5, tzinfo=UTC))
+def clock(scripted_server: ScriptedServer) -> VirtualClock:
+    """The clock of the server and of whoever talks to it."""
+    return scripted_server.clock
 
 
 @pytest.fixture

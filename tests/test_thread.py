@@ -71,7 +71,7 @@ def test_from_nothing_to_shards(nai: Nai, root: Path) -> None:
     assert "feature" in nai("inspect", str(root / "data" / "v5.3" / "train.parquet"))
 
 
-def test_models_are_made_and_trained(nai: Nai, root: Path) -> None:
+def test_models_are_made_and_trained(nai: Nai) -> None:
     for name in MODELS:
         nai("new", name)
         assert "exists" in nai("new", name, code=2)

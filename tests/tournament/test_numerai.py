@@ -10,6 +10,7 @@ from numerai_pipeline.core import (
     TournamentBusy,
     TournamentRefused,
     TournamentSettings,
+    VirtualClock,
     stopwatch,
 )
 from numerai_pipeline.tournament import Round, RoundScore, Submission, connect
@@ -249,6 +250,15 @@ def test_the_documented_error_means_none_is_open(tournament, scripted_server):
 def test_another_error_is_not_taken_for_a_closed_round(tournament, scripted_server):
     scripted_server.on("rounds", scripted_server.errors("Unknown argument"))
     with pytest.raises(TournamentRefused, match="refused: Unknown argument"):
+        tournament.current_round()
+
+
+def test_the_tournaments_clock_decides_not_the_machines(scripted_server):
+    of_the_machine = VirtualClock(datetime(2031, 1, 1, tzinfo=UTC))
+    tournament = connect(scripted_server.settings(), clock=of_the_machine, environ={})
+    assert tournament.current_round().number == 1000
+    scripted_server.clock.move_to(datetime(2026, 11, 24, 13, 0, tzinfo=UTC))
+    with pytest.raises(TournamentRefused, match="closed at 2026-11-24T13:00:00Z"):
         tournament.current_round()
 
 

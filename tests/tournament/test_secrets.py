@@ -28,7 +28,7 @@ def keyed(scripted_server, clock):
         resolve_access(TournamentSettings(), KEYS), url=scripted_server.url
     )
     wire = Wire(access, clock, timeout_seconds=0.3, deadline_seconds=5)
-    return NumeraiTournament(wire, clock, trigger_id=None)
+    return NumeraiTournament(wire, trigger_id=None)
 
 
 def everything_about(error):

@@ -136,7 +136,8 @@ def etl(
     if as_json:
         print_json(manifest.model_dump(mode="json"))
         return
-    _print_shards(pipeline.shards_dir)
+    shards = pipeline.shards_dir
+    _print_description(str(shards), operations.describe(shards))
 
 
 def inspect(
@@ -151,25 +152,13 @@ def inspect(
 ) -> None:
     """Tell what a Parquet file, a data folder, a shard folder or a run holds."""
     del context
-    found = _describe(path, verify)
+    from numerai_pipeline import operations
+
+    found = operations.describe(path, verify=verify)
     if as_json:
         print_json(found)
         return
     _print_description(str(path), found)
-
-
-def _describe(path: Path, verify: bool) -> dict[str, Any]:
-    if (path / "config.toml").is_file():
-        from numerai_pipeline.training import Run
-
-        return Run.open(path).describe()
-    from numerai_pipeline.data import inspect_path
-
-    return inspect_path(path, verify=verify)
-
-
-def _print_shards(path: Path) -> None:
-    _print_description(str(path), _describe(path, verify=False))
 
 
 def _print_description(title: str, found: dict[str, Any]) -> None:

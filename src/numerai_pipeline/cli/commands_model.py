@@ -7,7 +7,7 @@ import typer
 
 from numerai_pipeline.cli.commands_data import AsJson
 from numerai_pipeline.cli.shell import Shell, print_json, print_table, say
-from numerai_pipeline.core.errors import ConfigError
+from numerai_pipeline.core import ConfigError
 
 if TYPE_CHECKING:
     from numerai_pipeline.prediction import Evaluation
@@ -129,24 +129,31 @@ def score(
 
 
 def print_scores(evaluations: "dict[str, Evaluation]") -> None:
-    """Print the models' scores, each beside what it is compared with."""
-    for name, evaluation in evaluations.items():
-        print_table(
-            f"{name}: {evaluation.n_eras} held-out eras",
-            ["", "score", "eras", "mean", "std", "Sharpe", "max drawdown"],
-            [
-                (
-                    row.who,
-                    row.metric,
-                    row.summary.n_eras,
-                    row.summary.mean,
-                    row.summary.std,
-                    row.summary.sharpe,
-                    row.summary.max_drawdown,
-                )
-                for row in evaluation.rows
-            ],
-        )
+    """Print the models' scores beside those that they are compared with."""
+    rows = {
+        (row.who, row.metric): row
+        for evaluation in evaluations.values()
+        for row in evaluation.rows
+    }
+    # What earns CORR by itself first, then what it adds to others.
+    ordered = sorted(rows.values(), key=lambda row: row.metric != "CORR")
+    print_table(
+        "Scores per held-out era",
+        ["who", "score", "eras", "mean", "std", "Sharpe", "drawdown"],
+        [
+            (
+                row.who,
+                row.metric,
+                row.summary.n_eras,
+                row.summary.mean,
+                row.summary.std,
+                row.summary.sharpe,
+                row.summary.max_drawdown,
+            )
+            for row in ordered
+        ],
+    )
+    for evaluation in evaluations.values():
         say(f"plot: {evaluation.plot}")
 
 

@@ -7,8 +7,7 @@ import typer
 
 from numerai_pipeline.cli.demo import run_demo
 from numerai_pipeline.cli.shell import Shell, say
-from numerai_pipeline.core.clock import SystemClock, VirtualClock, parse_time
-from numerai_pipeline.core.errors import ConfigError
+from numerai_pipeline.core import ConfigError, SystemClock, VirtualClock, parse_time
 
 # Also the port in the demo's numerai.toml; nothing well-known lives there.
 DEFAULT_PORT = 8437

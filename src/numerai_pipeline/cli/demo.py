@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from numerai_pipeline.cli.shell import say, show
-from numerai_pipeline.core.clock import stopwatch
-from numerai_pipeline.core.config import (
+from numerai_pipeline.core import (
+    Progress,
     Settings,
     SubmissionSettings,
     TournamentSettings,
+    stopwatch,
 )
-from numerai_pipeline.core.progress import Progress
 
 if TYPE_CHECKING:
     from numerai_pipeline.operations import Pipeline

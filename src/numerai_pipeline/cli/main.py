@@ -20,7 +20,7 @@ from numerai_pipeline.cli import (
     commands_workspace,
 )
 from numerai_pipeline.cli.shell import Shell, say_error
-from numerai_pipeline.core.errors import EXIT_BUG, PipelineError
+from numerai_pipeline.core import EXIT_BUG, PipelineError
 
 # What a shell reports for a process that Ctrl-C ended.
 EXIT_INTERRUPTED = 130

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from numerai_pipeline.core.progress import SILENT, Advance, Progress
+from numerai_pipeline.core import SILENT, Advance, Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -100,10 +100,10 @@ def _bars() -> "Bars":
 
 @cache
 def stdout() -> "Console":
-    """Where results go."""
+    """Where results go; a pipe or a log is as wide as a table needs."""
     from rich.console import Console
 
-    return Console(soft_wrap=True)
+    return Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 
 
 @cache
@@ -128,12 +128,16 @@ def print_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
 ) -> None:
     """Print a table; numbers stand to the right."""
+    from rich import box
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
+    )
     for index, column in enumerate(columns):
         is_number = all(isinstance(row[index], int | float) for row in rows)
-        table.add_column(column, justify="right" if is_number and rows else "left")
+        justify: Literal["left", "right"] = "right" if is_number and rows else "left"
+        table.add_column(column, justify=justify, overflow="fold")
     for row in rows:
         table.add_row(*(show(value) for value in row))
     stdout().print(table)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ _ROWS_PER_BATCH = 1 << 17
 
 
 _PARQUET_MAGIC = b"PAR1"
+_PAGE = re.compile(rb"\s*<[!?A-Za-z]")
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ def look_at_beginning(piece: bytes, suffix: str) -> Failure | None:
         piece: the first bytes of an answer.
         suffix: of the file's real name, such as ``.parquet``.
     """
-    if piece.lstrip()[:1] == b"<":
+    if _PAGE.match(piece):
         return Failure("a web page instead of the file")
     if suffix == ".parquet" and piece[:4] != _PARQUET_MAGIC[: len(piece)]:
         return Failure(f"no Parquet file but one that begins with {piece[:16]!r}")

@@ -7,6 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from numerai_pipeline.core import (
@@ -172,11 +174,12 @@ class _FeaturePass:
             for writer in writers.values():
                 stack.callback(writer.abort)
             for found in surveys:
+                wanted = self._wanted(found)
                 name = f"packing {found.source.path.name}"
-                with progress.task(name, found.source.n_rows, "rows") as advance:
-                    for strip in self._strips(found):
-                        self._write(strip, found, writers)
-                        advance(len(strip.ids))
+                total = int(np.count_nonzero(wanted))
+                with progress.task(name, total, "rows") as advance:
+                    for strip in self._strips(found, wanted):
+                        advance(self._write(strip, found, writers))
             return {name: writer.close() for name, writer in writers.items()}
 
     def _writer(self, name: str) -> SplitWriter:
@@ -188,11 +191,14 @@ class _FeaturePass:
             rows_per_shard=self.options.rows_per_shard,
         )
 
-    def _strips(self, found: Survey) -> Iterator[Strip]:
+    def _wanted(self, found: Survey) -> npt.NDArray[np.bool_]:
         wanted = found.has_target.copy()
         for rows in found.eras:
             if self.split.side(rows.era) is None:
                 wanted[rows.start : rows.stop] = False
+        return wanted
+
+    def _strips(self, found: Survey, wanted: npt.NDArray[np.bool_]) -> Iterator[Strip]:
         return packed_strips(
             found.source,
             self.features,
@@ -204,9 +210,10 @@ class _FeaturePass:
 
     def _write(
         self, strip: Strip, found: Survey, writers: dict[str, SplitWriter]
-    ) -> None:
-        """Hand the rows of each era in a strip to the split that it belongs to."""
+    ) -> int:
+        """Hand the rows of each era to the split that it belongs to; count them."""
         end = strip.start + len(strip.ids)
+        n_written = 0
         for era in found.eras:
             side = self.split.side(era.era)
             start, stop = max(era.start, strip.start), min(era.stop, end)
@@ -218,6 +225,8 @@ class _FeaturePass:
             if not keep.all():
                 planes, y, ids = planes[:, keep], y[:, keep], ids[keep]
             writers[side].add(era.era, planes, y, ids)
+            n_written += len(ids)
+        return n_written
 
 
 def _split_eras(

@@ -15,9 +15,7 @@ _ALIGNMENT = 64
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
-def aligned_empty(
-    shape: tuple[int, ...], dtype: type[Scalar]
-) -> npt.NDArray[Scalar]:
+def aligned_empty(shape: tuple[int, ...], dtype: type[Scalar]) -> npt.NDArray[Scalar]:
     """Return an array that TensorFlow can share; its values are not set.
 
     >>> aligned_empty((3, 5), np.uint8).ctypes.data % 64

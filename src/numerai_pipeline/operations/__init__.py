@@ -3,6 +3,7 @@
 from numerai_pipeline.operations.learning import (
     ZooEntry,
     best_run,
+    describe,
     score,
     train,
     training_job,
@@ -34,6 +35,7 @@ __all__ = [
     "ZooEntry",
     "best_run",
     "create_workspace",
+    "describe",
     "download_data",
     "download_live",
     "etl",

@@ -1,15 +1,16 @@
 """Training models and telling how good they are on eras they never saw."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from numerai_pipeline.core import load_recipe
-from numerai_pipeline.data import ShardReader
+from numerai_pipeline.data import ShardReader, inspect_path
 from numerai_pipeline.models import families, family
 from numerai_pipeline.operations.pipeline import Pipeline
 from numerai_pipeline.prediction import Evaluation, evaluate
-from numerai_pipeline.training import Run, TrainingJob, latest_run
+from numerai_pipeline.training import RUN_CONFIG, Run, TrainingJob, latest_run
 from numerai_pipeline.training import train as run_job
 
 
@@ -79,6 +80,35 @@ def score(
         )
         for name in names
     }
+
+
+def describe(path: Path, *, verify: bool = False) -> dict[str, Any]:
+    """Tell what a Parquet file, a data folder, a shard folder or a run holds.
+
+    Args:
+        path: what to look at.
+        verify: read every byte and check every checksum.
+
+    Raises:
+        DataError: if it is none of these, or is broken.
+    """
+    if not (path / RUN_CONFIG).is_file():
+        return inspect_path(path, verify=verify)
+    run = Run.open(path)
+    found: dict[str, Any] = {
+        "kind": "run",
+        "model": run.name,
+        "family": run.recipe.family,
+        "features": len(run.features),
+        "target": run.target,
+        "is_done": run.is_done,
+        "parameters": run.recipe.parameters,
+        "training": run.recipe.training,
+    }
+    if run.is_done:
+        best = run.best()
+        found |= {"best_epoch": best.epoch, run.monitor: best.value, "file": best.path}
+    return found | {"history": [asdict(epoch) for epoch in run.history()]}
 
 
 def zoo(pipeline: Pipeline | None) -> list[ZooEntry]:

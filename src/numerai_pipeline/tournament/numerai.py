@@ -43,7 +43,7 @@ def connect(
 
     Args:
         settings: ``[tournament]`` of ``numerai.toml``.
-        clock: tells whether a round is open, and waits between tries.
+        clock: waits between tries, and knows when the deadline has passed.
         environ: ``NUMERAI_API_URL`` overrides the URL; ``NUMERAI_PUBLIC_ID`` and
             ``NUMERAI_SECRET_KEY`` are the keys, not read in simulated mode;
             ``TRIGGER_ID`` is sent back with a submission that a webhook asked for.
@@ -57,15 +57,14 @@ def connect(
         timeout_seconds=settings.timeout_seconds,
         deadline_seconds=settings.deadline_seconds,
     )
-    return NumeraiTournament(wire, clock, trigger_id=environ.get("TRIGGER_ID"))
+    return NumeraiTournament(wire, trigger_id=environ.get("TRIGGER_ID"))
 
 
 class NumeraiTournament:
     """Keeps the ``Tournament`` protocol."""
 
-    def __init__(self, wire: Wire, clock: Clock, *, trigger_id: str | None) -> None:
+    def __init__(self, wire: Wire, *, trigger_id: str | None) -> None:
         self._wire = wire
-        self._clock = clock
         self._trigger_id = trigger_id
 
     @property
@@ -91,7 +90,7 @@ class NumeraiTournament:
             raise TournamentRefused(
                 f"No round is open: {self.host} lists none. {_NEXT_ROUND}"
             )
-        found, now = rounds[0], self._clock.now()
+        found, now = rounds[0], self._wire.now()
         if now < found.opens:
             raise TournamentRefused(
                 f"No round is open: round {found.number} opens at "

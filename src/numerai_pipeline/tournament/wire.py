@@ -7,6 +7,8 @@ headers, and these hold the keys.
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -38,6 +40,7 @@ class Wire:
         self.access = access
         self._clock = clock
         self._deadline_seconds = deadline_seconds
+        self._answered_at: datetime | None = None
         # No idle connections: calls are few and hours apart, a kept one would be
         # dead by then. A proxy of the environment is never asked for loopback.
         self._http = httpx.Client(
@@ -49,6 +52,15 @@ class Wire:
     def patience(self) -> Patience:
         """Return the time that one call has, from now."""
         return Patience(self._clock, seconds=self._deadline_seconds)
+
+    def now(self) -> datetime:
+        """Return the time that the last answer was dated, to the second.
+
+        It is the tournament's clock that opens and closes rounds: the machine's own
+        may be wrong, and a simulated one is elsewhere. It is asked only if the last
+        answer had no date.
+        """
+        return self._answered_at or self._clock.now()
 
     @property
     def busy(self) -> str:
@@ -146,10 +158,17 @@ class Wire:
             return self._redacted(failure_of_error(error))
         finally:
             response.close()
+        self._note_date(response.headers)
         later = failure_of_status(
             response.status_code, response.headers, self._clock.now()
         )
         return later or (response.status_code, content)
+
+    def _note_date(self, headers: Mapping[str, str]) -> None:
+        try:
+            self._answered_at = parsedate_to_datetime(headers.get("date", ""))
+        except ValueError:
+            self._answered_at = None
 
     def _data(self, status: int, content: bytes) -> dict[str, Any] | Failure:
         try:

@@ -13,17 +13,21 @@
 import json
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from numerai_pipeline.core import (
+    Clock,
     ConfigError,
     PipelineError,
     TournamentRefused,
@@ -58,8 +62,25 @@ def build_app(simulator: Simulator, middleware: Sequence[Middleware] = ()) -> St
             Route("/admin/state", endpoints.state),
             Route("/admin/clock", endpoints.move_clock, methods=["POST"]),
         ],
-        middleware=list(middleware),
+        middleware=[*middleware, Middleware(_Dated, clock=simulator.clock)],
     )
+
+
+class _Dated:
+    """Dates every answer by the tournament's clock, as a client sees the time."""
+
+    def __init__(self, app: ASGIApp, clock: Clock) -> None:
+        self._app = app
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = format_datetime(self._clock.now(), usegmt=True)
+                MutableHeaders(scope=message)["Date"] = date
+            await send(message)
+
+        await self._app(scope, receive, dated)
 
 
 class _Endpoints:

@@ -134,6 +134,7 @@ def _answering(
             log_level="warning",
             access_log=False,
             lifespan="off",
+            date_header=False,  # the application dates its answers by its own clock
             ws="none",
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
