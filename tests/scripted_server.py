@@ -57,6 +57,15 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     length: int | None = -1
 
+    def all_headers(self) -> dict[str, str]:
+        if self.status == 304:
+            return self.headers
+        length = len(self.body) if self.length == -1 else self.length
+        framing = {} if length is None else {"Content-Length": str(length)}
+        if length != len(self.body):
+            framing["Connection"] = "close"  # only the end tells the end
+        return {**self.headers, **framing}
+
 
 @dataclass
 class ServedFile:
@@ -107,6 +116,7 @@ class ScriptedServer:
         self.upload_base: str | None = None
         self.file_base: str | None = None
         self.drips_seconds: float | None = None
+        self.date: str | None = None
         self._script: dict[str, deque[Fault]] = defaultdict(deque)
         self._n_slots = 0
         self.closing = threading.Event()
@@ -392,20 +402,15 @@ def _handler_of(server: ScriptedServer) -> type[BaseHTTPRequestHandler]:
 
         def _send(self, answer: Answer) -> None:
             self.send_response(answer.status)
-            for key, value in answer.headers.items():
+            for key, value in answer.all_headers().items():
                 self.send_header(key, value)
-            length = len(answer.body) if answer.length == -1 else answer.length
-            if answer.status == 304:
-                length = len(answer.body)
-            elif length is not None:
-                self.send_header("Content-Length", str(length))
-            if length != len(answer.body):
-                self.send_header("Connection", "close")  # only the end tells the end
             self.end_headers()
             server.write_body(self.wfile, answer.body)
 
         def date_time_string(self, timestamp: float | None = None) -> str:
             del timestamp
+            if server.date is not None:
+                return server.date
             return format_datetime(server.clock.now(), usegmt=True)
 
         def log_message(self, *_args: object) -> None:

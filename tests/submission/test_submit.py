@@ -340,7 +340,7 @@ def test_the_keys_are_in_no_log_error_ledger_or_receipt(
     real = resolve_access(TournamentSettings(), keys)
     access = changed(real, url=scripted_server.url, is_simulated=False)
     wire = Wire(access, clock, timeout_seconds=0.3, deadline_seconds=5)
-    tournament = NumeraiTournament(wire, clock, trigger_id=None)
+    tournament = NumeraiTournament(wire, trigger_id=None)
     scripted_server.upload_base = "https://127.0.0.1:1"
     scripted_server.on("create", scripted_server.echo_headers())
     with caplog.at_level(logging.DEBUG):

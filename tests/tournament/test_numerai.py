@@ -262,6 +262,27 @@ def test_the_tournaments_clock_decides_not_the_machines(scripted_server):
         tournament.current_round()
 
 
+@pytest.mark.parametrize(
+    ("date", "is_open"),
+    [
+        ("Tue, 24 Nov 2026 12:59:59 -0000", True),
+        ("Tue, 24 Nov 2026 13:00:00 -0000", False),
+        ("Tue, 24 Nov 2026 14:59:59 +0200", True),
+        ("yesterday", True),  # no date: the machine's clock, 12:05, decides
+        ("", True),
+    ],
+)
+def test_the_date_of_an_answer_in_all_its_forms(
+    tournament, scripted_server, date, is_open
+):
+    scripted_server.date = date
+    if is_open:
+        assert tournament.current_round().number == 1000
+    else:
+        with pytest.raises(TournamentRefused, match="closed at 2026-11-24T13:00:00Z"):
+            tournament.current_round()
+
+
 def test_a_window_that_is_over_by_the_clock(tournament, clock):
     clock.move_to(datetime(2026, 11, 24, 13, 0, tzinfo=UTC))
     with pytest.raises(TournamentRefused) as error:

@@ -99,6 +99,7 @@ def test_statuses_that_do_not(clock, status):
     [
         ("7", 7),
         ("Tue, 24 Nov 2026 12:06:00 GMT", 60),
+        ("Tue, 24 Nov 2026 12:06:00 -0000", 60),
         ("Tue, 24 Nov 2026 12:04:00 GMT", 0),
         ("99999999999999999999", 86_400),
         ("soon", 0),

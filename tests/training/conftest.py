@@ -48,11 +48,12 @@ def _numpy_and_tensorflow():
     )
 
 
-def write_market(folder, *, is_shuffled=False, seed=1):
+def write_market(folder, *, is_shuffled=False, is_resolved=True, seed=1):
     """Write a release of 30 eras x 100 rows whose targets are planted.
 
     `target` follows the first three features, `target_victor_20` the last three. A
-    tenth of both is missing, and a few features are.
+    tenth of both is missing, and a few features are. If it is not resolved, all of
+    `target_victor_20` is missing in the held-out eras.
     """
     random = np.random.default_rng(seed)
     n_eras, n_rows = 30, 100
@@ -73,6 +74,8 @@ def write_market(folder, *, is_shuffled=False, seed=1):
     frame["target_ender_20"] = columns["target"]
     frame["target_victor_20"] = columns["target_victor_20"]
     eras = np.repeat(np.arange(1, n_eras + 1), n_rows)
+    if not is_resolved:
+        frame.loc[eras > 18, "target_victor_20"] = np.nan
     frame.insert(0, "era", [f"{era:04d}" for era in eras])
     frame.insert(1, "data_type", np.where(eras <= 18, "train", "validation"))
     frame.index = pd.Index([f"n{row:015x}" for row in range(rows)], name="id")
@@ -84,12 +87,10 @@ def write_market(folder, *, is_shuffled=False, seed=1):
     )
 
 
-def make_shards(folder, *, is_shuffled=False, **options):
-    write_market(folder / "v5.3", is_shuffled=is_shuffled)
-    defaults = {"purge": 2}
-    build_shards(
-        folder / "v5.3", folder / "shards", EtlOptions(**{**defaults, **options})
-    )
+def make_shards(folder, *, is_shuffled=False, is_resolved=True, **options):
+    write_market(folder / "v5.3", is_shuffled=is_shuffled, is_resolved=is_resolved)
+    options = EtlOptions(**{"purge": 2, **options})
+    build_shards(folder / "v5.3", folder / "shards", options)
     return folder / "shards"
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from numerai_pipeline.core import ConfigError, DataError, locked, read_toml
 from numerai_pipeline.data import ShardReader, decode_features
+from numerai_pipeline.scoring import corr_per_era
 from numerai_pipeline.training import Run, latest_run, train
 
 FAMILIES = ("mlp", "lightgbm")
@@ -99,8 +100,10 @@ def test_the_best_epoch_is_the_true_one_and_its_model_is_kept(family, trained, s
     block = ShardReader(shards).read("valid", targets=["target"])
     has_target = ~np.isnan(block.y[:, 0])
     predictions = run.predictor().predict(decode_features(block.x[has_target], 2.0))
-    loss = np.mean((predictions - block.y[has_target, 0]) ** 2)
-    assert loss == pytest.approx(best.val_loss, rel=1e-4)
+    targets = block.y[has_target, 0]
+    assert np.mean((predictions - targets) ** 2) == pytest.approx(best.val_loss, 1e-4)
+    corr = corr_per_era(predictions, targets, block.eras[has_target]).summary().mean
+    assert corr == pytest.approx(best.val_corr, abs=1e-4)
 
 
 def test_the_best_epoch_by_corr_has_the_highest(make_job):
@@ -168,6 +171,7 @@ PREDICT = """
 import sys
 from pathlib import Path
 import numpy as np
+from numerai_pipeline.scoring import corr_per_era
 from numerai_pipeline.training import Run
 run = Run.open(Path(sys.argv[1]))
 np.save(sys.argv[3], run.predictor().predict(np.load(sys.argv[2])))
@@ -292,6 +296,16 @@ def test_shards_without_the_features_are_refused(make_job, market_shards):
 def test_without_columns_the_job_takes_those_of_the_shards(make_job):
     job = make_job()
     assert train(replace(job, features=None)).features == job.features
+
+
+def test_held_out_eras_without_the_target_are_refused(make_job, market_shards):
+    job = make_job(shards=market_shards(is_resolved=False), target="target_victor_20")
+    with pytest.raises(DataError) as caught:
+        train(job)
+    assert str(caught.value) == (
+        f"no row of the split 'valid' in {job.shards} has a value of "
+        "'target_victor_20'. Choose another target in model.toml."
+    )
 
 
 def test_an_untrained_model_of_another_width_is_refused(make_job):

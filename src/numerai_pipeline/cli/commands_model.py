@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from numerai_pipeline.cli.commands_data import AsJson
-from numerai_pipeline.cli.shell import Shell, print_json, print_table, say
+from numerai_pipeline.cli.shell import Shell, print_json, print_table, say, show
 from numerai_pipeline.core import ConfigError
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def train(
     rows = []
     for name, run in zip(names, runs, strict=True):
         best = run.best()
-        rows.append((name, best.epoch, best.value, str(run.folder)))
+        rows.append((name, best.epoch, best.value, run.folder))
     if as_json:
         columns = ("name", "best_epoch", "best_value", "run")
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
@@ -154,7 +154,7 @@ def print_scores(evaluations: "dict[str, Evaluation]") -> None:
         ],
     )
     for evaluation in evaluations.values():
-        say(f"plot: {evaluation.plot}")
+        say(f"plot: {show(evaluation.plot)}")
 
 
 def _parse_assignments(assignments: list[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from numerai_pipeline.cli.shell import Shell, print_json, print_table, say, show
 if TYPE_CHECKING:
     from numerai_pipeline.operations import Prediction, Status
     from numerai_pipeline.submission import Receipt
+    from numerai_pipeline.tournament import RoundScore
 
 
 def predict(
@@ -79,7 +80,7 @@ def print_predictions(predictions: "list[Prediction]") -> None:
                 p.name,
                 str(p.round_number),
                 p.n_rows,
-                str(p.path),
+                p.path,
                 "was current" if p.was_current else "new",
             )
             for p in predictions
@@ -123,7 +124,14 @@ def print_status(found: "Status") -> None:
     for name, scores in found.scores.items():
         latest = {(s.round_number, s.name): s for s in sorted(scores, key=_by_day)}
         rows += [
-            (str(s.round_number), name, s.name, s.value, s.percentile, _day(s.day))
+            (
+                str(s.round_number),
+                name,
+                s.name,
+                s.value,
+                "–" if s.percentile is None else f"{s.percentile:.0%}",
+                f"{s.day} of 20",
+            )
             for s in latest.values()
         ]
     if rows:
@@ -132,12 +140,8 @@ def print_status(found: "Status") -> None:
         )
 
 
-def _by_day(score: object) -> int:
-    return int(getattr(score, "day", 0))
-
-
-def _day(day: int) -> str:
-    return f"{day} of 20"
+def _by_day(score: "RoundScore") -> int:
+    return score.day
 
 
 def register(app: typer.Typer) -> None:

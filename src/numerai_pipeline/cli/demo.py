@@ -101,8 +101,13 @@ def _prepare(pipeline: "Pipeline") -> None:
     say(f"{len(files)} files, {n_bytes / 1e6:,.1f} MB in {pipeline.data_dir}")
 
     _head("Shards", "nai etl")
-    manifest = operations.etl(pipeline)
-    say(_shards_line(pipeline, manifest))
+    shards = operations.etl(pipeline)
+    for name, split in shards.splits.items():
+        n_bytes = sum(file.bytes for file in split.shards)
+        say(
+            f"{name}: {len(split.eras)} eras, {split.rows:,} rows, "
+            f"{n_bytes / split.rows:,.0f} bytes a row"
+        )
 
     _head("Two models", "nai new mlp, nai new lightgbm")
     for name in MODELS:
@@ -160,19 +165,14 @@ def _print_ending(pipeline: "Pipeline", folder: Path, *, is_round_only: bool) ->
     _head("What you have now", "")
     for name in MODELS:
         plots = operations.best_run(pipeline, name).folder / "plots"
-        say(f"{name}: {', '.join(str(p) for p in sorted(plots.glob('*.png')))}")
-    say(f"ledger: {pipeline.workspace.ledger_path}")
+        say(f"{name}: {', '.join(show(path) for path in sorted(plots.glob('*.png')))}")
+    say(f"ledger: {show(pipeline.workspace.ledger_path)}")
     next_step = "prepare.sh --demo" if is_round_only else "predict.sh --demo"
     say(f"again:  bash {next_step}, or delete {folder} to start anew")
     _head("For real, with your Numerai keys", "")
     say("export NUMERAI_PUBLIC_ID=... NUMERAI_SECRET_KEY=...")
     say("bash prepare.sh         download v5.3, make shards, train both models")
     say("bash predict.sh mlp     predict the open round and submit")
-
-
-def _shards_line(pipeline: "Pipeline", manifest: object) -> str:
-    del manifest
-    return str(pipeline.shards_dir)
 
 
 def _head(title: str, command: str) -> None:

@@ -159,7 +159,15 @@ def show(value: object) -> str:
         return f"{value:.4f}"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M} UTC"
+    if isinstance(value, Path):
+        return _near(value)
     return str(value)
+
+
+def _near(path: Path) -> str:
+    """Write a path from the present folder, if that is shorter."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def print_json(value: object) -> None:

@@ -2,7 +2,7 @@
 
 from numerai_pipeline.data.blocks import Block
 from numerai_pipeline.data.catalog import FeatureCatalog
-from numerai_pipeline.data.download import DownloadedFile, download
+from numerai_pipeline.data.downloading import DownloadedFile, download
 from numerai_pipeline.data.etl import EtlOptions, build_shards
 from numerai_pipeline.data.inspection import inspect_path
 from numerai_pipeline.data.manifest import ShardManifest

@@ -127,6 +127,15 @@ def era_values(column: Any) -> npt.NDArray[np.int16]:
     return eras
 
 
+def era_name(era: int) -> str:
+    """Write an era as Numerai does.
+
+    >>> era_name(12), era_name(0)
+    ('0012', 'X')
+    """
+    return f"{era:04d}" if era else columns.LIVE_ERA
+
+
 def _integer_codes(array: Any) -> npt.NDArray[np.uint8]:
     values = _view(array.fill_null(0) if array.null_count else array)
     if values.itemsize == 1:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from numerai_pipeline.core import DataError, columns, sha256_of
+from numerai_pipeline.data.arrow_columns import era_name
 from numerai_pipeline.data.catalog import FeatureCatalog
 from numerai_pipeline.data.download_manifest import read_records
 from numerai_pipeline.data.etl import CATALOG
@@ -157,8 +158,7 @@ def _span(eras: Sequence[int]) -> str:
     """
     if not eras:
         return "0"
-    ends = [columns.LIVE_ERA if era == 0 else f"{era:04d}" for era in eras]
-    first, last = ends[0], ends[-1]
+    first, last = era_name(eras[0]), era_name(eras[-1])
     return f"{len(eras)} ({first} to {last})" if len(eras) > 1 else f"1 ({first})"
 
 

@@ -92,7 +92,7 @@ def unpack(
     width = packed_width(n_features)
     if columns is not None:
         place, byte = np.divmod(columns, max(width, 1))
-        return packed[:, byte] // _WEIGHTS[place] % np.uint8(N_CODES)
+        return packed.take(byte, axis=1) // _WEIGHTS[place] % np.uint8(N_CODES)
     codes = np.empty((len(packed), n_features), np.uint8)
     six = np.uint8(N_CODES)
     # Dividing by a constant is a vector instruction; a table look-up is six times

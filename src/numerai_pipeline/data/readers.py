@@ -167,7 +167,11 @@ class ShardReader:
         The packed rows stay in memory for the next epoch with the same selection; see
         ``load`` for their size and ``PackedRows.dataset`` for the rest.
         """
-        selection = (features and tuple(features), target, eras and tuple(eras))
+        selection = (
+            target,
+            None if features is None else tuple(features),
+            None if eras is None else tuple(eras),
+        )
         found = self._loaded.get(split)
         if found is None or found[0] != selection:
             self._loaded.pop(split, None)  # before there are two of them in memory

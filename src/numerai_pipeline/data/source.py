@@ -167,7 +167,8 @@ class ParquetSource:
         except IllegalValue as error:
             place = f"row {window.start + error.row:,}"
             if column != columns.ERA and columns.ERA in self.schema.names:
-                place += f" (era {self.eras(window)[error.row]:04d})"
+                era = arrow_columns.era_name(self.eras(window)[error.row])
+                place += f" (era {era})"
             raise DataError(
                 f"{self.path}: '{column}' in {place} {error}. "
                 "Download the file again: `nai download --force`."

@@ -1,18 +1,18 @@
 """The zoo: every model family behind one protocol, networks and trees alike."""
 
-from numerai_pipeline.models.family import (
-    Engine,
-    Family,
-    Origin,
-    Predictor,
-    TrainingTable,
-)
 from numerai_pipeline.models.gbm_lightgbm import LightgbmTraining, load_lightgbm
 from numerai_pipeline.models.keras_family import (
     KerasFamily,
     KerasTraining,
     load_network,
     save_network,
+)
+from numerai_pipeline.models.protocol import (
+    Engine,
+    Family,
+    Origin,
+    Predictor,
+    TrainingTable,
 )
 from numerai_pipeline.models.quiet_keras import load_keras
 from numerai_pipeline.models.recipe import CheckedRecipe, check_recipe, new_model

@@ -19,7 +19,7 @@ from numerai_pipeline.core import (
     read_json,
     write_json,
 )
-from numerai_pipeline.models.family import Engine, Origin, Predictor, TrainingTable
+from numerai_pipeline.models.protocol import Engine, Origin, Predictor, TrainingTable
 
 # How LightGBM reads the data, always the same: a feature is five values of about
 # equal share, so 5,000 sampled rows see them all (at 2,748 features the sample takes

@@ -22,7 +22,7 @@ from numerai_pipeline.core import (
     PositiveFloat,
     atomic_path,
 )
-from numerai_pipeline.models.family import Engine, Origin, Predictor, TrainingTable
+from numerai_pipeline.models.protocol import Engine, Origin, Predictor, TrainingTable
 from numerai_pipeline.models.quiet_keras import load_keras
 
 # A `.keras` file is a zip; this member is ours, Keras passes it over.

@@ -17,7 +17,7 @@ from numerai_pipeline.core import (
     parse_table,
     write_text,
 )
-from numerai_pipeline.models.family import Family, Origin, TrainingTable
+from numerai_pipeline.models.protocol import Family, Origin, TrainingTable
 from numerai_pipeline.models.registry import family
 
 RECIPE_FILE = "model.toml"

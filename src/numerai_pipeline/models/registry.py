@@ -4,7 +4,7 @@ import difflib
 
 from numerai_pipeline.core import ConfigError
 from numerai_pipeline.models import gbm_lightgbm, mlp
-from numerai_pipeline.models.family import Family
+from numerai_pipeline.models.protocol import Family
 
 _FAMILIES: tuple[Family, ...] = (mlp.FAMILY, gbm_lightgbm.FAMILY)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from numerai_pipeline.core import load_recipe
-from numerai_pipeline.data import ShardReader, inspect_path
+from numerai_pipeline.data import FeatureCatalog, ShardReader, inspect_path
 from numerai_pipeline.models import families, family
 from numerai_pipeline.operations.pipeline import Pipeline
 from numerai_pipeline.prediction import Evaluation, evaluate
@@ -35,6 +35,9 @@ def training_job(
         recipe=recipe,
         untrained=pipeline.workspace.model_dir(name)
         / family(recipe.family).untrained_file,
+        features=FeatureCatalog.load(pipeline.data_dir / "features.json").columns(
+            recipe.feature_set
+        ),
         shards=pipeline.shards_dir,
         runs=pipeline.workspace.runs_dir(name),
         started=pipeline.clock.now(),

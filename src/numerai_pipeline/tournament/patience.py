@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import NoReturn, TypeVar, cast
 
@@ -121,7 +121,9 @@ def _retry_after(value: str, now: datetime) -> float:
         seconds = float(value)
     else:
         try:
-            seconds = (parsedate_to_datetime(value) - now).total_seconds()
-        except (TypeError, ValueError):
+            moment = parsedate_to_datetime(value)
+        except ValueError:
             return 0.0
+        # Without a zone it is UTC: HTTP has no other.
+        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
     return min(max(0.0, seconds), _LONGEST_WAIT_SECONDS)

@@ -7,7 +7,7 @@ headers, and these hold the keys.
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -166,9 +166,12 @@ class Wire:
 
     def _note_date(self, headers: Mapping[str, str]) -> None:
         try:
-            self._answered_at = parsedate_to_datetime(headers.get("date", ""))
+            moment = parsedate_to_datetime(headers.get("date", ""))
         except ValueError:
             self._answered_at = None
+        else:
+            # Without a zone it is UTC: HTTP has no other.
+            self._answered_at = moment.replace(tzinfo=moment.tzinfo or UTC)
 
     def _data(self, status: int, content: bytes) -> dict[str, Any] | Failure:
         try:

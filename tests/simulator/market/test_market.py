@@ -206,7 +206,7 @@ def test_truth_approaches_the_final_target(market: Market) -> None:
     assert sorted(final.unique()) == [0, 0.25, 0.5, 0.75, 1]
     agreement = [final.corr(market.truth(number, day)) for day in (1, 10, 19)]
     assert agreement == sorted(agreement)
-    assert agreement[-1] > 0.9
+    assert agreement[-1] > 0.8
 
 
 def test_the_truth_of_an_era_is_its_target(eras: Eras, train: pd.DataFrame) -> None:

@@ -1,9 +1,9 @@
 """A market: everything that a simulated tournament hands out and scores against."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 import pyarrow as pa
@@ -179,41 +179,69 @@ class Market:
     ) -> None:
         """Write the main tables of all releases side by side: made once each."""
         with ExitStack() as stack:
-            writers: list[pq.ParquetWriter] = []
             partials = [stack.enter_context(atomic_path(path)) for path in paths]
+            files = [stack.enter_context(_RowGroups(partial)) for partial in partials]
             for era in eras:
-                tables = list(self._tables.era(era, versions))
-                if not writers:
-                    writers = [
-                        stack.enter_context(_writer(partial, table))
-                        for partial, table in zip(partials, tables, strict=True)
-                    ]
-                for writer, table in zip(writers, tables, strict=True):
-                    writer.write_table(table)
+                for file, table in zip(
+                    files, self._tables.era(era, versions), strict=True
+                ):
+                    file.add(table)
                 advance(1)
 
 
-def _writer(path: Path, table: pa.Table) -> pq.ParquetWriter:
-    # A row group an era. Five values make a dictionary that packs to three bits.
-    return pq.ParquetWriter(path, table.schema, compression="snappy")
+class _RowGroups:
+    """A Parquet file in row groups of several eras.
+
+    A row group takes 0.25 kB of the footer for each column, so one for each era
+    would make a footer of hundreds of megabytes at full size.
+    """
+
+    # 55 MB in memory at full width; eras of small markets stay one group together.
+    _ROWS = 20_000
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer: pq.ParquetWriter | None = None
+        self._waiting: list[pa.Table] = []
+
+    def add(self, table: pa.Table) -> None:
+        """Take a table; it is written when enough rows wait."""
+        self._waiting.append(table)
+        if sum(table.num_rows for table in self._waiting) >= self._ROWS:
+            self._write()
+
+    def _write(self) -> None:
+        if not self._waiting:
+            return
+        table = pa.concat_tables(self._waiting)
+        self._waiting.clear()
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(
+                self._path,
+                table.schema,
+                compression="snappy",
+                # Of no use for five values, and half of the footer.
+                write_statistics=[columns.ERA],
+            )
+        self._writer.write_table(table)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._write()
+        if self._writer is not None:
+            self._writer.close()
 
 
-def _write_parquet(paths: Sequence[Path], tables: Any) -> None:
-    """Write the same tables, a row group each, to every path."""
-    for path, partial_tables in zip(paths, _tee(tables, len(paths)), strict=True):
-        with atomic_path(path) as partial:
-            writer: pq.ParquetWriter | None = None
-            for table in partial_tables:
-                writer = writer or _writer(partial, table)
-                writer.write_table(table)
-            if writer is not None:
-                writer.close()
-
-
-def _tee(tables: Any, n_copies: int) -> Iterator[list[pa.Table]]:
-    whole = list(tables)
-    for _ in range(n_copies):
-        yield whole
+def _write_parquet(paths: Sequence[Path], tables: Iterable[pa.Table]) -> None:
+    """Write the same tables to every path."""
+    with ExitStack() as stack:
+        partials = [stack.enter_context(atomic_path(path)) for path in paths]
+        files = [stack.enter_context(_RowGroups(partial)) for partial in partials]
+        for table in tables:
+            for file in files:
+                file.add(table)
 
 
 def _write_both(stem: Path, table: pa.Table) -> None:

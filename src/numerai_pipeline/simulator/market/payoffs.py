@@ -8,9 +8,9 @@ independent standard normal noise e and the expected payoff
 a mean that the past teaches (a), a drift over one to three years (b, standard
 normals like a), and a sign that flips for an eighth of the factors in each regime
 of about two years. c makes the root of the sum of squares of all m, over the long run,
-``signal / sqrt(20)``; s is ``0.3 * signal``. With idiosyncratic noise of variance 1 a
+``signal / sqrt(20)``; s is ``0.45 * signal``. With idiosyncratic noise of variance 1 a
 day, a forecaster who knows m then earns a CORR of about ``signal`` on average, and
-its standard deviation from era to era is 0.3 of that besides the sampling
+its standard deviation from era to era is 0.45 of that besides the sampling
 noise of ``1 / sqrt(rows)``.
 """
 
@@ -26,7 +26,7 @@ _DRIFT_PERIODS = (250.0, 750.0)
 _REGIME_DAYS = 500
 _FLIPPED_SHARE = 1 / 8
 _DAYS = 20
-_NOISE = 0.3
+_NOISE = 0.45
 
 
 class Payoffs:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from numerai_pipeline.core import columns
-from numerai_pipeline.simulator.market.catalog import TARGETS, Catalog
+from numerai_pipeline.simulator.market.catalog import HORIZONS, TARGETS, Catalog
 from numerai_pipeline.simulator.market.eras import BENCHMARKS, Day, Eras
 from numerai_pipeline.simulator.market.spec import MarketSpec, era_day
 
@@ -31,13 +31,13 @@ class Tables:
         """Yield an era's main table for each release.
 
         A target is missing as long as its horizon is not over at the present, and
-        an era whose main target is missing is of the ``test`` type.
+        an era of validation whose main target is missing is of the ``test`` type.
         """
         at = self._eras.day(era_day(number))
         known_days = self._spec.present - 1 - at.day
-        kind = "train" if number <= self._spec.n_train_eras else "validation"
-        if known_days < 20:
-            kind = "test"
+        kind = "train"
+        if number > self._spec.n_train_eras:
+            kind = "validation" if known_days >= HORIZONS[0] else "test"
         yield from self._main(at, f"{number:04d}", kind, known_days, versions)
 
     def live(self, round_number: int, version: str) -> pa.Table:
@@ -50,7 +50,7 @@ class Tables:
         """Return the meta model's predictions of an era."""
         at = self._eras.day(era_day(number))
         known_days = self._spec.present - 1 - at.day
-        kind = "test" if known_days < 20 else "validation"
+        kind = "validation" if known_days >= HORIZONS[0] else "test"
         return _table(
             at,
             {

@@ -2,12 +2,10 @@
 
 import errno
 import hashlib
-import importlib.util
 import io
 import json
 import os
 import re
-import sys
 import time
 from pathlib import Path
 
@@ -22,23 +20,7 @@ from numerai_pipeline.core import (
     TournamentRefused,
     locked,
 )
-from numerai_pipeline.data.download import download
-
-
-def _load_scripted_server():
-    # Until tests/conftest.py loads it for all rooms.
-    path = Path(__file__).parents[1] / "scripted_server.py"
-    spec = importlib.util.spec_from_file_location("scripted_server", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["scripted_server"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-_module = _load_scripted_server()
-scripted_server = _module.scripted_server
-clock = _module.clock
-tournament = _module.tournament
+from numerai_pipeline.data.downloading import download
 
 TRAIN = "v5.3/train.parquet"
 LIVE = "v5.3/live.parquet"

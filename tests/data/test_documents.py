@@ -1,0 +1,37 @@
+"""The code in docs/shards.md, run as it stands."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from numerai_pipeline.data import EtlOptions, ShardReader, build_shards, decode_features
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "shards.md"
+
+
+def test_plain_tensorflow_reads_the_shards(
+    release: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    build_shards(release.folder, tmp_path / "shards" / "main", EtlOptions(purge=0))
+    monkeypatch.chdir(tmp_path)
+    plain, ours = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    assert "numerai_pipeline" not in plain
+    names: dict[str, Any] = {}
+    exec(plain, names)  # noqa: S102 - our own document
+    batches = [[part.numpy() for part in batch] for batch in names["dataset"]]
+    x, y, eras = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    rows = ShardReader(tmp_path / "shards" / "main").read("train")
+    np.testing.assert_array_equal(x, rows.x)
+    np.testing.assert_array_equal(y, rows.y)
+    np.testing.assert_array_equal(eras, rows.eras)
+    np.testing.assert_array_equal(
+        decode_features(x, missing=2.0), decode_features(rows.x, missing=2.0)
+    )
+    exec(ours, names)  # noqa: S102
+    assert capsys.readouterr().out.startswith("1 (6, 7) (6, 1) b'n")
