@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import warnings
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -24,14 +23,6 @@ LAST_RESOLVED_ERA = 28
 LAST_ERA = 30
 
 PARAMETERS = {"n_estimators": 20, "learning_rate": 0.2, "colsample_bytree": 0.5}
-
-
-@pytest.fixture(autouse=True)
-def _numpy_and_tensorflow():
-    """TensorFlow's arrays do not know numpy 2's `copy` yet; harmless."""
-    warnings.filterwarnings(
-        "ignore", message="__array__ implementation", category=DeprecationWarning
-    )
 
 
 def make_rows():

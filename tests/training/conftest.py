@@ -1,6 +1,5 @@
 import json
 import os
-import warnings
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -38,14 +37,6 @@ QUICK = {
         "training": {"evaluate_every": 10},
     },
 }
-
-
-@pytest.fixture(autouse=True)
-def _numpy_and_tensorflow():
-    """TensorFlow's arrays do not know numpy 2's `copy` yet; harmless."""
-    warnings.filterwarnings(
-        "ignore", message="__array__ implementation", category=DeprecationWarning
-    )
 
 
 def write_market(folder, *, is_shuffled=False, is_resolved=True, seed=1):
