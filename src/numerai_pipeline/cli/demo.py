@@ -51,9 +51,10 @@ def run_demo(
             _play_round(pipeline, simulator)
         else:
             _score(pipeline)
-            if not pipeline.ledger.rows():
+            if not any(row.state == "confirmed" for row in pipeline.ledger.rows()):
                 _play_round(pipeline, simulator)
                 _wait_for_scores(pipeline, simulator)
+        _print_status(pipeline)
         _print_ending(pipeline, folder, is_round_only=is_round_only)
     say(f"\n[dim]{stopwatch() - started:.0f} s[/dim]")
 
@@ -148,14 +149,18 @@ def _move_to_open_round(simulator: "RunningSimulator") -> None:
 
 
 def _wait_for_scores(pipeline: "Pipeline", simulator: "RunningSimulator") -> None:
+    resolves = pipeline.tournament.current_round().resolves
+    if resolves is not None:
+        simulator.simulator.move_to(resolves)
+    _head("A month later", "the demo moves the clock of the simulated tournament")
+    say(f"{show(simulator.clock.now())}: 20 score days are over, the round is resolved")
+
+
+def _print_status(pipeline: "Pipeline") -> None:
     from numerai_pipeline import operations
     from numerai_pipeline.cli.commands_round import print_status
 
-    open_round = pipeline.tournament.current_round()
-    _head("A month later", "nai status")
-    if open_round.resolves is not None:
-        simulator.simulator.move_to(open_round.resolves)
-    say(f"the clock moves to {show(simulator.clock.now())}: 20 score days are over")
+    _head("What was submitted and what it scored", "nai status")
     print_status(operations.status(pipeline))
 
 
