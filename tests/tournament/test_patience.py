@@ -119,3 +119,10 @@ def test_a_broken_connection_names_its_kind():
         "ReadTimeout (timed out)"
     )
     assert failure_of_error(httpx.ConnectError("")) == Failure("ConnectError")
+
+
+def test_whoever_waits_is_told_why_and_for_how_long(clock, caplog):
+    answers = iter([Failure("an answer HTTP 503", 7), "done"])
+    patience = Patience(clock, seconds=60)
+    assert patience.spend_on(lambda: next(answers), busy="No answer.") == "done"
+    assert caplog.messages == ["an answer HTTP 503; next try in 7 s, 60 s left"]

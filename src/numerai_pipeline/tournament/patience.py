@@ -1,5 +1,6 @@
 """Trying again: until a deadline, spread by jitter, on the clock handed in."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,10 @@ from tenacity import RetryCallState, Retrying, retry_if_result, wait_random_expo
 from numerai_pipeline.core import Clock, TournamentBusy
 
 T = TypeVar("T")
+
+# Python prints warnings of a logger that nobody has set up on stderr, which is where
+# somebody who waits for the command looks.
+_log = logging.getLogger("numerai_pipeline.tournament")
 
 # Full jitter: the n-th wait is drawn from [0, 2^n] seconds, at most 30, so that
 # everyone whose round opened at the same minute does not come back together.
@@ -76,8 +81,18 @@ class Patience:
                 f"the last time: {cause}."
             )
 
+        def tell(state: RetryCallState) -> None:
+            left = (self._until - self._clock.now()).total_seconds()
+            _log.warning(
+                "%s; next try in %.0f s, %.0f s left",
+                _failure(state).cause,
+                state.upcoming_sleep,
+                left,
+            )
+
         retrying = Retrying(
             sleep=self._clock.sleep,
+            before_sleep=tell,
             retry=retry_if_result(lambda result: isinstance(result, Failure)),
             wait=lambda state: max(_JITTER(state), _failure(state).wait_seconds),
             stop=self._comes_too_late,
