@@ -160,7 +160,7 @@ def _print_status(pipeline: "Pipeline") -> None:
     from numerai_pipeline import operations
     from numerai_pipeline.cli.commands_round import print_status
 
-    _head("What was submitted and what it scored", "nai status")
+    _head("Ledger and scores", "nai status")
     print_status(operations.status(pipeline))
 
 

@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+
+from numerai_pipeline.cli import run
+
+pytestmark = pytest.mark.slow
+
+
+def made(folder: Path) -> dict[str, int]:
+    """Return when each file was written that a second run must not write again."""
+    kinds = ("data", "shards", "models", "rounds")
+    return {
+        str(path): path.stat().st_mtime_ns
+        for kind in kinds
+        for path in (folder / kind).rglob("*")
+        if path.is_file() and "receipt" not in path.name and ".lock" not in path.name
+    }
+
+
+def test_the_demo_plays_once_and_then_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "demo"
+    words = ["--quiet", "demo", "--size", "tiny", "--folder", str(folder)]
+    assert run(words) == 0
+    first = capsys.readouterr().out
+    assert "20 of 20" in first
+    assert "bash predict.sh mlp" in first
+    before = made(folder)
+
+    assert run(words) == 0
+    assert made(folder) == before
+    assert "20 of 20" in capsys.readouterr().out
+
+    assert run([*words, "--predict"]) == 0
+    assert capsys.readouterr().out.count("accepted") == 2
+    before = made(folder)
+
+    assert run([*words, "--predict"]) == 0
+    assert made(folder) == before
+    assert capsys.readouterr().out.count("was submitted") == 2
