@@ -105,3 +105,27 @@ def test_zoo_needs_no_workspace(
     assert run(["-w", str(tmp_path), "zoo", "--json"]) == 0
     names = {entry["name"] for entry in json.loads(capsys.readouterr().out)}
     assert {"mlp", "lightgbm"} <= names
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["etl", "--split", "2"], "nai etl: 'split' is 2.0, but input should be less"),
+        (["etl", "--purge", "-1"], "nai etl: 'purge' is -1, but input should be"),
+        (["new", "mlp", "--set", "units"], "--set 'units' is not KEY=VALUE."),
+        (["submit"], "[submission] models is empty. Write models = {"),
+        (["submit", "cnn"], "does not say which Numerai model 'cnn' is."),
+        (["best", "cnn"], "'cnn' has no run in"),
+        (["train", "cnn"], "Run `nai new FAMILY cnn` first."),
+        (["new", "mlp"], "so the number of features is not known. Run `nai download"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    sentence: str,
+) -> None:
+    (tmp_path / "numerai.toml").write_text("")
+    assert run(["-w", str(tmp_path), *words]) in (2, 3)
+    assert sentence in capsys.readouterr().err

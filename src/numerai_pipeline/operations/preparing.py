@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from numerai_pipeline.core import DataError
+from numerai_pipeline.core import DataError, parse_table
 from numerai_pipeline.data import (
     DownloadedFile,
     EtlOptions,
@@ -96,17 +96,19 @@ def etl(pipeline: Pipeline, options: EtlOptions | None = None) -> ShardManifest:
 
 
 def etl_options(pipeline: Pipeline, **overrides: Any) -> EtlOptions:
-    """Return the ETL options of the settings, with overrides that are not None."""
+    """Return the ETL options of the settings, with overrides that are not None.
+
+    Raises:
+        ConfigError: if an override is not possible.
+    """
     data = pipeline.settings.data
     given = {key: value for key, value in overrides.items() if value is not None}
-    return EtlOptions(
-        **{
-            "data_version": data.version,
-            "feature_set": data.feature_set,
-            "targets": data.targets,
-            **given,
-        }
-    )
+    defaults = {
+        "data_version": data.version,
+        "feature_set": data.feature_set,
+        "targets": data.targets,
+    }
+    return parse_table(EtlOptions, {**defaults, **given}, where="nai etl")
 
 
 def new(
