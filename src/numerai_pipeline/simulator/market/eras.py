@@ -110,7 +110,7 @@ class Eras:
 
         A feature's noise is a window of one long table of normals, which begins at a
         place of its own on each day. No two features of a day begin at the same, so
-        their rows are independent, at a tenth of the time of drawing anew.
+        their rows are independent, at a fifth of the time of drawing anew.
         """
         spec, n_rows = self._spec, len(at.ids)
         codes = np.empty((spec.n_features, n_rows), np.int8)

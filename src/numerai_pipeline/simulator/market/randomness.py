@@ -20,7 +20,6 @@ def generator(seed: int, purpose: str, number: int = 0) -> np.random.Generator:
     True
     """
     words = (seed, zlib.crc32(purpose.encode()), number)
-    # SFC64 draws float32 normals in about three quarters of PCG64's time.
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(words)))
 
 
