@@ -49,9 +49,9 @@ def main() -> None:
     for horizon in (20, 60):
         start = eras.raw_returns(first, horizon)
         shared = [
-            np.corrcoef(
-                start, eras.raw_returns(eras.day(era_day(100 + gap)), horizon)
-            )[0, 1]
+            np.corrcoef(start, eras.raw_returns(eras.day(era_day(100 + gap)), horizon))[
+                0, 1
+            ]
             for gap in gaps.tolist()
         ]
         bottom.plot(gaps, shared, "o-", label=f"{horizon}-day returns")
