@@ -147,7 +147,7 @@ def show(value: object) -> str:
     """Write a value for people.
 
     >>> show(0.01234567), show(1234567), show(None), show(True)
-    ('0.0123', '1,234,567', '–', 'yes')
+    ('0.01235', '1,234,567', '–', 'yes')
     """
     if value is None or value != value:
         return "–"
@@ -156,7 +156,8 @@ def show(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:.4f}"
+        # Losses and scores differ in the fifth decimal, ratios in the second.
+        return f"{value:.5f}" if abs(value) < 1 else f"{value:,.3f}"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M} UTC"
     if isinstance(value, Path):
