@@ -232,7 +232,7 @@ def test_a_model_learns_and_noise_does_not(
     predictions = (held_out[features] - 2).to_numpy() @ np.linalg.solve(
         gram, x.T @ learned
     )
-    frame = pd.DataFrame(predictions, index=held_out.index)
+    frame = pd.DataFrame(predictions, index=held_out.index).add_prefix("model")
     frame["meta"] = meta
     eras = held_out["era"]
     scores = pd.DataFrame(
@@ -241,6 +241,7 @@ def test_a_model_learns_and_noise_does_not(
             for era, rows in frame.groupby(eras)
         }
     ).T
-    assert 0.08 < scores[0].mean() < 0.4
-    assert abs(scores[list(range(1, 21))].mean().mean()) < 0.04
+    noise = [f"model{number}" for number in range(1, 21)]
+    assert 0.08 < scores["model0"].mean() < 0.4
+    assert abs(scores[noise].mean().mean()) < 0.04
     assert 0.1 < scores["meta"].mean() < 0.4
