@@ -56,7 +56,7 @@ def run_demo(
                 _wait_for_scores(pipeline, simulator)
         _print_status(pipeline)
         _print_ending(pipeline, folder, is_round_only=is_round_only)
-    say(f"\n[dim]{stopwatch() - started:.0f} s[/dim]")
+    say(f"\n{stopwatch() - started:.0f} s", style="dim")
 
 
 @contextmanager
@@ -181,4 +181,4 @@ def _print_ending(pipeline: "Pipeline", folder: Path, *, is_round_only: bool) ->
 
 
 def _head(title: str, command: str) -> None:
-    say(f"\n[bold]{title}[/bold]  [dim]{command}[/dim]")
+    say(f"\n{title}{f': {command}' if command else ''}", style="bold")

@@ -114,9 +114,9 @@ def stderr() -> "Console":
     return Console(stderr=True)
 
 
-def say(text: str) -> None:
-    """Print a line of the result; square brackets are styles, see `styled`."""
-    stdout().print(text, highlight=False)
+def say(text: str, style: str | None = None) -> None:
+    """Print a line of the result as it is, in one style."""
+    stdout().print(text, style=style, highlight=False, markup=False)
 
 
 def say_error(text: str) -> None:
@@ -130,6 +130,7 @@ def print_table(
     """Print a table; numbers stand to the right."""
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
@@ -139,7 +140,8 @@ def print_table(
         justify: Literal["left", "right"] = "right" if is_number and rows else "left"
         table.add_column(column, justify=justify, overflow="fold")
     for row in rows:
-        table.add_row(*(show(value) for value in row))
+        # As texts: a name with square brackets is no markup.
+        table.add_row(*(Text(show(value)) for value in row))
     stdout().print(table)
 
 

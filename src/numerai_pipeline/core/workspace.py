@@ -3,8 +3,13 @@
 Paths only: nothing here reads, writes or makes a folder.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from numerai_pipeline.core.errors import ConfigError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,16 @@ class Workspace:
         return self.root / "models"
 
     def model_dir(self, name: str) -> Path:
-        """Folder of one model: recipe, untrained model, runs."""
+        """Folder of one model: recipe, untrained model, runs.
+
+        Raises:
+            ConfigError: if the name could lead out of the folder of models.
+        """
+        if not _NAME.fullmatch(name):
+            raise ConfigError(
+                f"'{name}' cannot be the name of a model: it becomes the name of a "
+                "folder. Take letters, digits, - and _, such as my-mlp_2."
+            )
         return self.models_dir / name
 
     def recipe_path(self, name: str) -> Path:
