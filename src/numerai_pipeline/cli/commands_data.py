@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from numerai_pipeline.cli.shell import Shell, print_json, print_table, say
+from numerai_pipeline.cli.shell import Shell, print_json, print_table, say, show
 
 if TYPE_CHECKING:
     from numerai_pipeline.operations import Pipeline
@@ -143,7 +143,7 @@ def etl(
 def inspect(
     context: typer.Context,
     path: Annotated[
-        Path, typer.Argument(help="A Parquet file, or a folder of data or shards.")
+        Path, typer.Argument(help="A Parquet file, or a folder: data, shards, a run.")
     ],
     verify: Annotated[
         bool, typer.Option("--verify", help="Read every byte, check every checksum.")
@@ -180,11 +180,11 @@ def _is_table(value: object) -> bool:
 
 def _line(value: Any) -> Any:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {entry}" for key, entry in value.items())
+        return ", ".join(f"{key} {_line(entry)}" for key, entry in value.items())
     if isinstance(value, list | tuple):
         shown = ", ".join(str(entry) for entry in value[:8])
         return f"{shown}, … ({len(value)})" if len(value) > 8 else shown
-    return value
+    return show(value)
 
 
 def _sources(split: float | None) -> tuple[str, ...] | None:

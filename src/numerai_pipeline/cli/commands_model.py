@@ -27,8 +27,11 @@ def zoo(context: typer.Context, as_json: AsJson = False) -> None:
         return
     print_table(
         "Zoo",
-        ["kind", "name", "about", "best epoch", "its value"],
-        [(e.kind, e.name, e.about, e.best_epoch, e.best_value) for e in entries],
+        ["kind", "name", "about", "best epoch", "monitor", "value"],
+        [
+            (e.kind, e.name, e.about, e.best_epoch, e.monitor, e.best_value)
+            for e in entries
+        ],
     )
 
 
@@ -85,12 +88,12 @@ def train(
     rows = []
     for name, run in zip(names, runs, strict=True):
         best = run.best()
-        rows.append((name, best.epoch, best.value, run.folder))
+        rows.append((name, best.epoch, run.monitor, best.value, run.folder))
     if as_json:
-        columns = ("name", "best_epoch", "best_value", "run")
+        columns = ("name", "best_epoch", "monitor", "best_value", "run")
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
         return
-    print_table("Trained", ["model", "best epoch", "its value", "run"], rows)
+    print_table("Trained", ["model", "best epoch", "monitor", "value", "run"], rows)
 
 
 def best(

@@ -136,7 +136,9 @@ def print_status(found: "Status") -> None:
         ]
     if rows:
         print_table(
-            "Scores", ["round", "model", "score", "value", "percentile", "day"], rows
+            "Scores (percentile among all models; canon_corr is CORR, and so on)",
+            ["round", "model", "score", "value", "percentile", "day"],
+            rows,
         )
 
 

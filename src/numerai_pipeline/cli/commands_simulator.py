@@ -59,6 +59,7 @@ def simulate(
     def announce(url: str) -> None:
         say(f"simulated tournament at {url}, keys SIMULATED and SIMULATED")
         say(f"export NUMERAI_API_URL={url}")
+        say("in numerai.toml: [tournament] simulated = true")
         say("Ctrl-C ends it; the same command goes on where it stopped")
 
     with simulator.open_simulator(
@@ -77,6 +78,10 @@ def demo(
         bool,
         typer.Option("--predict", help="Only the open round: predict and submit."),
     ] = False,
+    next_round: Annotated[
+        bool,
+        typer.Option("--next", help="With --predict: let the next round open first."),
+    ] = False,
 ) -> None:
     """Play the whole tournament on this machine: no account, no internet.
 
@@ -89,6 +94,7 @@ def demo(
         size,
         port=DEFAULT_PORT,
         is_round_only=predict,
+        is_next_round=next_round,
         progress=shell.progress,
     )
 

@@ -32,6 +32,7 @@ def run_demo(
     *,
     port: int,
     is_round_only: bool,
+    is_next_round: bool,
     progress: Progress,
 ) -> None:
     """Play the tournament; what was done in an earlier run is not done again.
@@ -42,12 +43,15 @@ def run_demo(
         port: written into its ``numerai.toml``, for `nai simulate` later on.
         is_round_only: leave training out, and play the round that is open now or
             opens next.
+        is_next_round: with it, let the next round open first.
         progress: told of long work.
     """
     started = stopwatch()
     with _playing(folder, size, port, progress) as (pipeline, simulator):
         _prepare(pipeline)
         if is_round_only:
+            if is_next_round:
+                _move_to_next_round(simulator)
             _play_round(pipeline, simulator)
         else:
             _score(pipeline)
@@ -144,8 +148,13 @@ def _play_round(pipeline: "Pipeline", simulator: "RunningSimulator") -> None:
 def _move_to_open_round(simulator: "RunningSimulator") -> None:
     timetable, now = simulator.simulator.timetable, simulator.clock.now()
     if not timetable.is_open(timetable.latest_opened(now), now):
-        simulator.simulator.move_to(timetable.next_opening(now))
-        say(f"\nno round was open; the clock moves to {show(simulator.clock.now())}")
+        _move_to_next_round(simulator)
+
+
+def _move_to_next_round(simulator: "RunningSimulator") -> None:
+    timetable = simulator.simulator.timetable
+    simulator.simulator.move_to(timetable.next_opening(simulator.clock.now()))
+    say(f"\na round opens: the clock moves to {show(simulator.clock.now())}")
 
 
 def _wait_for_scores(pipeline: "Pipeline", simulator: "RunningSimulator") -> None:
@@ -172,8 +181,8 @@ def _print_ending(pipeline: "Pipeline", folder: Path, *, is_round_only: bool) ->
         plots = operations.best_run(pipeline, name).folder / "plots"
         say(f"{name}: {', '.join(show(path) for path in sorted(plots.glob('*.png')))}")
     say(f"ledger: {show(pipeline.workspace.ledger_path)}")
-    next_step = "prepare.sh --demo" if is_round_only else "predict.sh --demo"
-    say(f"again:  bash {next_step}, or delete {folder} to start anew")
+    next_step = "predict.sh --demo --next" if is_round_only else "predict.sh --demo"
+    say(f"next round: bash {next_step}; to start anew delete {folder}")
     _head("For real, with your Numerai keys", "")
     say("export NUMERAI_PUBLIC_ID=... NUMERAI_SECRET_KEY=...")
     say("bash prepare.sh         download v5.3, make shards, train both models")

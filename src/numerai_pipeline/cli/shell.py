@@ -62,6 +62,8 @@ class BarProgress:
         task = bars.add_task(description, total=total, unit=unit)
         try:
             yield lambda amount: bars.advance(task, amount)
+            # Training may stop early: what was not needed is not left to do.
+            bars.update(task, total=bars.tasks[bars.task_ids.index(task)].completed)
         finally:
             if owned:
                 bars.stop()

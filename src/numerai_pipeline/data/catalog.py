@@ -33,6 +33,10 @@ class FeatureCatalog:
         Raises:
             DataError: if the file is missing, or is not what Numerai publishes.
         """
+        if not path.is_file():
+            raise DataError(
+                f"{path} does not exist. Run `nai download --features` first."
+            )
         content = read_json(path)
         try:
             sets = {

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from numerai_pipeline.core import load_recipe
+from numerai_pipeline.core import ConfigError, load_recipe
 from numerai_pipeline.data import FeatureCatalog, ShardReader, inspect_path
 from numerai_pipeline.models import families, family
 from numerai_pipeline.operations.pipeline import Pipeline
@@ -22,6 +22,7 @@ class ZooEntry:
     name: str
     about: str
     best_epoch: int | None = None
+    monitor: str | None = None
     best_value: float | None = None
 
 
@@ -54,7 +55,18 @@ def train(
 
 
 def best_run(pipeline: Pipeline, name: str) -> Run:
-    """Return a model's latest finished run."""
+    """Return a model's latest finished run.
+
+    Raises:
+        ConfigError: if there is no such model.
+        DataError: if it has no finished run.
+    """
+    if not pipeline.workspace.model_dir(name).is_dir():
+        known = sorted(path.name for path in pipeline.workspace.models_dir.glob("*"))
+        raise ConfigError(
+            f"there is no model '{name}' in {pipeline.workspace.models_dir}. "
+            f"It holds {', '.join(known) or 'none yet'}; `nai new` makes one."
+        )
     return latest_run(pipeline.workspace.runs_dir(name))
 
 
@@ -125,7 +137,12 @@ def zoo(pipeline: Pipeline | None) -> list[ZooEntry]:
         name = path.parent.name
         best: dict[str, Any] = {}
         if any(pipeline.workspace.runs_dir(name).glob("*/DONE")):
-            epoch = best_run(pipeline, name).best()
-            best = {"best_epoch": epoch.epoch, "best_value": epoch.value}
+            run = best_run(pipeline, name)
+            found = run.best()
+            best = {
+                "best_epoch": found.epoch,
+                "monitor": run.monitor,
+                "best_value": found.value,
+            }
         entries.append(ZooEntry("model", name, load_recipe(path).family, **best))
     return entries

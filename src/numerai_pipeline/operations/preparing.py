@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from numerai_pipeline.core import DataError, parse_table
+from numerai_pipeline.core import parse_table
 from numerai_pipeline.data import (
     DownloadedFile,
     EtlOptions,
@@ -13,6 +13,7 @@ from numerai_pipeline.data import (
     build_shards,
     download,
 )
+from numerai_pipeline.models import family as family_of
 from numerai_pipeline.models import new_model
 from numerai_pipeline.operations.pipeline import Pipeline
 
@@ -136,21 +137,19 @@ def new(
         The folder of the model.
 
     Raises:
+        ConfigError: if there is no such family, feature set or target.
         DataError: if ``features.json`` is not there: the width is not known.
     """
+    family_of(family)
     chosen = feature_set or pipeline.settings.data.feature_set
-    catalog_path = pipeline.data_dir / "features.json"
-    if not catalog_path.is_file():
-        raise DataError(
-            f"{catalog_path} does not exist, so the number of features is not known. "
-            "Run `nai download --features` first."
-        )
+    catalog = FeatureCatalog.load(pipeline.data_dir / "features.json")
+    catalog.select_targets((target,))
     folder = pipeline.workspace.model_dir(name)
     new_model(
         folder,
         family,
         feature_set=chosen,
-        n_features=len(FeatureCatalog.load(catalog_path).columns(chosen)),
+        n_features=len(catalog.columns(chosen)),
         target=target,
         overrides=dict(parameters or {}),
         force=force,

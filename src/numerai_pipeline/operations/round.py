@@ -6,6 +6,7 @@ from pathlib import Path
 
 from numerai_pipeline.core import (
     ConfigError,
+    DataError,
     TournamentRefused,
     read_json,
     sha256_of,
@@ -15,7 +16,7 @@ from numerai_pipeline.operations.learning import best_run
 from numerai_pipeline.operations.pipeline import Pipeline
 from numerai_pipeline.operations.preparing import download_live
 from numerai_pipeline.prediction import live_ids, predict_live, write_predictions
-from numerai_pipeline.submission import LedgerRow, Receipt, submit_once
+from numerai_pipeline.submission import LedgerRow, Receipt, model_id, submit_once
 from numerai_pipeline.tournament import Round, RoundScore
 
 
@@ -91,8 +92,11 @@ def submit(
         replace: submit again when other predictions were submitted already.
 
     Raises:
-        ConfigError: if a model has no name at Numerai, or nothing is to be submitted.
-        TournamentRefused: if no round is open, or nothing was predicted for it.
+        ConfigError: if a model has no name at Numerai, or one that Numerai does not
+            know, or nothing is to be submitted. Nothing is submitted then, not even
+            the models that could be.
+        DataError: if nothing was predicted for the round.
+        TournamentRefused: if no round is open.
     """
     addressed = pipeline.settings.submission.models
     chosen = tuple(names) or tuple(addressed)
@@ -112,10 +116,12 @@ def submit(
     paths = {name: predictions_path(pipeline, round_number, name) for name in chosen}
     for name, path in paths.items():
         if not path.is_file():
-            raise TournamentRefused(
+            raise DataError(
                 f"{path} does not exist: '{name}' has no predictions for round "
                 f"{round_number}. Run `nai predict {name}` first."
             )
+    for name in chosen:
+        model_id(pipeline.tournament, addressed[name])
     ids = live_ids(pipeline.workspace.round_dir(round_number) / "live.parquet")
     return [
         submit_once(

@@ -2,7 +2,7 @@
 
 from numerai_pipeline.submission.checks import CheckedPredictions, check_predictions
 from numerai_pipeline.submission.ledger import Attempt, Ledger, LedgerRow
-from numerai_pipeline.submission.submit import Receipt, submit_once
+from numerai_pipeline.submission.submit import Receipt, model_id, submit_once
 
 __all__ = [
     "Attempt",
@@ -11,5 +11,6 @@ __all__ = [
     "LedgerRow",
     "Receipt",
     "check_predictions",
+    "model_id",
     "submit_once",
 ]

@@ -97,9 +97,9 @@ def submit_once(  # noqa: PLR0913 - each is a separate decision of the caller
         row = _confirmed(ledger, attempt, replace=replace)
         was_already_submitted = row is not None
         if row is None:
-            model_id = _model_id(tournament, numerai_name)
+            id_ = model_id(tournament, numerai_name)
             _check_round(tournament, round_number)
-            row = _begin(ledger, clock, attempt, model_id)
+            row = _begin(ledger, clock, attempt, id_)
             row = _send(
                 tournament, ledger, clock, row, predictions.name, checked.content
             )
@@ -149,7 +149,12 @@ def _confirmed(ledger: Ledger, attempt: Attempt, *, replace: bool) -> LedgerRow 
     return None
 
 
-def _model_id(tournament: Tournament, numerai_name: str) -> str:
+def model_id(tournament: Tournament, numerai_name: str) -> str:
+    """Return the id of the account's model with that name.
+
+    Raises:
+        ConfigError: if the account has none; the nearest names are given.
+    """
     models = tournament.models()
     if numerai_name in models:
         return models[numerai_name]

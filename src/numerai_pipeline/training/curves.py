@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from numerai_pipeline.core import atomic_path
+from numerai_pipeline.models import load_keras
 from numerai_pipeline.training.history import Epoch
 
 _LOSS_COLOR = "#8c8c8c"
@@ -19,6 +20,7 @@ class Curves:
 
     def __init__(self, folder: Path, rows: Sequence[Epoch]) -> None:
         """Begin with the epochs that are known; what stood there is replaced."""
+        load_keras()  # lets TensorFlow in without its chatter
         import tensorflow as tf
 
         shutil.rmtree(folder, ignore_errors=True)

@@ -86,10 +86,21 @@ def make_plan(job: TrainingJob) -> Plan:
             "recipe": checked.complete().model_dump(mode="json"),
             "features": features,
             "shards": reader.manifest.fingerprint,
-            "untrained": sha256_of(job.untrained) if job.untrained.is_file() else "",
+            "untrained": _hand_made(job, checked),
         }
     )
     return Plan(job, checked, reader, features, fingerprint)
+
+
+def _hand_made(job: TrainingJob, checked: CheckedRecipe) -> str:
+    """Return the checksum of an untrained model that somebody made by hand.
+
+    One that we made follows from the recipe, but not byte for byte: it is dated.
+    """
+    path = job.untrained
+    if not path.is_file() or checked.family.origin_of(path) is not None:
+        return ""
+    return sha256_of(path)
 
 
 def _features(job: TrainingJob, reader: ShardReader) -> tuple[str, ...]:

@@ -158,5 +158,6 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=128)
     except (OSError, OverflowError) as error:
         raise ConfigError(
-            f"cannot listen on {host} port {port}: {error}. Take another port."
+            f"cannot listen on {host} port {port}: {error}. "
+            "Take another with --port, or end what listens there."
         ) from error
