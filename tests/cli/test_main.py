@@ -115,9 +115,9 @@ def test_zoo_needs_no_workspace(
         (["new", "mlp", "--set", "units"], "--set 'units' is not KEY=VALUE."),
         (["submit"], "[submission] models is empty. Write models = {"),
         (["submit", "cnn"], "does not say which Numerai model 'cnn' is."),
-        (["best", "cnn"], "'cnn' has no run in"),
+        (["best", "cnn"], "there is no model 'cnn' in"),
         (["train", "cnn"], "Run `nai new FAMILY cnn` first."),
-        (["new", "mlp"], "so the number of features is not known. Run `nai download"),
+        (["new", "mlp"], "features.json does not exist. Run `nai download --features`"),
     ],
 )
 def test_what_is_missing_or_wrong_is_said(

@@ -87,7 +87,7 @@ def test_a_submission_with_its_receipt(submit, ledger, predictions, scripted_ser
     assert receipt.to_dict()["was_already_submitted"] is False
 
 
-def test_a_second_run_asks_nobody_and_returns_the_old_receipt(
+def test_a_second_run_looks_and_returns_the_old_receipt(
     submit, predictions, scripted_server, clock
 ):
     first = submit()
@@ -95,7 +95,7 @@ def test_a_second_run_asks_nobody_and_returns_the_old_receipt(
     scripted_server.requests.clear()
     clock.move_to(datetime(2026, 11, 25, tzinfo=UTC))  # the round is over by now
     assert submit() == changed(first, was_already_submitted=True)
-    assert scripted_server.requests == []
+    assert {r.kind for r in scripted_server.requests} == {"submissions"}
     assert predictions.with_name("receipt_mlp.json").read_bytes() == receipt_bytes
 
 
@@ -368,3 +368,38 @@ def test_a_tournament_that_is_not_there_leaves_no_trace(clock, submit, ledger):
     with pytest.raises(TournamentBusy, match=re.escape("http://127.0.0.1:1 gives no")):
         submit(tournament=absent)
     assert ledger.rows() == []
+
+
+def test_a_refused_look_after_the_create_is_no_refusal(submit, scripted_server, ledger):
+    def properly(_request, proper):
+        return proper()
+
+    # The look before the create, then the one after it.
+    scripted_server.on(
+        "submissions", properly, scripted_server.errors("Internal server error")
+    )
+    receipt = submit()
+    assert len(scripted_server.submissions) == 1
+    assert receipt.submission_id == "submission-1"
+    assert [row.state for row in ledger.rows()] == ["confirmed"]
+
+
+def test_what_is_not_listed_any_more_is_submitted_again(
+    submit, scripted_server, ledger
+):
+    submit()
+    scripted_server.submissions.clear()
+    assert submit().was_already_submitted is False
+    assert len(scripted_server.submissions) == 1
+    assert [row.state for row in ledger.rows()] == ["refused", "confirmed"]
+
+
+def test_a_late_submission_is_not_called_good(submit, scripted_server):
+    def late(_request, proper):
+        answer = proper()
+        scripted_server.submissions[-1]["insertedAt"] = "2026-11-24T13:00:01Z"
+        return answer
+
+    scripted_server.on("create", late)
+    with pytest.raises(TournamentRefused, match=r"round 1000 closed at .* it is late"):
+        submit()

@@ -78,6 +78,7 @@ class Transfer:
         self._url: str | None = None
         self._was_refreshed = False
         self._furthest = 0
+        self._stall_seconds = timeout_seconds
 
     def forget(self) -> None:
         """Delete what earlier transfers left behind."""
@@ -98,6 +99,7 @@ class Transfer:
             TournamentRefused: if the file may not be fetched.
             TournamentBusy: if it came no further in time.
         """
+        self._stall_seconds = seconds
         with self._meter:
             while True:
                 outcome = Patience(self._clock, seconds=seconds).spend_on(
@@ -123,6 +125,7 @@ class Transfer:
             with httpx.Client(
                 timeout=self._timeout_seconds,
                 follow_redirects=True,
+                event_hooks={"request": [self._check_redirect]},
                 trust_env=not is_loopback(self._url),
                 # Compressed on the way, lengths and offsets would mean other bytes.
                 headers={"Accept-Encoding": "identity"},
@@ -135,6 +138,17 @@ class Transfer:
             return _Advanced()
         return outcome
 
+    def _check_redirect(self, request: httpx.Request) -> None:
+        """Follow a redirect only to where the tournament itself may send us."""
+        begin, target = httpx.URL(str(self._url)), str(request.url)
+        is_downgraded = begin.scheme == "https" and request.url.scheme != "https"
+        if is_downgraded or is_loopback(str(begin)) != is_loopback(target):
+            raise TournamentRefused(
+                f"{self._order.filename}: {begin.host} sends on to "
+                f"{request.url.scheme}://{request.url.host}, which is not followed. "
+                "Check [tournament] url in numerai.toml, then rerun."
+            )
+
     def _get(
         self, http: httpx.Client, url: str, known_etag: str | None
     ) -> Received | _Current | Failure:
@@ -142,7 +156,7 @@ class Transfer:
         headers = {"If-None-Match": known_etag} if known_etag else {}
         with http.stream("GET", url, headers=headers) as response:
             if response.status_code == 304:
-                return _Current()
+                return _Current() if known_etag else Failure("HTTP 304 unasked")
             failure = self._judge(response)
             if failure is not None:
                 return failure
@@ -222,11 +236,18 @@ class Transfer:
         self._meter.show(size, version.size)
         try:
             with partial.open("ab" if offset else "wb", _BUFFER_BYTES) as file:
+                patience = Patience(self._clock, seconds=self._stall_seconds)
+                goal = size + _ADVANCE_BYTES
                 while piece is not None:
                     file.write(piece)
                     digest.update(piece)
                     size += len(piece)
                     self._meter.show(size, version.size)
+                    if size >= goal:
+                        patience = Patience(self._clock, seconds=self._stall_seconds)
+                        goal = size + _ADVANCE_BYTES
+                    elif patience.is_over:
+                        return Failure("bytes that only drip")
                     piece = next(pieces, None)
         except OSError as error:
             raise DataError(

@@ -7,7 +7,6 @@ from pathlib import Path
 from numerai_pipeline.core import (
     ConfigError,
     DataError,
-    TournamentRefused,
     read_json,
     sha256_of,
     write_json,
@@ -17,7 +16,7 @@ from numerai_pipeline.operations.pipeline import Pipeline
 from numerai_pipeline.operations.preparing import download_live
 from numerai_pipeline.prediction import live_ids, predict_live, write_predictions
 from numerai_pipeline.submission import LedgerRow, Receipt, model_id, submit_once
-from numerai_pipeline.tournament import Round, RoundScore
+from numerai_pipeline.tournament import NoOpenRound, Round, RoundScore
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ def status(pipeline: Pipeline) -> Status:
     """Read the ledger and ask the tournament what became of it."""
     try:
         current = pipeline.tournament.current_round()
-    except TournamentRefused:
+    except NoOpenRound:
         current = None
     rows = pipeline.ledger.rows()
     model_ids = {row.model: row.model_id for row in rows if row.model_id}

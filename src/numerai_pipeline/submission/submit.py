@@ -94,15 +94,16 @@ def submit_once(  # noqa: PLR0913 - each is a separate decision of the caller
     receipt_path = predictions.with_name(f"receipt_{name}.json")
     with locked(receipt_path, doing=f"submitting '{name}'"):
         _settle(tournament, ledger, clock, attempt)
-        row = _confirmed(ledger, attempt, replace=replace)
+        row = _confirmed(tournament, ledger, clock, attempt, replace=replace)
         was_already_submitted = row is not None
         if row is None:
             id_ = model_id(tournament, numerai_name)
-            _check_round(tournament, round_number)
+            closes = _check_round(tournament, round_number)
             row = _begin(ledger, clock, attempt, id_)
             row = _send(
                 tournament, ledger, clock, row, predictions.name, checked.content
             )
+            _check_time(tournament, row, closes)
         receipt = _receipt(row, was_already_submitted=was_already_submitted)
         record = receipt.to_dict()
         del record["was_already_submitted"]  # the same file after a rerun
@@ -119,7 +120,8 @@ def _settle(
         round_number=attempt.round_number,
         model=attempt.model,
     ):
-        if row.state != "uploaded":
+        # A refusal may have come after the submission was made.
+        if row.uploaded is None or row.state not in ("uploaded", "refused"):
             continue
         for submission in tournament.submissions(row.model_id):
             if (submission.filename, submission.round_number) == (
@@ -129,12 +131,25 @@ def _settle(
                 ledger.mark_confirmed(row.id, submission.id, clock.now())
 
 
-def _confirmed(ledger: Ledger, attempt: Attempt, *, replace: bool) -> LedgerRow | None:
+def _confirmed(
+    tournament: Tournament,
+    ledger: Ledger,
+    clock: Clock,
+    attempt: Attempt,
+    *,
+    replace: bool,
+) -> LedgerRow | None:
+    """Return the row of this very submission, if the tournament still lists it."""
     for row in ledger.rows(
         tournament=attempt.tournament, round_number=attempt.round_number
     ):
         is_ours = row.model == attempt.model or row.numerai_name == attempt.numerai_name
         if row.state != "confirmed" or not is_ours:
+            continue
+        listed = {each.id for each in tournament.submissions(row.model_id)}
+        if row.submission_id not in listed:
+            reason = "not listed any more: another account, or a new simulator"
+            ledger.mark_refused(row.id, reason, clock.now())
             continue
         if row.attempt == attempt:
             return row
@@ -166,13 +181,15 @@ def model_id(tournament: Tournament, numerai_name: str) -> str:
     )
 
 
-def _check_round(tournament: Tournament, round_number: int) -> None:
+def _check_round(tournament: Tournament, round_number: int) -> datetime:
+    """Return when the round closes."""
     current = tournament.current_round()
     if current.number != round_number:
         raise TournamentRefused(
             f"the predictions are for round {round_number}, but round "
             f"{current.number} is open. Run `nai predict` for it, then submit."
         )
+    return current.closes
 
 
 def _begin(ledger: Ledger, clock: Clock, attempt: Attempt, model_id: str) -> LedgerRow:
@@ -211,6 +228,18 @@ def _send(
         ledger.mark_refused(row.id, str(error), clock.now())
         raise
     return ledger.mark_confirmed(row.id, submission.id, clock.now())
+
+
+def _check_time(tournament: Tournament, row: LedgerRow, closes: datetime) -> None:
+    """Refuse to call a submission good that came after the round had closed."""
+    for submission in tournament.submissions(row.model_id):
+        at = submission.inserted_at
+        if submission.id == row.submission_id and at is not None and at >= closes:
+            raise TournamentRefused(
+                f"submission {row.submission_id} of '{row.model}' came at "
+                f"{format_time(at)}, but round {row.round_number} closed at "
+                f"{format_time(closes)}: it is late and no stake counts for it."
+            )
 
 
 def _receipt(row: LedgerRow, *, was_already_submitted: bool) -> Receipt:

@@ -9,6 +9,7 @@ from numerai_pipeline.tournament.patience import (
     failure_of_status,
 )
 from numerai_pipeline.tournament.protocol import (
+    NoOpenRound,
     Round,
     RoundScore,
     Submission,
@@ -18,6 +19,7 @@ from numerai_pipeline.tournament.protocol import (
 __all__ = [
     "SIMULATED_KEYS",
     "Failure",
+    "NoOpenRound",
     "Patience",
     "Round",
     "RoundScore",

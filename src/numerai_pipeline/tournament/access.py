@@ -107,26 +107,29 @@ def resolve_access(settings: TournamentSettings, environ: Mapping[str, str]) -> 
     )
     parsed = _parse(url)
     if parsed is None or parsed.userinfo:
-        found = "holds a user name" if parsed else f"is {url!r}"
+        found = "holds a user name" if parsed else "is no http or https URL"
         raise ConfigError(
             f"{source} {found}. Write it like https://api-tournament.numer.ai."
         )
+    # What follows the host may hold a key that was put there by mistake.
+    shown = f"{parsed.scheme}://{parsed.host}"
     if settings.simulated:
         if not is_loopback(url):
             raise ConfigError(
-                f"[tournament] simulated is true, but {source} is {url}, which is not "
-                "on this machine. Start `nai simulate` and set url to what it prints, "
+                f"[tournament] simulated is true, but {source} is {shown}, which is "
+                "not on this machine. Start `nai simulate` and set url to what it prints, "
                 "or set simulated = false to talk to Numerai."
             )
-        return Access(url, parsed.host, is_simulated=True, keys=SIMULATED_KEYS)
+        # One name for all its addresses: the ledger tells tournaments apart by it.
+        return Access(url, "127.0.0.1", is_simulated=True, keys=SIMULATED_KEYS)
     if is_loopback(url):
         raise ConfigError(
-            f"{source} is {url}, which is on this machine, but [tournament] simulated "
-            "is false. Set simulated = true: your keys are then not read at all."
+            f"{source} is {shown}, which is on this machine, but [tournament] "
+            "simulated is false. Set simulated = true: your keys are then not read at all."
         )
     if parsed.scheme != "https":
         raise ConfigError(
-            f"{source} is {url}, where your keys could be read on the way. "
+            f"{source} is {shown}, where your keys could be read on the way. "
             f"Write https://{parsed.host}."
         )
     return Access(url, parsed.host, is_simulated=False, keys=_keys(environ))

@@ -18,6 +18,7 @@ from numerai_pipeline.tournament import documents
 from numerai_pipeline.tournament.access import resolve_access
 from numerai_pipeline.tournament.patience import Failure, Patience
 from numerai_pipeline.tournament.protocol import (
+    NoOpenRound,
     Round,
     RoundScore,
     Submission,
@@ -81,23 +82,23 @@ class NumeraiTournament:
         except TournamentRefused as error:
             if "not open" not in str(error):
                 raise
-            raise TournamentRefused(
+            raise NoOpenRound(
                 f"No round is open: {self.host} has no current round. {_NEXT_ROUND}"
             ) from None
         with self._understood("the current round"):
             rounds = [_round(item) for item in data["rounds"] if item]
         if not rounds:
-            raise TournamentRefused(
+            raise NoOpenRound(
                 f"No round is open: {self.host} lists none. {_NEXT_ROUND}"
             )
         found, now = rounds[0], self._wire.now()
         if now < found.opens:
-            raise TournamentRefused(
+            raise NoOpenRound(
                 f"No round is open: round {found.number} opens at "
                 f"{format_time(found.opens)}, and it is {format_time(now)}. Rerun then."
             )
         if not found.is_open_at(now):
-            raise TournamentRefused(
+            raise NoOpenRound(
                 f"No round is open: round {found.number} closed at "
                 f"{format_time(found.closes)}, and it is {format_time(now)}. "
                 f"{_NEXT_ROUND}"
@@ -170,7 +171,7 @@ class NumeraiTournament:
                     day=int(item["day"]),
                     name=str(item["displayName"]),
                     value=float(item["value"]),
-                    percentile=item["percentile"],
+                    percentile=_number(item["percentile"]),
                     is_resolved=bool(item["resolved"]),
                 )
                 for item in self._client.submission_scores(model_id)
@@ -189,7 +190,13 @@ class NumeraiTournament:
     def _understood(self, what: str) -> Iterator[None]:
         try:
             yield
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise TournamentRefused(
                 f"{self.host} answered {what} in a form that this version does not "
                 f"know ({type(error).__name__}: {error}). Update numerai-pipeline and "
@@ -286,7 +293,7 @@ class _Creation:
         self._lost_answer = False
 
     def advance(self) -> Submission | Failure:
-        found = self._find(self._id)
+        found = self._look()
         if found is not None:
             return found
         if self._id is None:
@@ -294,7 +301,7 @@ class _Creation:
                 created = self._create()
             except TournamentRefused:
                 # A refusal after a lost answer may mean «there is one already».
-                found = self._find(None) if self._lost_answer else None
+                found = self._look() if self._lost_answer else None
                 if found is None:
                     raise
                 return found
@@ -302,10 +309,19 @@ class _Creation:
                 self._lost_answer = True
                 return created
             self._id = created
-            found = self._find(self._id)
+            found = self._look()
         return found or Failure(
             f"submission {self._id} was accepted but is not listed yet"
         )
+
+    def _look(self) -> Submission | Failure | None:
+        try:
+            return self._find(self._id)
+        except TournamentRefused as refusal:
+            if self._id is None and not self._lost_answer:
+                raise
+            # There may be a submission by now: a refusal to show it is no answer.
+            return Failure(f"no look at the submissions ({refusal})")
 
 
 def _round(item: Mapping[str, Any]) -> Round:
@@ -319,6 +335,10 @@ def _round(item: Mapping[str, Any]) -> Round:
         closes=closes,
         resolves=_moment(item["resolveTime"]),
     )
+
+
+def _number(value: float | str | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -8,6 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from numerai_pipeline.core import TournamentRefused
+
+
+class NoOpenRound(TournamentRefused):
+    """No round takes submissions at present."""
+
 
 @dataclass(frozen=True)
 class Round:

@@ -176,7 +176,7 @@ class Wire:
     def _data(self, status: int, content: bytes) -> dict[str, Any] | Failure:
         try:
             answer = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         errors = answer.get("errors") if isinstance(answer, dict) else None
         if errors:

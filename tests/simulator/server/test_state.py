@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from numerai_pipeline.core import DataError
 from numerai_pipeline.simulator.server.state import State
 
 
@@ -36,3 +37,11 @@ def test_what_was_set_is_there_after_reopening(tmp_path: Path) -> None:
     again = State(tmp_path / "state.sqlite")
     assert again.setting("key") == "value"
     again.close()
+
+
+@pytest.mark.parametrize("content", [b"not a database", b"SQLite format 3\x00" * 9])
+def test_a_broken_state_is_named(tmp_path, content):
+    path = tmp_path / "state.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"state\.sqlite is broken .* Delete the"):
+        State(path)

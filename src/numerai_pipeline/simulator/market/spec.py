@@ -10,6 +10,8 @@ from numerai_pipeline.core import ConfigError, Frozen, Positive, parse_table
 _LEAST_FEATURES = 40
 # Unresolved eras and the meta model's absence must leave something to score.
 _LEAST_VALIDATION_ERAS = 2
+# The benchmark models begin with the second era.
+_LEAST_TRAIN_ERAS = 2
 
 # Five rounds a week since round 842 of autumn 2024 come to about this number on
 # 2026-11-24, where a simulation starts by default.
@@ -27,7 +29,7 @@ class MarketSpec(Frozen):
     size: str = Field(description="the preset that it was made from")
     seed: int = Field(ge=0)
     n_features: Annotated[int, Field(ge=_LEAST_FEATURES, le=2_748)]
-    n_train_eras: Positive
+    n_train_eras: Annotated[int, Field(ge=_LEAST_TRAIN_ERAS)]
     n_validation_eras: Annotated[int, Field(ge=_LEAST_VALIDATION_ERAS)]
     min_rows: Annotated[int, Field(ge=50)]
     max_rows: Positive

@@ -125,15 +125,16 @@ class _Endpoints:
 
     async def receive(self, request: Request) -> Response:
         """Store the bytes of an upload, whole."""
+        slot, name = self._simulator.uploads.slot, request.path_params["name"]
         try:
-            path, max_bytes = await run_in_threadpool(
-                self._simulator.uploads.slot, request.path_params["name"]
-            )
+            path, max_bytes = await run_in_threadpool(slot, name)
+            with atomic_path(path) as partial:
+                with partial.open("wb") as file:
+                    await _store(request, file, max_bytes)
+                # Another request may have used the name up in the meantime.
+                await run_in_threadpool(slot, name)
         except TournamentRefused as refusal:
             return PlainTextResponse(str(refusal), status_code=403)
-        try:
-            with atomic_path(path) as partial, partial.open("wb") as file:
-                await _store(request, file, max_bytes)
         except _TooLargeError:
             return PlainTextResponse(
                 f"an upload of this kind may have {max_bytes} bytes.", status_code=413

@@ -44,6 +44,9 @@ from numerai_pipeline.simulator.server.uploads import Uploads
 # Where virtual time begins: a Tuesday, five minutes after a round has opened.
 DEFAULT_START = datetime(2026, 11, 24, 12, 5, tzinfo=UTC)
 
+# Rounds and scores are dated a month ahead, and every day on the way is played.
+_LAST_YEAR = 2099
+
 _NOW = "now"
 _FIRST_DAY = "first_day"
 
@@ -94,6 +97,11 @@ class Simulator:
             raise ConfigError(
                 "this simulator runs on the machine's clock, which cannot be moved. "
                 "Start one with a virtual clock."
+            )
+        if moment.year > _LAST_YEAR:
+            raise ConfigError(
+                f"the clock cannot be moved to {format_time(moment)}: simulated time "
+                f"ends with the year {_LAST_YEAR}."
             )
         try:
             self.clock.move_to(moment)
@@ -174,15 +182,16 @@ def _market_spec(folder: Path, spec: MarketSpec | None) -> MarketSpec:
         return spec
     kept = parse_table(MarketSpec, read_json(path), where=str(path))
     if spec is not None and spec != kept:
+        other = [
+            f"{key} {value} instead of {getattr(spec, key)}"
+            for key, value in kept.model_dump().items()
+            if value != getattr(spec, key)
+        ]
         raise ConfigError(
-            f"{folder} holds the market {_name(kept)}, not {_name(spec)}. "
-            "Take that one, or another folder."
+            f"{folder} holds another market, with {', '.join(other)}. Take that one "
+            "by leaving --size, --seed and the eras out, or take another folder."
         )
     return kept
-
-
-def _name(spec: MarketSpec) -> str:
-    return f"'{spec.size}' with seed {spec.seed} ({spec.n_features} features)"
 
 
 def _resumed(clock: Clock | None, saved: str | None, folder: Path) -> Clock:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from numerai_pipeline.core import DataError
+
 _TABLES = """
 CREATE TABLE IF NOT EXISTS settings (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS models (
@@ -72,11 +74,21 @@ class State:
             path, check_same_thread=False, isolation_level=None
         )
         self._connection.row_factory = sqlite3.Row
-        # Write-ahead logging survives a kill at any instant and lets a person
-        # look at the file with another program meanwhile.
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._connection.executescript(_TABLES)
+        try:
+            # Write-ahead logging survives a kill at any instant and lets a person
+            # look at the file with another program meanwhile.
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.executescript(_TABLES)
+            (verdict,) = self._connection.execute("PRAGMA quick_check").fetchone()
+        except sqlite3.DatabaseError as error:
+            verdict = str(error)
+        if verdict != "ok":
+            self._connection.close()
+            raise DataError(
+                f"{path} is broken ({verdict}). Delete the folder {path.parent} to "
+                "begin a new simulated tournament."
+            )
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         """Return all rows of a query."""

@@ -143,7 +143,7 @@ def read_predictions(path: Path) -> pd.DataFrame:
         if is_parquet:
             frame = pd.read_parquet(path)
             return frame.reset_index() if frame.index.name == columns.ID else frame
-        return pd.read_csv(path, dtype={columns.ID: str})
+        return pd.read_csv(path, dtype={columns.ID: str}, compression=None)
     except (ValueError, OSError) as error:  # pandas' and arrow's errors are both
         kind = "Parquet" if is_parquet else "CSV"
         raise TournamentRefused(
