@@ -116,16 +116,17 @@ def resolve_access(settings: TournamentSettings, environ: Mapping[str, str]) -> 
     if settings.simulated:
         if not is_loopback(url):
             raise ConfigError(
-                f"[tournament] simulated is true, but {source} is {shown}, which is "
-                "not on this machine. Start `nai simulate` and set url to what it prints, "
-                "or set simulated = false to talk to Numerai."
+                f"[tournament] simulated is true, but {source} is {shown}, "
+                "which is not on this machine. Start `nai simulate` and set url to "
+                "what it prints, or set simulated = false to talk to Numerai."
             )
         # One name for all its addresses: the ledger tells tournaments apart by it.
         return Access(url, "127.0.0.1", is_simulated=True, keys=SIMULATED_KEYS)
     if is_loopback(url):
         raise ConfigError(
-            f"{source} is {shown}, which is on this machine, but [tournament] "
-            "simulated is false. Set simulated = true: your keys are then not read at all."
+            f"{source} is {shown}, which is on this machine, but "
+            "[tournament] simulated is false. Set simulated = true: your keys are "
+            "then not read at all."
         )
     if parsed.scheme != "https":
         raise ConfigError(
