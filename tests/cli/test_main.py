@@ -49,6 +49,7 @@ def test_every_command_has_an_example_that_parses(name: str) -> None:
         (DataError("make it again"), 3),
         (TournamentRefused("closed"), 4),
         (TournamentBusy("later"), 5),
+        (PermissionError(13, "Permission denied", "/x"), 3),
         (RuntimeError("unforeseen"), 70),
         (SystemExit(130), 130),
     ],

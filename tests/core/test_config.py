@@ -103,3 +103,9 @@ def test_a_wrong_value_in_a_free_table_is_placed() -> None:
         parse_table(
             Settings, {"submission": {"models": {"mlp": 3}}}, where="numerai.toml"
         )
+
+
+def test_an_editor_that_writes_a_byte_order_mark_is_borne(tmp_path: Path) -> None:
+    path = tmp_path / "numerai.toml"
+    path.write_bytes(b'\xef\xbb\xbf[data]\r\nversion = "v5.0"\r\n')
+    assert load_settings(path).data.version == "v5.0"

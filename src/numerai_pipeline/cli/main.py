@@ -20,7 +20,7 @@ from numerai_pipeline.cli import (
     commands_workspace,
 )
 from numerai_pipeline.cli.shell import Shell, say_error
-from numerai_pipeline.core import EXIT_BUG, PipelineError
+from numerai_pipeline.core import EXIT_BUG, DataError, PipelineError
 
 # What a shell reports for a process that Ctrl-C ended.
 EXIT_INTERRUPTED = 130
@@ -102,6 +102,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except PipelineError as error:
         say_error(str(error))
         return error.exit_code
+    except OSError as error:
+        # A full disk, a folder without permission, a file where a folder should be.
+        say_error(
+            f"{error.filename or 'the operating system'}: {error.strerror or error}. "
+            "Mend the path, its permissions or the room on the disk, then rerun; what "
+            "was finished is kept."
+        )
+        return DataError.exit_code
     except Exception as error:  # noqa: BLE001 - the last line of defence
         traceback.print_exc()
         say_error(

@@ -31,6 +31,8 @@ def inspect_path(path: Path, *, verify: bool = False) -> dict[str, Any]:
     Raises:
         DataError: if it is none of these, it is broken, or a checksum does not match.
     """
+    if not path.exists():
+        raise DataError(f"{path} does not exist. Try `nai inspect shards/main`.")
     if path.is_file() and path.suffix == PARQUET_SUFFIX:
         return _inspect_parquet(path)
     if path.is_dir() and any(path.glob(f"*{PARQUET_SUFFIX}")):
@@ -40,7 +42,7 @@ def inspect_path(path: Path, *, verify: bool = False) -> dict[str, Any]:
     if (path / CATALOG).is_file():
         return _inspect_data(path, verify=verify)
     raise DataError(
-        f"{path} is neither a Parquet file nor a folder of data or shards. "
+        f"{path} is neither a Parquet file nor a folder of data, shards or a run. "
         "Try `nai inspect data/v5.3` or `nai inspect shards/main`."
     )
 
