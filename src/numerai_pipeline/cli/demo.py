@@ -187,6 +187,7 @@ def _print_ending(pipeline: "Pipeline", folder: Path, *, is_round_only: bool) ->
     say("export NUMERAI_PUBLIC_ID=... NUMERAI_SECRET_KEY=...")
     say("bash prepare.sh         download v5.3, make shards, train both models")
     say("bash predict.sh mlp     predict the open round and submit")
+    say("numerai.toml says under which of your Numerai models a model goes")
 
 
 def _head(title: str, command: str) -> None:
