@@ -374,10 +374,9 @@ def test_a_refused_look_after_the_create_is_no_refusal(submit, scripted_server, 
     def properly(_request, proper):
         return proper()
 
-    # The look before the create, then the one after it.
-    scripted_server.on(
-        "submissions", properly, scripted_server.errors("Internal server error")
-    )
+    # Two looks before the create, then the one after it.
+    refused = scripted_server.errors("Internal server error")
+    scripted_server.on("submissions", properly, properly, refused)
     receipt = submit()
     assert len(scripted_server.submissions) == 1
     assert receipt.submission_id == "submission-1"

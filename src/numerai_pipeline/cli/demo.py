@@ -55,9 +55,7 @@ def run_demo(
             _play_round(pipeline, simulator)
         else:
             _score(pipeline)
-            if not any(row.state == "confirmed" for row in pipeline.ledger.rows()):
-                _play_round(pipeline, simulator)
-                _wait_for_scores(pipeline, simulator)
+            _play_first_round(pipeline, simulator)
         _print_status(pipeline)
         _print_ending(pipeline, folder, is_round_only=is_round_only)
     say(f"\n{stopwatch() - started:.0f} s", style="dim")
@@ -134,6 +132,19 @@ def _score(pipeline: "Pipeline") -> None:
     print_scores(operations.score(pipeline, tuple(MODELS)))
 
 
+def _play_first_round(pipeline: "Pipeline", simulator: "RunningSimulator") -> None:
+    """Submit every model and see its scores; goes on where an earlier run ended."""
+    confirmed = {r.model: r for r in pipeline.ledger.rows() if r.state == "confirmed"}
+    if not set(MODELS) <= set(confirmed):
+        _play_round(pipeline, simulator)
+    first = min(row.round_number for row in pipeline.ledger.rows())
+    resolves = simulator.simulator.timetable.resolves(first)
+    if simulator.clock.now() < resolves:
+        simulator.simulator.move_to(resolves)
+        _head("A month later", "the demo moves the clock of the simulated tournament")
+        say(f"{show(simulator.clock.now())}: 20 score days are over")
+
+
 def _play_round(pipeline: "Pipeline", simulator: "RunningSimulator") -> None:
     from numerai_pipeline import operations
     from numerai_pipeline.cli.commands_round import print_predictions, print_receipts
@@ -155,14 +166,6 @@ def _move_to_next_round(simulator: "RunningSimulator") -> None:
     timetable = simulator.simulator.timetable
     simulator.simulator.move_to(timetable.next_opening(simulator.clock.now()))
     say(f"\na round opens: the clock moves to {show(simulator.clock.now())}")
-
-
-def _wait_for_scores(pipeline: "Pipeline", simulator: "RunningSimulator") -> None:
-    resolves = pipeline.tournament.current_round().resolves
-    if resolves is not None:
-        simulator.simulator.move_to(resolves)
-    _head("A month later", "the demo moves the clock of the simulated tournament")
-    say(f"{show(simulator.clock.now())}: 20 score days are over, the round is resolved")
 
 
 def _print_status(pipeline: "Pipeline") -> None:

@@ -4,6 +4,7 @@ Nothing heavy is imported here: each command imports the door that it calls, so
 that `nai --help` answers at once.
 """
 
+import io
 import sys
 import traceback
 from collections.abc import Sequence
@@ -93,6 +94,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         tournament, 5 tournament busy past the deadline, 70 a bug, 130 interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without «–» is no error
     try:
         app(words)
     except SystemExit as end:  # how typer ends, also after a usage error or Ctrl-C

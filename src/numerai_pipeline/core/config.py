@@ -31,7 +31,7 @@ class Frozen(BaseModel):
     ``nai new`` write it beside the key.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class TournamentSettings(Frozen):

@@ -304,6 +304,12 @@ def _source_file(path: Path) -> SourceFile:
         and record.modified_ns == found.st_mtime_ns
     )
     sha256 = record.sha256 if record and is_as_downloaded else sha256_of(path)
+    if record is not None and record.sha256 != sha256:
+        raise DataError(
+            f"{path} is not what was downloaded: its checksum has changed. Run "
+            "`nai download --force`, or delete the manifest.json beside it if the "
+            "change is yours."
+        )
     return SourceFile(name=path.name, bytes=found.st_size, sha256=sha256)
 
 
@@ -317,7 +323,7 @@ def _current(folder: Path, fingerprint: str) -> ShardManifest | None:
         return None
     for shard in manifest.shards:
         path = folder / shard.name
-        if not path.is_file() or path.stat().st_size != shard.bytes:
+        if not path.is_file() or sha256_of(path) != shard.sha256:
             return None
     return manifest
 

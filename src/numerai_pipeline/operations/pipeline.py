@@ -67,8 +67,13 @@ class Pipeline:
     @cached_property
     def ledger(self) -> Ledger:
         """The ledger of the settings, made where there is none."""
-        path = self.workspace.ledger_path.resolve().as_posix()
-        return Ledger(self.settings.submission.ledger or f"sqlite:///{path}")
+        url = self.settings.submission.ledger
+        scheme, _, path = url.partition(":///")
+        if not url or (scheme.startswith("sqlite") and path):
+            # Of the workspace, wherever the command is called: two ledgers are none.
+            file = self.workspace.root / (path or self.workspace.ledger_path.name)
+            url = f"{scheme or 'sqlite'}:///{file.resolve().as_posix()}"
+        return Ledger(url)
 
     @property
     def data_dir(self) -> Path:

@@ -63,9 +63,12 @@ def predict(
         path = predictions_path(pipeline, round_number, name)
         origin = {"run": run.folder.name, "live_sha256": live_sha256}
         note = path.with_suffix(".json")
-        is_current = (
-            path.is_file() and note.is_file() and origin == read_json(note)["origin"]
-        )
+        is_current = path.is_file() and note.is_file()
+        if is_current:
+            known = read_json(note)
+            is_current = isinstance(known, dict) and (
+                (known.get("origin"), known.get("sha256")) == (origin, sha256_of(path))
+            )
         if is_current and not force:
             n_rows = int(read_json(note)["rows"])
         else:
@@ -73,7 +76,8 @@ def predict(
             n_rows = len(frame)
             note.unlink(missing_ok=True)
             write_predictions(frame, path)
-            write_json(note, {"origin": origin, "rows": n_rows})
+            record = {"origin": origin, "rows": n_rows, "sha256": sha256_of(path)}
+            write_json(note, record)
         predictions.append(
             Prediction(name, round_number, path, n_rows, is_current and not force)
         )

@@ -99,6 +99,7 @@ def submit_once(  # noqa: PLR0913 - each is a separate decision of the caller
         if row is None:
             id_ = model_id(tournament, numerai_name)
             closes = _check_round(tournament, round_number)
+            _check_unknown(tournament, ledger, attempt, id_, replace=replace)
             row = _begin(ledger, clock, attempt, id_)
             row = _send(
                 tournament, ledger, clock, row, predictions.name, checked.content
@@ -179,6 +180,27 @@ def model_id(tournament: Tournament, numerai_name: str) -> str:
         f"the account at {tournament.host} has no model '{numerai_name}'. {found}. "
         "Mend [submission] models in numerai.toml."
     )
+
+
+def _check_unknown(
+    tournament: Tournament,
+    ledger: Ledger,
+    attempt: Attempt,
+    id_: str,
+    *,
+    replace: bool,
+) -> None:
+    """Refuse to submit over a submission that this ledger knows nothing of."""
+    known = {row.submission_id for row in ledger.rows()}
+    for submission in tournament.submissions(id_):
+        is_of_round = submission.round_number == attempt.round_number
+        if is_of_round and submission.id not in known and not replace:
+            raise ConfigError(
+                f"round {attempt.round_number} has submission {submission.id} of "
+                f"'{attempt.numerai_name}' already, which this ledger does not know: "
+                "it was made elsewhere, or the ledger was lost. Pass --replace to "
+                "submit anew; the latest submission of a window counts."
+            )
 
 
 def _check_round(tournament: Tournament, round_number: int) -> datetime:

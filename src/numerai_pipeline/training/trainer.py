@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from numerai_pipeline.core import SILENT, DataError, Progress, format_time, locked
+from numerai_pipeline.data import ShardReader
 from numerai_pipeline.training.assignment import Assignment
 from numerai_pipeline.training.begin import begin_run, find_run, short
 from numerai_pipeline.training.curves import Curves, plot_training
@@ -43,6 +44,11 @@ def train(job: TrainingJob, *, progress: Progress = SILENT) -> Run:
         engine = load_engine(plan.checked.family.engine)
         if folder is None:
             folder = begin_run(plan, engine, progress)
+        begun = Run.open(folder)
+        if (begun.features, begun.recipe) != (plan.features, plan.checked.complete()):
+            raise DataError(
+                f"{folder} was changed since it was begun. Delete it and train again."
+            )
         _train_what_is_left(plan, folder, engine, progress)
     return Run.open(folder)
 
@@ -80,6 +86,11 @@ def _train_what_is_left(
     )
     engine.fit(assignment)
     recorder.close()
+    if ShardReader(job.shards).manifest.fingerprint != plan.reader.manifest.fingerprint:
+        raise DataError(
+            f"{job.shards} was made anew while '{job.name}' was training. Delete "
+            f"{folder} and train again."
+        )
     if recorder.best is None:
         raise DataError(
             f"'{job.name}' predicts the same for all rows of a held-out era in every "
