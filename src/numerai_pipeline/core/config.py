@@ -104,6 +104,7 @@ class Recipe(Frozen):
     target: str = Field(default="target", description="the target it learns, by name")
     missing: float = Field(
         default=2.0,
+        allow_inf_nan=True,  # trees know what to do with NaN
         description="value of a missing feature; 2 is the middle bin, "
         "which Numerai itself uses",
     )
