@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from numerai_pipeline.core import DataError, columns, sha256_of
-from numerai_pipeline.data.arrow_columns import era_name
 from numerai_pipeline.data.catalog import FeatureCatalog
-from numerai_pipeline.data.download_manifest import read_records
-from numerai_pipeline.data.etl import CATALOG
-from numerai_pipeline.data.manifest import SHARD_MANIFEST, ShardManifest
-from numerai_pipeline.data.source import ParquetSource
+from numerai_pipeline.data.downloads.records import read_records
+from numerai_pipeline.data.etl.build import CATALOG
+from numerai_pipeline.data.parquet.arrow_columns import era_name
+from numerai_pipeline.data.parquet.source import ParquetSource
+from numerai_pipeline.data.shards.manifest import SHARD_MANIFEST, ShardManifest
 
 PARQUET_SUFFIX = ".parquet"
 

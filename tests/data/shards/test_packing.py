@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 
-from numerai_pipeline.data.packing import add_column, pack, packed_width, unpack
+from numerai_pipeline.data.shards.packing import add_column, pack, packed_width, unpack
 
 shapes = st.tuples(st.integers(0, 30), st.integers(1, 40))
 tables = shapes.flatmap(

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from numerai_pipeline.data import arrow_columns, packing
-from numerai_pipeline.data.packing import FEATURES_PER_BYTE, Bytes, packed_width
-from numerai_pipeline.data.planes import MAX_PLANE_BYTES, Planes, PlaneStore
-from numerai_pipeline.data.source import ParquetSource, Window
+from numerai_pipeline.data.parquet import arrow_columns
+from numerai_pipeline.data.parquet.planes import MAX_PLANE_BYTES, Planes, PlaneStore
+from numerai_pipeline.data.parquet.source import ParquetSource, Window
+from numerai_pipeline.data.shards import packing
+from numerai_pipeline.data.shards.packing import FEATURES_PER_BYTE, Bytes, packed_width
 
 # Decoded features of one slice, in each thread; Arrow takes several times that while
 # it decodes. 8 MB are no faster and take 100 MB more.

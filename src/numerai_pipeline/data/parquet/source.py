@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from numerai_pipeline.core import DataError, columns
-from numerai_pipeline.data import arrow_columns
-from numerai_pipeline.data.arrow_columns import IllegalValue
+from numerai_pipeline.data.parquet import arrow_columns
+from numerai_pipeline.data.parquet.arrow_columns import IllegalValue
 
 # Small row groups are taken together: a call per column costs as much as a thousand
 # values.

@@ -20,7 +20,7 @@ from numerai_pipeline.core import (
     TournamentRefused,
     locked,
 )
-from numerai_pipeline.data.downloading import download
+from numerai_pipeline.data.downloads.downloading import download
 
 TRAIN = "v5.3/train.parquet"
 LIVE = "v5.3/live.parquet"

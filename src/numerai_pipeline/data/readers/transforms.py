@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import columns
-from numerai_pipeline.data.packing import N_CODES, packed_width
+from numerai_pipeline.data.shards.packing import N_CODES, packed_width
 
 
 def decode_features(

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from numerai_pipeline.core import Advance, DataError
-from numerai_pipeline.data.manifest import MISSING_TARGET
-from numerai_pipeline.data.source import ParquetSource
+from numerai_pipeline.data.parquet.source import ParquetSource
+from numerai_pipeline.data.shards.manifest import MISSING_TARGET
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import columns
-from numerai_pipeline.data.blocks import Block
-from numerai_pipeline.data.packing import unpack
-from numerai_pipeline.data.source import ParquetSource
-from numerai_pipeline.data.windows import packed_strips
+from numerai_pipeline.data.block import Block
+from numerai_pipeline.data.parquet.source import ParquetSource
+from numerai_pipeline.data.parquet.windows import packed_strips
+from numerai_pipeline.data.shards.packing import unpack
 
 
 def read_parquet_blocks(

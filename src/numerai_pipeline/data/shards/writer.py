@@ -7,9 +7,9 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from numerai_pipeline.data.manifest import BlockEntry, ShardFile, SplitEntry
-from numerai_pipeline.data.packing import Bytes
-from numerai_pipeline.data.records import ID_BYTES, PackedBlock, encode_record
+from numerai_pipeline.data.shards.manifest import BlockEntry, ShardFile, SplitEntry
+from numerai_pipeline.data.shards.packing import Bytes
+from numerai_pipeline.data.shards.records import ID_BYTES, PackedBlock, encode_record
 
 # A block is one seek and one checksum: 2,048 rows x 973 bytes = 2 MB.
 ROWS_PER_BLOCK = 2_048

@@ -11,17 +11,21 @@ import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import DataError
-from numerai_pipeline.data.blocks import Block
+from numerai_pipeline.data.block import Block
 from numerai_pipeline.data.catalog import did_you_mean
-from numerai_pipeline.data.manifest import (
+from numerai_pipeline.data.readers.packed_rows import PackedRows, aligned_empty
+from numerai_pipeline.data.shards.manifest import (
     BlockEntry,
     ShardFile,
     ShardManifest,
     SplitEntry,
 )
-from numerai_pipeline.data.packed_rows import PackedRows, aligned_empty
-from numerai_pipeline.data.packing import pack, packed_width, unpack
-from numerai_pipeline.data.records import BrokenRecord, PackedBlock, decode_record
+from numerai_pipeline.data.shards.packing import pack, packed_width, unpack
+from numerai_pipeline.data.shards.records import (
+    BrokenRecord,
+    PackedBlock,
+    decode_record,
+)
 
 REMEDY = "Run `nai etl` to make the shards again."
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from numerai_pipeline.core import columns
-from numerai_pipeline.data.records import ID_BYTES
+from numerai_pipeline.data.shards.records import ID_BYTES
 
 # The fifth of five values.
 HIGHEST_CODE = 4

@@ -15,13 +15,13 @@ from numerai_pipeline.core import (
     locked,
     sha256_of,
 )
-from numerai_pipeline.data.download_manifest import (
+from numerai_pipeline.data.downloads.partial import Order
+from numerai_pipeline.data.downloads.records import (
     FileRecord,
     read_records,
     write_record,
 )
-from numerai_pipeline.data.download_partial import Order
-from numerai_pipeline.data.download_transfer import Received, Transfer
+from numerai_pipeline.data.downloads.transfer import Received, Transfer
 from numerai_pipeline.tournament import Tournament
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from numerai_pipeline.data.crc32c import masked_crc32c
+from numerai_pipeline.data.shards.crc32c import masked_crc32c
 
 # Ids are `n` and 15 hex digits.
 ID_BYTES = 16

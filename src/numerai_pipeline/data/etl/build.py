@@ -25,8 +25,21 @@ from numerai_pipeline.core import (
     sha256_of,
 )
 from numerai_pipeline.data.catalog import ALL_TARGETS, FeatureCatalog
-from numerai_pipeline.data.download_manifest import read_records
-from numerai_pipeline.data.manifest import (
+from numerai_pipeline.data.downloads.records import read_records
+from numerai_pipeline.data.etl.splits import (
+    EraSplit,
+    hold_out_latest,
+    purged,
+)
+from numerai_pipeline.data.etl.survey import (
+    PaletteCoder,
+    Survey,
+    merge_palettes,
+    survey,
+)
+from numerai_pipeline.data.parquet.source import ParquetSource
+from numerai_pipeline.data.parquet.windows import Strip, packed_strips
+from numerai_pipeline.data.shards.manifest import (
     LAYOUT,
     SHARD_MANIFEST,
     Dropped,
@@ -35,21 +48,8 @@ from numerai_pipeline.data.manifest import (
     SplitEntry,
     TargetPalette,
 )
-from numerai_pipeline.data.packing import packed_width
-from numerai_pipeline.data.shards import SHARD_SUFFIX, SplitWriter
-from numerai_pipeline.data.source import ParquetSource
-from numerai_pipeline.data.splits import (
-    EraSplit,
-    hold_out_latest,
-    purged,
-)
-from numerai_pipeline.data.survey import (
-    PaletteCoder,
-    Survey,
-    merge_palettes,
-    survey,
-)
-from numerai_pipeline.data.windows import Strip, packed_strips
+from numerai_pipeline.data.shards.packing import packed_width
+from numerai_pipeline.data.shards.writer import SHARD_SUFFIX, SplitWriter
 
 CATALOG = "features.json"
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from numerai_pipeline.data.transforms import decode_packed
+from numerai_pipeline.data.readers.transforms import decode_packed
 
 # TensorFlow aborts the process over a shared array that does not begin at a
 # multiple of this; numpy promises 16.

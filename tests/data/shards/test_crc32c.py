@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from numerai_pipeline.data.crc32c import crc32c, masked_crc32c
+from numerai_pipeline.data.shards.crc32c import crc32c, masked_crc32c
 
 
 def bit_by_bit(data: bytes) -> int:

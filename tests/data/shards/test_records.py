@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numerai_pipeline.data.records import (
+from numerai_pipeline.data.shards.records import (
     BrokenRecord,
     PackedBlock,
     decode_record,

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from numerai_pipeline.data import decode_features
-from numerai_pipeline.data.packing import pack, unpack
-from numerai_pipeline.data.transforms import decode_packed
+from numerai_pipeline.data.readers.transforms import decode_packed
+from numerai_pipeline.data.shards.packing import pack, unpack
 
 
 def test_codes_are_values_and_five_is_missing() -> None:

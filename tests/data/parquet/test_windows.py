@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from numerai_pipeline.core import DataError
-from numerai_pipeline.data.packing import pack
-from numerai_pipeline.data.source import ParquetSource
-from numerai_pipeline.data.windows import packed_strips
+from numerai_pipeline.data.parquet.source import ParquetSource
+from numerai_pipeline.data.parquet.windows import packed_strips
+from numerai_pipeline.data.shards.packing import pack
 
 
 def collect(path: Path, rows: Any, **options: Any) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from numerai_pipeline.data.packing import Bytes
+from numerai_pipeline.data.shards.packing import Bytes
 
 # Planes up to this size stay in memory, of two windows at a time: 146,000 rows of
 # 2,748 features.

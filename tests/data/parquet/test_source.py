@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from numerai_pipeline.core import DataError
-from numerai_pipeline.data.source import ParquetSource
+from numerai_pipeline.data.parquet.source import ParquetSource
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numerai_pipeline.data.arrow_columns import (
+from numerai_pipeline.data.parquet.arrow_columns import (
     IllegalValue,
     era_values,
     feature_codes,

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numerai_pipeline.core import ConfigError
-from numerai_pipeline.data.splits import hold_out_latest, purged
+from numerai_pipeline.data.etl.splits import hold_out_latest, purged
 
 eras = st.lists(st.integers(1, 1_200), min_size=2, unique=True).map(sorted)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import httpx
 
 from numerai_pipeline.core import Clock, DataError, Progress, TournamentRefused
-from numerai_pipeline.data.download_contents import (
+from numerai_pipeline.data.downloads.contents import (
     Contents,
     examine,
     look_at_beginning,
 )
-from numerai_pipeline.data.download_partial import (
+from numerai_pipeline.data.downloads.partial import (
     Meter,
     Order,
     Version,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from numerai_pipeline.core import DataError, Frozen, read_json, write_json
-from numerai_pipeline.data.packing import packed_width
+from numerai_pipeline.data.shards.packing import packed_width
 
 SHARD_MANIFEST = "manifest.json"
 

@@ -1,0 +1,1 @@
+"""Files of a release, fetched whole or continued."""

@@ -1,0 +1,1 @@
+"""Parquet -> shards: options, splits, the plan and the work."""

@@ -1,0 +1,1 @@
+"""The shard format: packing, records, checksums, manifest."""
