@@ -32,9 +32,7 @@ from numerai_pipeline.data.etl.splits import (
     purged,
 )
 from numerai_pipeline.data.etl.survey import (
-    PaletteCoder,
     Survey,
-    merge_palettes,
     survey,
 )
 from numerai_pipeline.data.parquet.source import ParquetSource
@@ -49,6 +47,7 @@ from numerai_pipeline.data.shards.manifest import (
     TargetPalette,
 )
 from numerai_pipeline.data.shards.packing import packed_width
+from numerai_pipeline.data.shards.palettes import PaletteCoder, palette_of
 from numerai_pipeline.data.shards.writer import SHARD_SUFFIX, SplitWriter
 
 CATALOG = "features.json"
@@ -133,7 +132,10 @@ def build_shards(
         _refuse_other_files(shards_folder)
         surveys = [_surveyed(source, targets, progress) for source in sources]
         split = _split_eras(surveys, options, targets)
-        palettes = merge_palettes(surveys)
+        palettes = [
+            palette_of(frozenset().union(*seen))
+            for seen in zip(*(found.values for found in surveys), strict=True)
+        ]
         with atomic_folder(shards_folder) as folder:
             pass_ = _FeaturePass(folder, features, targets, palettes, split, options)
             manifest = ShardManifest(

@@ -85,48 +85,6 @@ def survey(source: ParquetSource, targets: Sequence[str], advance: Advance) -> S
     )
 
 
-def merge_palettes(surveys: Sequence[Survey]) -> tuple[tuple[float, ...], ...]:
-    """Return the values of each target over all files, ascending.
-
-    Values that only differ in their bits, as 0.0 and -0.0 do, are different ones.
-    """
-    palettes = []
-    for seen in zip(*(found.values for found in surveys), strict=True):
-        bits = np.array(sorted(frozenset().union(*seen)), np.uint32)
-        palettes.append(tuple(sorted(bits.view(np.float32).tolist())))
-    return tuple(palettes)
-
-
-class PaletteCoder:
-    """Turns target values into codes of their palettes."""
-
-    def __init__(self, palettes: Sequence[Sequence[float]]) -> None:
-        self._bits = []
-        self._codes = []
-        for palette in palettes:
-            bits = np.array(palette, np.float32).view(np.uint32)
-            order = np.argsort(bits)
-            self._bits.append(np.append(bits[order], np.uint32(0xFFFFFFFF)))
-            self._codes.append(np.append(order, MISSING_TARGET).astype(np.uint8))
-
-    def __call__(
-        self, number: int, values: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.uint8]:
-        """Return the codes of a target.
-
-        Args:
-            number: position of the target.
-            values: ``(rows,)`` float32, NaN where missing.
-
-        Returns:
-            ``(rows,)`` uint8, 255 where missing.
-        """
-        place = np.searchsorted(self._bits[number], values.view(np.uint32))
-        codes = self._codes[number][place]
-        codes[np.isnan(values)] = MISSING_TARGET
-        return codes
-
-
 def _check_ids(
     source: ParquetSource, ids: npt.NDArray[np.bytes_], eras: npt.NDArray[np.int16]
 ) -> None:
