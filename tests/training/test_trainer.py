@@ -269,7 +269,7 @@ def test_shards_without_the_target_are_refused(make_job, market_shards):
         train(job)
     assert str(caught.value) == (
         f"{job.shards} has no target 'target_victor_20', which model 'lightgbm' "
-        "learns. Run `nai etl --target target_victor_20`, or name one of target in "
+        "learns. Run `nai etl --targets target_victor_20`, or name one of target in "
         "model.toml."
     )
 

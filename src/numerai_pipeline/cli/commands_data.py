@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from numerai_pipeline.cli.shell import Shell, print_json, print_table, say, show
+from numerai_pipeline.core import ConfigError
 
 if TYPE_CHECKING:
     from numerai_pipeline.operations import Pipeline
+
+WHAT, SIDES = "What goes in", "What is held out"
+COLUMNS, FILES = "Columns", "Files and memory"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -90,53 +94,177 @@ def download(
 
 def etl(
     context: typer.Context,
+    train: Annotated[
+        bool, typer.Option("--train", help="Only train.parquet.", rich_help_panel=WHAT)
+    ] = False,
+    validation: Annotated[
+        bool,
+        typer.Option(
+            "--validation", help="Only validation.parquet.", rich_help_panel=WHAT
+        ),
+    ] = False,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="The newest live.parquet, into shards/live.",
+            rich_help_panel=WHAT,
+        ),
+    ] = False,
     everything: Annotated[
         bool,
         typer.Option(
-            "--all", help="Pool train and validation rows; needs --split to hold out."
+            "--all",
+            help="Pool train and validation rows; a fifth is held out, or --split.",
+            rich_help_panel=WHAT,
+        ),
+    ] = False,
+    eras_subset: Annotated[
+        str | None,
+        typer.Option(
+            help="even, odd, every:4, every:4:1 or 1-120,300-.", rich_help_panel=WHAT
+        ),
+    ] = None,
+    balance: Annotated[
+        bool,
+        typer.Option(
+            "--balance",
+            help="Thin out common target values in training rows.",
+            rich_help_panel=WHAT,
         ),
     ] = False,
     split: Annotated[
         float | None,
-        typer.Option(help="Share of the latest eras to hold out, such as 0.2."),
+        typer.Option(
+            help="Share of eras to hold out, the latest, such as 0.2.",
+            rich_help_panel=SIDES,
+        ),
+    ] = None,
+    split_test: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of eras for a test split, the very latest.",
+            rich_help_panel=SIDES,
+        ),
+    ] = None,
+    split_by: Annotated[
+        str | None,
+        typer.Option(
+            help="era, or rows: drawn at random, which leaks.", rich_help_panel=SIDES
+        ),
+    ] = None,
+    split_valid_only: Annotated[
+        bool,
+        typer.Option(
+            "--split-valid-only",
+            help="Hold out of validation.parquet alone; train on all else.",
+            rich_help_panel=SIDES,
+        ),
+    ] = False,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Seed of --split-by rows.", rich_help_panel=SIDES),
     ] = None,
     purge: Annotated[
         int | None,
-        typer.Option(help="Eras dropped before the held-out ones; by the targets."),
+        typer.Option(
+            help="Eras dropped before held-out ones; 8 or 16 by the targets.",
+            rich_help_panel=SIDES,
+        ),
     ] = None,
     feature_set: Annotated[
-        str | None, typer.Option(help="A set of features.json.")
+        str | None,
+        typer.Option(help="A set of features.json.", rich_help_panel=COLUMNS),
     ] = None,
-    target: Annotated[
+    order: Annotated[
+        str | None,
+        typer.Option(
+            help="catalog, or groups: intelligence, charisma, ...",
+            rich_help_panel=COLUMNS,
+        ),
+    ] = None,
+    targets: Annotated[
         list[str] | None,
-        typer.Option("--target", help="A target to pack; may be repeated."),
+        typer.Option(
+            help="Targets to pack, with commas; all by default.",
+            rich_help_panel=COLUMNS,
+        ),
     ] = None,
-    shard: Annotated[int | None, typer.Option(help="Rows a shard file.")] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            help="packed, or rows: an Example of floats a row.", rich_help_panel=FILES
+        ),
+    ] = None,
+    shard: Annotated[
+        int | None, typer.Option(help="Rows a file.", rich_help_panel=FILES)
+    ] = None,
+    eras: Annotated[
+        bool,
+        typer.Option(
+            "--eras",
+            help="A series of files an era, with the era in the name.",
+            rich_help_panel=FILES,
+        ),
+    ] = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--dir", help="Folder of the shards.", rich_help_panel=FILES),
+    ] = None,
+    max_ram: Annotated[
+        str | None,
+        typer.Option(
+            help="Memory it may take: 800MB, 2GB, 25%.", rich_help_panel=FILES
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Make anew what is current.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Turn Parquet into shards: about a byte for three features.
 
     By default train.parquet is trained on and validation.parquet held out, with
-    the last training eras purged. Nothing is done if the shards are current.
+    the last training eras purged. Nothing is done if the shards are current; a run
+    that was stopped goes on where it was.
     """
     from numerai_pipeline import operations
+    from numerai_pipeline.core import memory_bytes, parse_bytes
 
     shell: Shell = context.obj
     pipeline = shell.pipeline()
+    pooled = everything or split_valid_only
     options = operations.etl_options(
         pipeline,
-        split=0.2 if everything and split is None else split,
-        sources=("train", "validation") if everything else _sources(split),
+        sources=_sources(
+            train=train, validation=validation, live=live, pooled=pooled, split=split
+        ),
+        eras_subset=eras_subset,
+        balance=balance or None,
+        split=0.2 if pooled and split is None else split,
+        split_test=split_test,
+        split_by=split_by,
+        split_valid_only=split_valid_only or None,
+        seed=seed,
         purge=purge,
         feature_set=feature_set,
-        targets=tuple(target) if target else None,
+        order=order,
+        targets=_names(targets),
+        layout=layout,
         rows_per_shard=shard,
+        shard_per_era=eras or None,
     )
-    manifest = operations.etl(pipeline, options)
+    shards = folder or pipeline.shards_dir_of(options)
+    manifest = operations.etl(
+        pipeline,
+        options,
+        shards=shards,
+        max_ram_bytes=parse_bytes(max_ram, whole=memory_bytes()) if max_ram else None,
+        force=force,
+    )
     if as_json:
         print_json(manifest.model_dump(mode="json"))
         return
-    shards = pipeline.shards_dir
     _print_description(str(shards), operations.describe(shards))
 
 
@@ -187,8 +315,28 @@ def _line(value: Any) -> Any:
     return show(value)
 
 
-def _sources(split: float | None) -> tuple[str, ...] | None:
+def _sources(
+    *, train: bool, validation: bool, live: bool, pooled: bool, split: float | None
+) -> tuple[str, ...] | None:
+    flags = {"train": train, "validation": validation, "live": live}
+    named = tuple(name for name, is_named in flags.items() if is_named)
+    if pooled and named in ((), ("train", "validation")):
+        return ("train", "validation")
+    if pooled:
+        raise ConfigError(
+            "--all pools train.parquet and validation.parquet: leave out "
+            f"--{' --'.join(named)}."
+        )
+    if named:
+        return named
     return None if split is None else ("train",)
+
+
+def _names(texts: list[str] | None) -> tuple[str, ...] | None:
+    """Return the names in texts such as ``target,target_victor_60``."""
+    if texts is None:
+        return None
+    return tuple(name.strip() for text in texts for name in text.split(","))
 
 
 def _with_version(pipeline: "Pipeline", version: str | None) -> "Pipeline":

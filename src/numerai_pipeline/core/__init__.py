@@ -1,4 +1,4 @@
-"""What every room stands on: errors, config, paths, files, time, names."""
+"""What every room stands on: errors, config, paths, files, time, names, sizes."""
 
 from numerai_pipeline.core import columns
 from numerai_pipeline.core.clock import (
@@ -38,12 +38,15 @@ from numerai_pipeline.core.files import (
     atomic_folder,
     atomic_path,
     digest_of,
+    flush,
+    leftovers_of,
     locked,
     read_json,
     sha256_of,
     write_json,
     write_text,
 )
+from numerai_pipeline.core.machine import memory_bytes, parse_bytes, show_bytes
 from numerai_pipeline.core.progress import SILENT, Advance, Progress
 from numerai_pipeline.core.workspace import Workspace
 
@@ -75,15 +78,20 @@ __all__ = [
     "columns",
     "commented_toml",
     "digest_of",
+    "flush",
     "format_time",
+    "leftovers_of",
     "load_recipe",
     "load_settings",
     "locked",
+    "memory_bytes",
+    "parse_bytes",
     "parse_table",
     "parse_time",
     "read_json",
     "read_toml",
     "sha256_of",
+    "show_bytes",
     "stopwatch",
     "write_json",
     "write_text",

@@ -221,7 +221,9 @@ def _fill(container: Any, table: BaseModel) -> None:
 
 
 def _sentence(kind: type[BaseModel], mistake: ErrorDetails, where: str) -> str:
-    *parents, key = [str(part) for part in mistake["loc"]] or ["?"]
+    if not mistake["loc"]:  # how values fit together, in the table's own words
+        return f"{where}: {mistake['ctx']['error']}."
+    *parents, key = [str(part) for part in mistake["loc"]]
     place = f"{where} [{'.'.join(parents)}]" if parents else where
     if mistake["type"] == "extra_forbidden":
         known = list(_table_at(kind, parents).model_fields)

@@ -4,6 +4,7 @@
 puts a finished file or folder into place.
 """
 
+import glob
 import hashlib
 import json
 import os
@@ -18,6 +19,9 @@ from numerai_pipeline.core.errors import ConfigError, DataError
 
 # Marks what a killed process may leave behind; swept by the next writer.
 PARTIAL_SUFFIX = ".partial"
+
+# Marks the folder that is being replaced.
+_OLD = "old"
 
 _CHUNK_BYTES = 1 << 20
 
@@ -39,7 +43,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{uuid4().hex[:8]}{PARTIAL_SUFFIX}")
     try:
         yield partial
-        _flush(partial)
+        flush(partial)
         partial.replace(path)
         _flush_folder(path.parent)
     finally:
@@ -47,33 +51,65 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path, *, key: str | None = None) -> Iterator[Path]:
     """Give a temporary folder that becomes ``path`` when the block ends well.
 
     A folder that stands at ``path`` is replaced. Leftovers of killed writers of
     the same folder are removed first, so call this under ``locked``.
+
+    Args:
+        path: the folder.
+        key: names the work in at most 64 letters and digits. What a writer that was
+            killed or interrupted has left is handed to the next one with its key.
+            After an error nothing is left in any case.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in path.parent.glob(f".{path.name}.*{PARTIAL_SUFFIX}"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    partial = path.with_name(f".{path.name}.{uuid4().hex[:8]}{PARTIAL_SUFFIX}")
-    partial.mkdir()
+    partial = _beside(path, key or uuid4().hex[:8])
+    old = _beside(path, _OLD)
+    if old.exists() and not path.exists():  # killed between the two renames
+        old.replace(path)
+    for leftover in leftovers_of(path):
+        if leftover != partial:
+            shutil.rmtree(leftover, ignore_errors=True)
+    partial.mkdir(exist_ok=True)
     try:
         yield partial
         for file in sorted(partial.rglob("*")):
             if file.is_file():
-                _flush(file)
-        if path.exists():
-            old = path.with_name(f".{path.name}.old{PARTIAL_SUFFIX}")
-            shutil.rmtree(old, ignore_errors=True)
-            path.replace(old)
-            partial.replace(path)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            partial.replace(path)
-        _flush_folder(path.parent)
-    finally:
+                flush(file)
+        _put_in_place(partial, path)
+    except Exception:
         shutil.rmtree(partial, ignore_errors=True)
+        raise
+    finally:
+        if key is None:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def leftovers_of(path: Path) -> list[Path]:
+    """Return what killed or interrupted writers of a folder have left beside it."""
+    start, end = f".{path.name}.", PARTIAL_SUFFIX
+    return sorted(
+        found
+        for found in path.parent.glob(f"{glob.escape(start)}*{end}")
+        if "." not in found.name[len(start) : -len(end)]  # else of another folder
+    )
+
+
+def _beside(path: Path, mark: str) -> Path:
+    return path.with_name(f".{path.name}.{mark}{PARTIAL_SUFFIX}")
+
+
+def _put_in_place(partial: Path, path: Path) -> None:
+    if path.exists():
+        old = _beside(path, _OLD)
+        shutil.rmtree(old, ignore_errors=True)
+        path.replace(old)
+        partial.replace(path)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        partial.replace(path)
+    _flush_folder(path.parent)
 
 
 @contextmanager
@@ -149,7 +185,8 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Have a file's content on disk before this returns."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 

@@ -65,6 +65,13 @@ class Workspace:
         """Folder of one round: live data, predictions, receipts."""
         return self.root / "rounds" / str(number)
 
+    def newest_live_file(self) -> Path | None:
+        """Live data of the newest round that has any."""
+        files = self.root.glob("rounds/*/live.parquet")
+        of_round = {path.parent.name: path for path in files}
+        newest = max((name for name in of_round if name.isdigit()), key=int, default="")
+        return of_round.get(newest)
+
     @property
     def ledger_path(self) -> Path:
         """The ledger's SQLite file, used when no other database is set."""

@@ -3,7 +3,8 @@
 from numerai_pipeline.data.block import Block
 from numerai_pipeline.data.catalog import FeatureCatalog
 from numerai_pipeline.data.downloads.downloading import DownloadedFile, download
-from numerai_pipeline.data.etl.build import EtlOptions, build_shards
+from numerai_pipeline.data.etl.build import build_shards
+from numerai_pipeline.data.etl.options import EtlOptions
 from numerai_pipeline.data.inspection import inspect_path
 from numerai_pipeline.data.parquet.reading import read_parquet_blocks
 from numerai_pipeline.data.readers.packed_rows import PackedRows

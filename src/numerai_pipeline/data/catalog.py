@@ -6,7 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from numerai_pipeline.core import ConfigError, DataError, read_json
+from numerai_pipeline.core import ConfigError, DataError, columns, read_json
+
+# The groups of the first releases, in the order in which models came to expect them.
+GROUPS = (
+    "intelligence",
+    "charisma",
+    "strength",
+    "dexterity",
+    "constitution",
+    "wisdom",
+    "agility",
+    "serenity",
+)
+
+# Features of no such group are taken in pieces of this many, a width that networks
+# over a grid of features were built for.
+_REST_FEATURES = 290
 
 # Stands for every target of the release.
 ALL_TARGETS = "all"
@@ -57,13 +73,51 @@ class FeatureCatalog:
 
         Raises:
             ConfigError: if there is no such set; the nearest one is named.
+            DataError: if the set is empty or lists what is no feature.
         """
         if feature_set not in self.sets:
             raise ConfigError(
                 f"{self.path} has no feature set '{feature_set}'. "
                 f"{did_you_mean(feature_set, self.sets)}"
             )
-        return self.sets[feature_set]
+        features = self.sets[feature_set]
+        if not features:
+            raise DataError(
+                f"{self.path}: the feature set '{feature_set}' is empty. "
+                "Run `nai download --features --force`."
+            )
+        others = [name for name in features if not columns.is_feature(name)]
+        if others:
+            raise DataError(
+                f"{self.path}: the feature set '{feature_set}' lists '{others[0]}', "
+                f"which is no feature ({len(others)} are none). "
+                "Run `nai download --features --force`."
+            )
+        return features
+
+    def groups(self, features: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Arrange features by their groups.
+
+        Args:
+            features: any of the features, once each.
+
+        Returns:
+            Group -> features in the order of ``features``: the eight groups that
+            networks over a grid know, as far as there are any, then all others as
+            ``rest_1``, ``rest_2`` and so on, 290 each. A feature of several groups
+            belongs to the first.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        left = list(features)
+        for group in GROUPS:
+            members = set(self.sets.get(group, ()))
+            in_group = tuple(name for name in left if name in members)
+            left = [name for name in left if name not in members]
+            if in_group:
+                found[group] = in_group
+        for number, start in enumerate(range(0, len(left), _REST_FEATURES), start=1):
+            found[f"rest_{number}"] = tuple(left[start : start + _REST_FEATURES])
+        return found
 
     def select_targets(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return targets by name; ``("all",)`` means all of the release.

@@ -13,7 +13,14 @@ from numerai_pipeline.data.downloads.records import read_records
 from numerai_pipeline.data.etl.build import CATALOG
 from numerai_pipeline.data.parquet.arrow_columns import era_name
 from numerai_pipeline.data.parquet.source import ParquetSource
-from numerai_pipeline.data.shards.manifest import SHARD_MANIFEST, ShardManifest
+from numerai_pipeline.data.readers.reader import ShardReader
+from numerai_pipeline.data.shards.manifest import (
+    REMEDY,
+    SHARD_MANIFEST,
+    ClassShare,
+    Dropped,
+    ShardManifest,
+)
 
 PARQUET_SUFFIX = ".parquet"
 
@@ -97,12 +104,13 @@ def _inspect_data(folder: Path, *, verify: bool) -> dict[str, Any]:
 
 
 def _inspect_shards(folder: Path, *, verify: bool) -> dict[str, Any]:
-    manifest = ShardManifest.load(folder)
+    reader = ShardReader(folder)
+    manifest = reader.manifest
     if verify:
-        _verify(folder, manifest)
+        _verify(folder, reader)
     return {
         "kind": "shards",
-        "layout": manifest.layout,
+        "layout": manifest.origin.layout,
         "data_version": manifest.data_version,
         "fingerprint": manifest.fingerprint,
         "verified": verify,
@@ -111,9 +119,8 @@ def _inspect_shards(folder: Path, *, verify: bool) -> dict[str, Any]:
         "bytes": manifest.n_bytes,
         "rows": manifest.n_rows,
         "bytes_per_row": round(manifest.n_bytes / max(manifest.n_rows, 1), 1),
-        "rows_without_target": manifest.dropped.rows_without_target,
-        "purged_eras": _span(manifest.dropped.purged_eras),
-        "options": manifest.options,
+        **_dropped(manifest.dropped),
+        "options": manifest.origin.options,
         "splits": [
             {
                 "split": name,
@@ -124,23 +131,58 @@ def _inspect_shards(folder: Path, *, verify: bool) -> dict[str, Any]:
             }
             for name, split in manifest.splits.items()
         ],
-        "sources": [source.model_dump() for source in manifest.sources],
+        **_tables(manifest),
+        "sources": [source.model_dump() for source in manifest.origin.sources],
     }
 
 
-def _verify(folder: Path, manifest: ShardManifest) -> None:
-    for shard in manifest.shards:
+def _dropped(dropped: Dropped) -> dict[str, Any]:
+    """Return what is in no split, as far as there is any."""
+    found = {
+        "rows_without_target": dropped.rows_without_target,
+        "rows_not_chosen": dropped.rows_not_chosen,
+        "rows_balanced_away": dropped.rows_balanced_away,
+        "purged_rows": dropped.purged_rows,
+        "purged_eras": _span(dropped.purged_eras) if dropped.purged_eras else "",
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _tables(manifest: ShardManifest) -> dict[str, list[dict[str, Any]]]:
+    """Return what only shards with certain options have."""
+    found = {
+        "class_shares": _class_shares(manifest.class_shares),
+        "groups": [group.model_dump() for group in manifest.groups],
+    }
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def _class_shares(shares: Sequence[ClassShare]) -> list[dict[str, Any]]:
+    before = sum(share.rows_before for share in shares)
+    after = sum(share.rows_after for share in shares)
+    return [
+        {
+            "target": share.value,
+            "rows before": share.rows_before,
+            "share before": round(share.rows_before / before, 4),
+            "rows after": share.rows_after,
+            "share after": round(share.rows_after / after, 4),
+        }
+        for share in shares
+    ]
+
+
+def _verify(folder: Path, reader: ShardReader) -> None:
+    """Compare every file, and every block in it, with its checksum."""
+    for shard in reader.manifest.shards:
         path = folder / shard.name
-        if not path.is_file():
+        if path.is_file() and sha256_of(path) != shard.sha256:
             raise DataError(
-                f"{path} does not exist, but the manifest lists it. "
-                "Run `nai etl` to make the shards again."
+                f"{path} is not what was written: its checksum has changed. {REMEDY}"
             )
-        if sha256_of(path) != shard.sha256:
-            raise DataError(
-                f"{path} is not what was written: its checksum has changed. "
-                "Run `nai etl` to make the shards again."
-            )
+    for split in reader.manifest.splits:
+        for _ in reader.blocks(split, features=(), targets=()):
+            pass
 
 
 def _eras(source: ParquetSource) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from numerai_pipeline.core import (
     load_settings,
     write_text,
 )
+from numerai_pipeline.data import EtlOptions
 from numerai_pipeline.submission import Ledger
 from numerai_pipeline.tournament import Tournament, connect
 
@@ -84,6 +85,10 @@ class Pipeline:
     def shards_dir(self) -> Path:
         """Folder of the settings' shards."""
         return self.workspace.shards_dir(self.settings.data.shards)
+
+    def shards_dir_of(self, options: EtlOptions) -> Path:
+        """Folder for shards with these options: live rows have one of their own."""
+        return self.workspace.shards_dir("live") if options.is_live else self.shards_dir
 
 
 def create_workspace(

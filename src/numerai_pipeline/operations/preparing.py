@@ -86,12 +86,33 @@ def download_live(
     return path
 
 
-def etl(pipeline: Pipeline, options: EtlOptions | None = None) -> ShardManifest:
-    """Turn the downloaded Parquet into shards; nothing is done if they are current."""
+def etl(
+    pipeline: Pipeline,
+    options: EtlOptions | None = None,
+    *,
+    shards: Path | None = None,
+    max_ram_bytes: int | None = None,
+    force: bool = False,
+) -> ShardManifest:
+    """Turn the downloaded Parquet into shards; nothing is done if they are current.
+
+    Args:
+        pipeline: the workspace.
+        options: what goes in; None: what the settings say.
+        shards: folder of the shards; None: the settings', ``shards/live`` for live
+            rows.
+        max_ram_bytes: memory that the work may take; None: a quarter of the
+            machine's.
+        force: make shards anew that are current.
+    """
+    chosen = options or etl_options(pipeline)
     return build_shards(
         pipeline.data_dir,
-        pipeline.shards_dir,
-        options or etl_options(pipeline),
+        shards or pipeline.shards_dir_of(chosen),
+        chosen,
+        live_file=pipeline.workspace.newest_live_file(),
+        max_ram_bytes=max_ram_bytes,
+        force=force,
         progress=pipeline.progress,
     )
 

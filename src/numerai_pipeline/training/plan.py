@@ -77,7 +77,7 @@ def make_plan(job: TrainingJob) -> Plan:
     if job.recipe.target not in reader.manifest.target_names:
         raise DataError(
             f"{job.shards} has no target '{job.recipe.target}', which model "
-            f"'{job.name}' learns. Run `nai etl --target {job.recipe.target}`, or "
+            f"'{job.name}' learns. Run `nai etl --targets {job.recipe.target}`, or "
             f"name one of {', '.join(reader.manifest.target_names)} in model.toml."
         )
     features = _features(job, reader)
@@ -106,7 +106,7 @@ def _hand_made(job: TrainingJob, checked: CheckedRecipe) -> str:
 def _features(job: TrainingJob, reader: ShardReader) -> tuple[str, ...]:
     """Return the job's features, after a look whether the shards hold them."""
     wanted = job.recipe.feature_set
-    found = str(reader.manifest.options["feature_set"])
+    found = str(reader.manifest.origin.options["feature_set"])
     what_to_do = (
         f"Run `nai etl --feature-set {wanted}`, or choose another feature_set in "
         "model.toml."

@@ -183,7 +183,15 @@ def test_the_same_input_gives_the_same_bytes(release: Any, tmp_path: Path) -> No
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
 
 
-@pytest.mark.parametrize("change", ["option", "source", "catalog", "shard"])
+CHANGES = {
+    "option": "purge was None and is 2.",
+    "source": "train.parquet has changed.",
+    "catalog": "features.json has changed.",
+    "shard": "train_0000.tfr is not what was written.",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_what_has_changed_is_made_again(
     release: Any, tmp_path: Path, write_rows: Callable, change: str
 ) -> None:
@@ -202,7 +210,9 @@ def test_what_has_changed_is_made_again(
         path.write_text(json.dumps(content))
     else:
         (folder / first.shards[0].name).write_bytes(b"")
-    again = build_shards(release.folder, folder, options)
+    told = Told()
+    again = build_shards(release.folder, folder, options, progress=told)
+    assert told.notes[0].startswith(f"{folder} is made anew: {CHANGES[change]}")
     assert (again.fingerprint == first.fingerprint) == (change == "shard")
     assert ShardReader(folder).n_rows("train") == again.splits["train"].rows
 
@@ -226,7 +236,7 @@ def test_the_checksum_of_a_download_is_believed_while_the_file_is_unchanged(
     manifest_path = release.folder / "manifest.json"
     manifest_path.write_text(json.dumps({"files": {"train.parquet": record}}))
     manifest = build_shards(release.folder, tmp_path / "s", EtlOptions())
-    assert [source.sha256 == "a" * 64 for source in manifest.sources] == [
+    assert [source.sha256 == "a" * 64 for source in manifest.origin.sources] == [
         False,
         True,
         False,
@@ -303,6 +313,11 @@ def repeat_id(rows: Any) -> dict[str, Any]:
     return {"id": [rows.ids[7].decode(), *(name.decode() for name in rows.ids[1:])]}
 
 
+def id_of_training(rows: Any) -> dict[str, Any]:
+    names = [name.decode() for name in rows.ids]
+    return {"id": [*names[:3], "n" + f"{1_000_000:015x}", *names[4:]]}
+
+
 @pytest.mark.parametrize(
     ("file", "change", "sentence"),
     [
@@ -311,7 +326,11 @@ def repeat_id(rows: Any) -> dict[str, Any]:
             swap_eras,
             r"train\.parquet mixes eras: in row \d+ era 0001 follows era",
         ),
-        ("train", repeat_id, r"occurs in the rows 0 \(era 0001\) and 7 \(era 0002\)"),
+        (
+            "train",
+            repeat_id,
+            r"in row 0 \(era 0001\) of train\.parquet and in row 7 \(era 0002\) of",
+        ),
         (
             "validation",
             era_of_training,
@@ -329,8 +348,26 @@ def repeat_id(rows: Any) -> dict[str, Any]:
             lambda rows: {"target": np.arange(len(rows.ids)) / 300},
             "'target' has more than 255 different values",
         ),
+        (
+            "validation",
+            lambda rows: {"target": np.where(np.arange(len(rows.ids)) == 7, 1.5, 0.5)},
+            r"validation\.parquet: 'target' in row 7 is 1\.5, but targets lie between",
+        ),
+        ("train", lambda rows: {"era": ["X"] * len(rows.ids)}, "has the era X or 0"),
+        ("validation", id_of_training, r"of train\.parquet and in row 3 \(era 0031\)"),
     ],
-    ids=["mixed", "duplicate", "shared", "feature", "target", "era", "palette"],
+    ids=[
+        "mixed",
+        "duplicate",
+        "shared",
+        "feature",
+        "target",
+        "era",
+        "palette",
+        "outside",
+        "live",
+        "id",
+    ],
 )
 def test_files_that_no_release_holds_are_refused(
     tmp_path: Path,
@@ -411,7 +448,7 @@ def test_every_release_gives_the_same_shards(
 
 
 target_values = st.one_of(
-    st.floats(width=32, allow_infinity=False), st.sampled_from([0.0, -0.0, 0.5, 1.0])
+    st.floats(0, 1, width=32), st.just(np.nan), st.sampled_from([0.0, -0.0, 0.5, 1.0])
 )
 
 
@@ -436,6 +473,8 @@ def tables(draw: st.DrawFn) -> dict[str, Any]:
         "targets": np.array(targets, np.float32).reshape(n_rows, n_targets),
         "rows_per_group": draw(st.integers(1, 20)),
         "rows_per_shard": draw(st.integers(1, 30)),
+        "layout": draw(st.sampled_from(["packed", "rows"])),
+        "shard_per_era": draw(st.booleans()),
     }
 
 
@@ -464,7 +503,8 @@ def test_any_table_round_trips_bit_for_bit(
     names = ("target", "target_ender_20", "target_victor_60")[: targets.shape[1]]
     write_catalog(tmp_path, rows.features, names)
     write_rows(tmp_path / "train.parquet", rows, rows_per_group=table["rows_per_group"])
-    options = EtlOptions(sources=("train",), rows_per_shard=table["rows_per_shard"])
+    chosen = {key: table[key] for key in ("rows_per_shard", "layout", "shard_per_era")}
+    options = EtlOptions(sources=("train",), **chosen)
     build_shards(tmp_path, tmp_path / "s", options)
     block = ShardReader(tmp_path / "s").read("train")
     assert_same_rows(block, rows, ~np.isnan(targets).all(axis=1))

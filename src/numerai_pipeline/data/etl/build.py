@@ -1,89 +1,49 @@
 """Parquet -> shards, streaming, in bounded memory."""
 
-from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
-import numpy.typing as npt
-from pydantic import Field
 
 from numerai_pipeline.core import (
     SILENT,
     ConfigError,
     DataError,
-    Frozen,
-    Positive,
     Progress,
     atomic_folder,
-    columns,
-    digest_of,
     locked,
     sha256_of,
+    show_bytes,
 )
-from numerai_pipeline.data.catalog import ALL_TARGETS, FeatureCatalog
+from numerai_pipeline.data.catalog import FeatureCatalog
 from numerai_pipeline.data.downloads.records import read_records
-from numerai_pipeline.data.etl.splits import (
-    EraSplit,
-    hold_out_latest,
-    purged,
+from numerai_pipeline.data.etl.content import choose_content
+from numerai_pipeline.data.etl.options import EtlOptions
+from numerai_pipeline.data.etl.plan import Plan, make_plan
+from numerai_pipeline.data.etl.unfinished import (
+    Journal,
+    abandoned,
+    remember_origin,
+    sweep,
 )
-from numerai_pipeline.data.etl.survey import (
-    Survey,
-    survey,
-)
+from numerai_pipeline.data.etl.work import Work, decide
+from numerai_pipeline.data.etl.writing import write_splits
 from numerai_pipeline.data.parquet.source import ParquetSource
-from numerai_pipeline.data.parquet.windows import Strip, packed_strips
 from numerai_pipeline.data.shards.manifest import (
-    LAYOUT,
     SHARD_MANIFEST,
-    Dropped,
+    Origin,
     ShardManifest,
     SourceFile,
-    SplitEntry,
     TargetPalette,
+    layout_text,
 )
-from numerai_pipeline.data.shards.packing import packed_width
-from numerai_pipeline.data.shards.palettes import PaletteCoder, palette_of
-from numerai_pipeline.data.shards.writer import SHARD_SUFFIX, SplitWriter
+from numerai_pipeline.data.shards.writer import SHARD_SUFFIX
 
 CATALOG = "features.json"
 
-SourceName = Literal["train", "validation"]
-
-
-class EtlOptions(Frozen):
-    """What goes into the shards, and on which side."""
-
-    data_version: str = Field(default="v5.3", description="the data release")
-    sources: tuple[SourceName, ...] = Field(
-        default=("train", "validation"), description="which Parquet files are read"
-    )
-    split: float | None = Field(
-        default=None,
-        gt=0,
-        lt=1,
-        description="share of the eras to hold out, the latest of all sources; "
-        "None: the eras of validation.parquet are held out",
-    )
-    purge: int | None = Field(
-        default=None,
-        ge=0,
-        description="eras dropped before the held-out ones; None: 8 if all targets "
-        "look 20 days ahead, 16 if one looks 60",
-    )
-    feature_set: str = Field(default="all", description="a set of features.json")
-    targets: tuple[str, ...] = Field(
-        default=(ALL_TARGETS,), description="targets by name; a byte a row each"
-    )
-    rows_per_shard: Positive = Field(
-        default=65_536,
-        description="64 MB a file at full width: a hundred files for all history, "
-        "and little to repeat when one is broken",
-    )
+_LEAK = (
+    "Warning: rows of one era share their return, so rows held out of eras that are "
+    "trained on leak, and scores on them are far too good. Compare old results with "
+    "them, never judge a model by them."
+)
 
 
 def build_shards(
@@ -91,208 +51,100 @@ def build_shards(
     shards_folder: Path,
     options: EtlOptions,
     *,
+    live_file: Path | None = None,
+    max_ram_bytes: int | None = None,
+    force: bool = False,
     progress: Progress = SILENT,
 ) -> ShardManifest:
-    """Turn a release's Parquet files into packed shards.
+    """Turn a release's Parquet files into shards.
 
     Nothing is done if the shards were made from the same files with the same
-    options. The folder appears whole, in the place of an older one.
+    options. The folder appears whole, in the place of an older one. A run that was
+    killed or interrupted goes on where it was, and ends in the same bytes.
 
     Args:
         data_folder: the release's files as downloaded, ``features.json`` among them.
         shards_folder: folder for the shards and their manifest.
         options: what goes in.
-        progress: told in rows.
+        live_file: the live rows, which belong to a round; None: ``live.parquet`` of
+            the release's folder.
+        max_ram_bytes: memory that the work may take; None: a quarter of the
+            machine's.
+        force: make shards anew that are current.
+        progress: told in rows; the plan is noted before the work starts.
 
     Returns:
         The manifest of the shards.
 
     Raises:
-        ConfigError: if an unknown set or target is named, or the split and the purge
-            leave nothing to train on or to hold out.
-        DataError: if a file is missing or holds what no release holds.
+        ConfigError: if an unknown set or target is named, the split and the purge
+            leave nothing to train on or to hold out, or the memory is too little.
+        DataError: if a file is missing or holds what no release holds, or the disk
+            is too small.
     """
     catalog = FeatureCatalog.load(data_folder / CATALOG)
-    features = catalog.columns(options.feature_set)
-    targets = catalog.select_targets(options.targets)
     with ExitStack() as stack:
         stack.enter_context(locked(shards_folder, doing="making shards"))
-        files = [data_folder / f"{name}.parquet" for name in options.sources]
-        sources = [stack.enter_context(ParquetSource(path)) for path in files]
-        for source in sources:
-            source.require([columns.ERA, *features, *targets])
-        read = tuple(_source_file(path) for path in [catalog.path, *files])
-        fingerprint = digest_of(
-            [LAYOUT, options.model_dump(), [file.model_dump() for file in read]]
-        )
-        current = _current(shards_folder, fingerprint)
-        if current:
-            progress.note(f"{shards_folder} is current: nothing to do.")
-            return current
-        _refuse_other_files(shards_folder)
-        surveys = [_surveyed(source, targets, progress) for source in sources]
-        split = _split_eras(surveys, options, targets)
-        palettes = [
-            palette_of(frozenset().union(*seen))
-            for seen in zip(*(found.values for found in surveys), strict=True)
+        files = [
+            live_file
+            if name == "live" and live_file
+            else data_folder / f"{name}.parquet"
+            for name in options.sources
         ]
-        with atomic_folder(shards_folder) as folder:
-            pass_ = _FeaturePass(folder, features, targets, palettes, split, options)
-            manifest = ShardManifest(
-                layout=LAYOUT,
-                fingerprint=fingerprint,
-                data_version=options.data_version,
-                options=options.model_dump(mode="json"),
-                sources=read,
-                features=features,
-                targets=tuple(
-                    TargetPalette(name=name, palette=palette)
-                    for name, palette in zip(targets, palettes, strict=True)
-                ),
-                dropped=_dropped(surveys, split),
-                splits=pass_.run(surveys, progress),
-            )
-            manifest.save(folder)
+        sources = [stack.enter_context(ParquetSource(path)) for path in files]
+        content = choose_content(catalog, sources, options)
+        origin = Origin(
+            layout=layout_text(options.layout),
+            options=options.model_dump(mode="json"),
+            sources=tuple(_source_file(path) for path in [catalog.path, *files]),
+        )
+        if _is_current(shards_folder, origin, progress) and not force:
+            progress.note(f"{shards_folder} is current: nothing to do.")
+            return ShardManifest.load(shards_folder)
+        _refuse_other_files(shards_folder)
+        changes = abandoned(shards_folder, origin)
+        if changes:
+            progress.note(f"An unfinished run is given up, since {', '.join(changes)}.")
+        with atomic_folder(shards_folder, key=origin.fingerprint[:16]) as folder:
+            manifest = _finished(folder, origin)
+            if manifest is None:
+                work = decide(content, options, progress)
+                plan = make_plan(work, folder, max_ram_bytes)
+                for line in plan.lines():
+                    progress.note(line)
+                manifest = _build(folder, origin, work, plan, progress).save(folder)
+            sweep(folder)
     return manifest
 
 
-@dataclass(frozen=True)
-class _FeaturePass:
-    """The second pass over the files: everything, in their order, into shards."""
-
-    folder: Path
-    features: Sequence[str]
-    targets: Sequence[str]
-    palettes: Sequence[Sequence[float]]
-    split: EraSplit
-    options: EtlOptions
-
-    def run(
-        self, surveys: Sequence[Survey], progress: Progress
-    ) -> dict[str, SplitEntry]:
-        """Write all splits and return what was written."""
-        with ExitStack() as stack:
-            writers = {name: self._writer(name) for name in self.split.names}
-            for writer in writers.values():
-                stack.callback(writer.abort)
-            for found in surveys:
-                wanted = self._wanted(found)
-                name = f"packing {found.source.path.name}"
-                total = int(np.count_nonzero(wanted))
-                with progress.task(name, total, "rows") as advance:
-                    for strip in self._strips(found, wanted):
-                        advance(self._write(strip, found, writers))
-            return {name: writer.close() for name, writer in writers.items()}
-
-    def _writer(self, name: str) -> SplitWriter:
-        return SplitWriter(
-            self.folder,
-            name,
-            width=packed_width(len(self.features)),
-            n_targets=len(self.targets),
-            rows_per_shard=self.options.rows_per_shard,
+def _build(
+    folder: Path, origin: Origin, work: Work, plan: Plan, progress: Progress
+) -> ShardManifest:
+    """Write all shard files, or those that an unfinished run has not written."""
+    journal = Journal(folder)
+    remember_origin(folder, origin)
+    if journal.n_files:
+        progress.note(
+            f"Going on where a run was stopped: {journal.n_files} files "
+            f"({show_bytes(journal.n_bytes)}) are whole."
         )
-
-    def _wanted(self, found: Survey) -> npt.NDArray[np.bool_]:
-        wanted = found.has_target.copy()
-        for rows in found.eras:
-            if self.split.side(rows.era) is None:
-                wanted[rows.start : rows.stop] = False
-        return wanted
-
-    def _strips(self, found: Survey, wanted: npt.NDArray[np.bool_]) -> Iterator[Strip]:
-        return packed_strips(
-            found.source,
-            self.features,
-            self.targets,
-            code_target=PaletteCoder(self.palettes),
-            scratch=self.folder,
-            wanted=wanted,
-        )
-
-    def _write(
-        self, strip: Strip, found: Survey, writers: dict[str, SplitWriter]
-    ) -> int:
-        """Hand the rows of each era to the split that it belongs to; count them."""
-        end = strip.start + len(strip.ids)
-        n_written = 0
-        for era in found.eras:
-            side = self.split.side(era.era)
-            start, stop = max(era.start, strip.start), min(era.stop, end)
-            if start >= stop or side is None:
-                continue
-            rows = slice(start - strip.start, stop - strip.start)
-            planes, y, ids = strip.planes[:, rows], strip.y[:, rows], strip.ids[rows]
-            keep = found.has_target[start:stop]
-            if not keep.all():
-                planes, y, ids = planes[:, keep], y[:, keep], ids[keep]
-            writers[side].add(era.era, planes, y, ids)
-            n_written += len(ids)
-        return n_written
-
-
-def _split_eras(
-    surveys: Sequence[Survey], options: EtlOptions, targets: Sequence[str]
-) -> EraSplit:
-    """Decide the side of every era that has a target.
-
-    Raises:
-        ConfigError: if a side would be empty.
-        DataError: if no row has a target, or files share an era.
-    """
-    of_source = {
-        name: [rows.era for rows in found.eras if rows.kept]
-        for name, found in zip(options.sources, surveys, strict=True)
-    }
-    eras = [era for found in of_source.values() for era in found]
-    _check_order(surveys)
-    if not eras:
-        names = ", ".join(str(found.source.path) for found in surveys)
-        raise DataError(
-            f"no row of {names} has any of the targets {', '.join(targets[:3])}. "
-            "Name others: `nai etl --target NAME`."
-        )
-    if options.split is not None:
-        held_out = hold_out_latest(eras, share=options.split)
-    elif len(of_source) == 1:
-        train, valid = of_source.get("train", ()), of_source.get("validation", ())
-        return EraSplit(train=tuple(train), purged=(), valid=tuple(valid))
-    else:
-        held_out = tuple(of_source["validation"])
-    return purged(eras, held_out, purge=_purge_eras(options, targets))
-
-
-def _purge_eras(options: EtlOptions, targets: Sequence[str]) -> int:
-    if options.purge is not None:
-        return options.purge
-    return columns.purge_eras(tuple(targets))
-
-
-def _check_order(surveys: Sequence[Survey]) -> None:
-    for before, after in pairwise(found for found in surveys if found.eras):
-        last, first = before.eras[-1].era, after.eras[0].era
-        if first <= last:
-            raise DataError(
-                f"{after.source.path} begins with era {first:04d}, but "
-                f"{before.source.path} ends with era {last:04d}: eras would be on both "
-                "sides. Download both from the same release: `nai download --force`."
-            )
-
-
-def _surveyed(
-    source: ParquetSource, targets: Sequence[str], progress: Progress
-) -> Survey:
-    name = f"surveying {source.path.name}"
-    with progress.task(name, source.n_rows, "rows") as advance:
-        return survey(source, targets, advance)
-
-
-def _dropped(surveys: Sequence[Survey], split: EraSplit) -> Dropped:
-    eras = [rows for found in surveys for rows in found.eras]
-    return Dropped(
-        rows_without_target=sum(rows.stop - rows.start - rows.kept for rows in eras),
-        purged_eras=split.purged,
-        purged_rows=sum(rows.kept for rows in eras if rows.era in split.purged),
+    if work.options.split_by == "rows":
+        progress.note(_LEAK)
+    splits = write_splits(
+        folder, work, journal=journal, limits=plan.limits, progress=progress
+    )
+    return ShardManifest(
+        origin=origin,
+        data_version=work.options.data_version,
+        features=work.content.features,
+        groups=work.content.groups,
+        targets=tuple(
+            TargetPalette(name=name, palette=palette)
+            for name, palette in zip(work.content.targets, work.palettes, strict=True)
+        ),
+        dropped=work.assignment.dropped,
+        class_shares=work.assignment.class_shares,
+        splits=splits,
     )
 
 
@@ -315,19 +167,43 @@ def _source_file(path: Path) -> SourceFile:
     return SourceFile(name=path.name, bytes=found.st_size, sha256=sha256)
 
 
-def _current(folder: Path, fingerprint: str) -> ShardManifest | None:
-    """Return the manifest of shards that are whole and have this fingerprint."""
+def _is_current(folder: Path, origin: Origin, progress: Progress) -> bool:
+    """Tell whether shards are whole and of this origin; if they are not, note why."""
+    if not (folder / SHARD_MANIFEST).is_file():
+        return False
+    try:
+        manifest = ShardManifest.load(folder)
+    except DataError as error:
+        progress.note(
+            f"{folder} is made anew: {str(error).partition(': ')[2] or error}"
+        )
+        return False
+    changes = origin.changes_since(manifest.origin) or _broken(folder, manifest)
+    if changes:
+        progress.note(f"{folder} is made anew: {', '.join(changes)}.")
+    return not changes
+
+
+def _finished(folder: Path, origin: Origin) -> ShardManifest | None:
+    """Return the manifest of a folder that only had to be put into its place."""
     try:
         manifest = ShardManifest.load(folder)
     except DataError:
         return None
-    if manifest.fingerprint != fingerprint:
-        return None
+    is_whole = manifest.origin == origin and not _broken(folder, manifest)
+    return manifest if is_whole else None
+
+
+def _broken(folder: Path, manifest: ShardManifest) -> list[str]:
+    """Say which files are not what was written."""
+    found = []
     for shard in manifest.shards:
         path = folder / shard.name
-        if not path.is_file() or sha256_of(path) != shard.sha256:
-            return None
-    return manifest
+        if not path.is_file():
+            found.append(f"{shard.name} is gone")
+        elif sha256_of(path) != shard.sha256:
+            found.append(f"{shard.name} is not what was written")
+    return found
 
 
 def _refuse_other_files(folder: Path) -> None:

@@ -1,79 +1,100 @@
-"""Which eras are trained on, which are held out, and which are dropped in between.
-
-Rows never decide: an era is on one side or on none.
-"""
+"""Which eras are trained on, which are held out, and which are dropped in between."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from numerai_pipeline.core import ConfigError
 
-TRAIN, VALID, TEST = "train", "valid", "test"
-SPLITS = (TRAIN, VALID, TEST)
+TRAIN, VALID, TEST, LIVE = "train", "valid", "test", "live"
+
+# In the order in which they are listed.
+SPLITS = (TRAIN, VALID, TEST, LIVE)
 
 
 @dataclass(frozen=True)
 class EraSplit:
-    """Eras of the training and the held-out side, ascending.
+    """Eras of each side, ascending, and those on none.
 
-    >>> held_out = hold_out_latest(range(1, 11), share=0.3)
-    >>> split = purged(range(1, 11), held_out, purge=2)
-    >>> split.train, split.purged, split.valid
-    ((1, 2, 3, 4, 5), (6, 7), (8, 9, 10))
+    >>> split = purged(range(1, 13), valid=(7, 8, 9), test=(12,), purge=2)
+    >>> split.train, split.valid, split.test, split.purged
+    ((1, 2, 3, 4), (7, 8, 9), (12,), (5, 6, 10, 11))
     """
 
     train: tuple[int, ...]
-    purged: tuple[int, ...]
     valid: tuple[int, ...]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the sides that have eras."""
-        sides = {TRAIN: self.train, VALID: self.valid}
-        return tuple(name for name, eras in sides.items() if eras)
+    test: tuple[int, ...] = ()
+    purged: tuple[int, ...] = ()
 
     def side(self, era: int) -> str | None:
         """Return the side of an era, None if it is on none."""
-        if era in self.train:
-            return TRAIN
-        return VALID if era in self.valid else None
+        sides = {TRAIN: self.train, VALID: self.valid, TEST: self.test}
+        return next((name for name, eras in sides.items() if era in eras), None)
 
 
-def hold_out_latest(eras: Sequence[int], *, share: float) -> tuple[int, ...]:
-    """Return the latest eras, a share of all, at least one."""
+def latest(eras: Sequence[int], *, share: float) -> tuple[int, ...]:
+    """Return the latest eras, a share of all, at least one.
+
+    >>> latest(range(1, 11), share=0.3)
+    (8, 9, 10)
+    """
     count = max(1, round(share * len(eras)))
     return tuple(eras[len(eras) - count :])
 
 
-def purged(eras: Sequence[int], held_out: Sequence[int], *, purge: int) -> EraSplit:
-    """Split eras so that training targets end before the held-out eras begin.
+def purged(
+    eras: Sequence[int],
+    *,
+    valid: Sequence[int],
+    test: Sequence[int] = (),
+    purge: int,
+) -> EraSplit:
+    """Split eras so that targets of one side end before the next side begins.
 
-    A target looks some weeks ahead, so the eras just before the first held-out one
-    share returns with it. Those nearer than ``purge`` eras are dropped. The distance
-    counts era numbers: where only every fourth era is there, fewer are dropped.
+    A target looks some weeks ahead, so the eras just before a held-out one share
+    returns with it. Those nearer than ``purge`` eras are dropped. The distance counts
+    era numbers: where only every fourth era is there, fewer are dropped.
 
     Args:
         eras: all eras with a target, ascending.
-        held_out: the latest of them, to validate on.
-        purge: how many eras before the first held-out one are dropped.
+        valid: eras to validate on, each later than any to train on.
+        test: eras to test on, each later than any to validate on.
+        purge: how many eras are dropped before the first of ``valid`` and of ``test``.
 
     Raises:
-        ConfigError: if no era is held out, or none is left to train on.
+        ConfigError: if no era is held out, or none is left on one of the sides.
     """
-    if not held_out:
+    if not valid and not test:
         raise ConfigError(
             "no era would be held out: no row of validation.parquet has a target that "
             "was named. Hold out a share of the eras instead: `nai etl --split 0.2`."
         )
-    first = min(held_out)
-    before = [era for era in eras if era < first]
-    train = tuple(era for era in before if era < first - purge)
+    kept_valid = _before(valid, test, purge)
+    if valid and not kept_valid:
+        raise ConfigError(
+            f"no era would be left to validate on: a purge of {purge} before the test "
+            f"eras, from {min(test):04d} on, drops all {len(valid)}. Hold out more "
+            "eras (--split), or set --purge."
+        )
+    first = min((*kept_valid, *test))
+    candidates = [era for era in eras if era < first]
+    train = _before(candidates, (first,), purge)
     if not train:
         raise ConfigError(
-            f"no era would be left to train on: {len(held_out)} of {len(eras)} eras "
-            f"are held out, from era {first:04d} on, and of the {len(before)} before "
-            f"them a purge of {purge} drops all. Hold out fewer eras (--split), set "
-            "--purge, or pack only targets with a shorter horizon (--target)."
+            f"no era would be left to train on: {len(valid) + len(test)} of "
+            f"{len(eras)} eras are held out, from era {first:04d} on, and of the "
+            f"{len(candidates)} before them a purge of {purge} drops all. Hold out "
+            "fewer eras (--split), set --purge, or pack only targets with a shorter "
+            "horizon (--targets)."
         )
-    dropped = tuple(era for era in before if era not in set(train))
-    return EraSplit(train=train, purged=dropped, valid=tuple(held_out))
+    used = {*train, *kept_valid, *test}
+    return EraSplit(
+        train=train,
+        valid=kept_valid,
+        test=tuple(test),
+        purged=tuple(era for era in eras if era not in used),
+    )
+
+
+def _before(eras: Sequence[int], later: Sequence[int], purge: int) -> tuple[int, ...]:
+    end = min(later) - purge if later else None
+    return tuple(era for era in eras if end is None or era < end)

@@ -13,8 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from numerai_pipeline.core import Advance, DataError
-from numerai_pipeline.data.parquet.source import ParquetSource
+from numerai_pipeline.data.etl.repeated_ids import IdCheck
+from numerai_pipeline.data.parquet.source import ParquetSource, Window
 from numerai_pipeline.data.shards.manifest import MISSING_TARGET
+
+REMEDY = "Download it again: `nai download --force`."
 
 
 @dataclass(frozen=True)
@@ -34,73 +37,100 @@ class Survey:
     Attributes:
         source: the file.
         eras: its eras, ascending, each in one piece.
-        has_target: ``(n_rows,)`` rows with at least one of the targets.
+        has_target: ``(n_rows,)`` rows with at least one of the targets; all rows of
+            live data, which have none.
         values: per target, the bit patterns of its float32 values.
+        kept_target: ``(n_rows,)`` float32 values of the target that was to be kept.
     """
 
     source: ParquetSource
     eras: tuple[EraRows, ...]
     has_target: npt.NDArray[np.bool_]
     values: tuple[frozenset[int], ...]
+    kept_target: npt.NDArray[np.float32] | None = None
 
 
-def survey(source: ParquetSource, targets: Sequence[str], advance: Advance) -> Survey:
+def survey(
+    source: ParquetSource,
+    targets: Sequence[str],
+    *,
+    ids: IdCheck,
+    advance: Advance,
+    is_live: bool = False,
+    keep: str | None = None,
+) -> Survey:
     """Read eras, ids and targets of a file.
 
     Args:
         source: the file; its columns have been required.
         targets: names of the targets.
+        ids: is shown every id.
         advance: called with rows done.
+        is_live: rows without an era and without targets are what is expected.
+        keep: one of the targets, whose values are kept.
 
     Raises:
-        DataError: if eras are mixed, an id occurs twice, or a target has more than
-            255 values.
+        DataError: if eras are mixed or missing, or a target lies outside of 0..1 or
+            has more than 255 values.
     """
     eras = np.empty(source.n_rows, np.int16)
-    ids = np.empty(source.n_rows, "S16")
-    has_target = np.zeros(source.n_rows, np.bool_)
+    has_target = np.full(source.n_rows, is_live)
+    kept = np.empty(source.n_rows, np.float32) if keep else None
     values: list[set[int]] = [set() for _ in targets]
     for window in source.windows():
         rows = slice(window.start, window.start + window.rows)
         eras[rows] = source.eras(window)
-        ids[rows] = source.ids(window)
+        ids.add(source.ids(window))
         for name, seen in zip(targets, values, strict=True):
             target = source.target(window, name)
             is_there = ~np.isnan(target)
             has_target[rows] |= is_there
             seen |= set(pc.unique(pa.array(target[is_there].view(np.uint32))).tolist())
-            if len(seen) > MISSING_TARGET:
-                raise DataError(
-                    f"{source.path}: '{name}' has more than {MISSING_TARGET} different "
-                    "values, so it cannot be packed into a byte. Name the targets to "
-                    "pack and leave it out: `nai etl --target NAME`."
-                )
+            _check_values(source, name, window, target, seen)
+            if kept is not None and name == keep:
+                kept[rows] = target
         advance(window.rows)
-    _check_ids(source, ids, eras)
+    if not is_live:
+        _check_eras(source, eras)
     return Survey(
         source=source,
         eras=_era_rows(source, eras, has_target),
         has_target=has_target,
         values=tuple(frozenset(seen) for seen in values),
+        kept_target=kept,
     )
 
 
-def _check_ids(
-    source: ParquetSource, ids: npt.NDArray[np.bytes_], eras: npt.NDArray[np.int16]
+def _check_values(
+    source: ParquetSource,
+    name: str,
+    window: Window,
+    target: npt.NDArray[np.float32],
+    seen: set[int],
 ) -> None:
-    """Check that no id occurs twice: 16 bytes a row and one sort."""
-    ordered = np.sort(ids)
-    is_repeated = ordered[1:] == ordered[:-1]
-    if not is_repeated.any():
-        return
-    repeated = ordered[1:][is_repeated]
-    rows = np.flatnonzero(ids == repeated[0])
-    places = " and ".join(f"{row:,} (era {eras[row]:04d})" for row in rows[:2])
-    raise DataError(
-        f"{source.path}: id '{repeated[0].decode()}' occurs in the rows {places}; "
-        f"{len(repeated):,} rows repeat an id. Download it again: "
-        "`nai download --force`."
-    )
+    outside = (target < 0) | (target > 1)
+    if outside.any():
+        row = int(outside.argmax())
+        raise DataError(
+            f"{source.path}: '{name}' in row {window.start + row:,} is {target[row]}, "
+            f"but targets lie between 0 and 1. {REMEDY}"
+        )
+    if len(seen) > MISSING_TARGET:
+        raise DataError(
+            f"{source.path}: '{name}' has more than {MISSING_TARGET} different "
+            "values, so it cannot be packed into a byte. Name the targets to "
+            "pack and leave it out: `nai etl --targets NAME,NAME`."
+        )
+
+
+def _check_eras(source: ParquetSource, eras: npt.NDArray[np.int16]) -> None:
+    without = np.flatnonzero(eras == 0)
+    if len(without):
+        raise DataError(
+            f"{source.path} has the era X or 0 in row {without[0]:,} "
+            f"({len(without):,} rows), but rows to learn from have a number. Live data "
+            f"becomes shards by `nai etl --live`; else: {REMEDY}"
+        )
 
 
 def _era_rows(
@@ -118,7 +148,7 @@ def _era_rows(
         raise DataError(
             f"{source.path} mixes eras: in row {row:,} era {eras[row]:04d} follows "
             f"era {eras[row - 1]:04d}. Each era must be in one piece, in ascending "
-            "order, as Numerai writes it. Download it again: `nai download --force`."
+            f"order, as Numerai writes it. {REMEDY}"
         )
     return tuple(
         EraRows(

@@ -11,17 +11,28 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from numerai_pipeline.core import DataError, Frozen, read_json, write_json
+from numerai_pipeline.core import DataError, Frozen, digest_of, read_json, write_json
 from numerai_pipeline.data.shards.packing import packed_width
 
 SHARD_MANIFEST = "manifest.json"
 
 # Counts changes of the format that an older reader would misread.
 LAYOUT_VERSION = 1
-LAYOUT = f"numerai-pipeline packed {LAYOUT_VERSION}"
+LAYOUT_NAMES = ("packed", "rows")
+
+REMEDY = "Run `nai etl` to make the shards again."
 
 # Code of a missing target; so a palette has at most 255 values.
 MISSING_TARGET = 255
+
+
+def layout_text(name: str) -> str:
+    """Return how a manifest names a layout and its version.
+
+    >>> layout_text("packed")
+    'numerai-pipeline packed 1'
+    """
+    return f"numerai-pipeline {name} {LAYOUT_VERSION}"
 
 
 class SourceFile(Frozen):
@@ -80,36 +91,89 @@ class SplitEntry(Frozen):
 class Dropped(Frozen):
     """What of the sources is in no split."""
 
-    rows_without_target: int
-    purged_eras: tuple[int, ...]
-    purged_rows: int
+    rows_without_target: int = 0
+    purged_eras: tuple[int, ...] = ()
+    purged_rows: int = 0
+    rows_not_chosen: int = 0
+    rows_balanced_away: int = 0
+
+
+class ClassShare(Frozen):
+    """How many training rows have a target value, before and after balancing."""
+
+    value: float
+    rows_before: int
+    rows_after: int
+
+
+class FeatureGroup(Frozen):
+    """Consecutive features that belong together."""
+
+    name: str
+    n_features: int
+
+
+class Origin(Frozen):
+    """What decides the shards, byte for byte: the same origin, the same shards."""
+
+    layout: str
+    options: dict[str, Any]
+    sources: tuple[SourceFile, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Return 64 hex digits."""
+        return digest_of(self.model_dump(mode="json"))
+
+    def changes_since(self, before: "Origin") -> list[str]:
+        """Say what is not as it was, one phrase a change.
+
+        >>> old = Origin(layout="a 1", options={"split": 0.2}, sources=())
+        >>> Origin(layout="a 1", options={"split": 0.3}, sources=()).changes_since(old)
+        ['split was 0.2 and is 0.3']
+        """
+        changes = []
+        if self.layout != before.layout:
+            changes.append(f"layout was {before.layout} and is {self.layout}")
+        for name, value in self.options.items():
+            old = before.options.get(name)
+            if old != value and name != "layout":
+                changes.append(f"{name} was {_short(old)} and is {_short(value)}")
+        old_files = {file.name: file for file in before.sources}
+        new_files = {file.name: file for file in self.sources}
+        for name in sorted(old_files.keys() | new_files.keys()):
+            old_file, new_file = old_files.get(name), new_files.get(name)
+            if old_file and new_file and old_file.sha256 != new_file.sha256:
+                changes.append(f"{name} has changed")
+            elif not old_file or not new_file:
+                changes.append(f"{name} {'was not' if new_file else 'was'} read")
+        return changes
 
 
 class ShardManifest(Frozen):
     """All that is known of a folder of shards.
 
     Attributes:
-        layout: name and version of the format.
-        fingerprint: digest of the layout, sources and options; the same
-            fingerprint means the same shards.
+        origin: layout, sources and options.
         data_version: data release, such as ``v5.3``.
-        options: the options of the ETL, for people.
-        sources: files read.
         features: names, in the order of the packing.
+        groups: how many features each group has, where they are ordered by group.
         targets: names in the order of the columns of ``y``, with palettes.
         dropped: rows and eras in no split.
+        class_shares: how balancing changed the training rows; empty without it.
         splits: name -> eras and files.
+        checksum: digest of all the rest; set by ``save``.
     """
 
-    layout: str
-    fingerprint: str
+    origin: Origin
     data_version: str
-    options: dict[str, Any]
-    sources: tuple[SourceFile, ...]
     features: tuple[str, ...]
+    groups: tuple[FeatureGroup, ...] = ()
     targets: tuple[TargetPalette, ...]
     dropped: Dropped
+    class_shares: tuple[ClassShare, ...] = ()
     splits: dict[str, SplitEntry]
+    checksum: str = ""
 
     @classmethod
     def load(cls, folder: Path) -> "ShardManifest":
@@ -125,25 +189,45 @@ class ShardManifest(Frozen):
                 "Run `nai etl` first."
             )
         content = read_json(path)
-        layout = content.get("layout") if isinstance(content, dict) else None
-        if layout != LAYOUT:
+        layout = _layout_of(content)
+        if layout not in (layouts := [layout_text(name) for name in LAYOUT_NAMES]):
             raise DataError(
-                f"{path} says layout {layout!r}, but this version reads {LAYOUT!r}. "
-                "Run `nai etl` to make the shards again."
+                f"{path} says layout {layout!r}, but this version reads "
+                f"{' and '.join(map(repr, layouts))}. {REMEDY}"
             )
         try:
-            return cls.model_validate(content)
+            manifest = cls.model_validate(content)
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"])
             raise DataError(
-                f"{path} is broken at {place}: {first['msg']}. "
-                "Run `nai etl` to make the shards again."
+                f"{path} is broken at {place}: {first['msg']}. {REMEDY}"
             ) from error
+        if manifest.checksum != manifest._digest():
+            raise DataError(
+                f"{path} is not what was written: its own checksum does not match. "
+                f"{REMEDY}"
+            )
+        return manifest
 
-    def save(self, folder: Path) -> None:
-        """Write the manifest into a folder, whole."""
-        write_json(folder / SHARD_MANIFEST, self.model_dump(mode="json"))
+    def save(self, folder: Path) -> "ShardManifest":
+        """Write the manifest into a folder, whole; return it with its checksum."""
+        sealed = self.model_copy(update={"checksum": self._digest()})
+        write_json(folder / SHARD_MANIFEST, sealed.model_dump(mode="json"))
+        return sealed
+
+    def _digest(self) -> str:
+        return digest_of(self.model_dump(mode="json", exclude={"checksum"}))
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the origin: the same fingerprint means the same shards."""
+        return self.origin.fingerprint
+
+    @property
+    def layout_name(self) -> str:
+        """How a block lies in a file: ``packed`` or ``rows``."""
+        return self.origin.layout.split()[1]
 
     @property
     def target_names(self) -> tuple[str, ...]:
@@ -169,3 +253,15 @@ class ShardManifest(Frozen):
     def shards(self) -> Sequence[ShardFile]:
         """The files of all splits."""
         return [shard for split in self.splits.values() for shard in split.shards]
+
+
+def _layout_of(content: Any) -> Any:
+    try:
+        return content["origin"]["layout"]
+    except (KeyError, TypeError, IndexError):
+        return None
+
+
+def _short(value: Any) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) < 60 else text[:56] + " ..."

@@ -1,0 +1,112 @@
+"""What goes into the shards, and on which side."""
+
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from numerai_pipeline.core import Frozen, Positive
+from numerai_pipeline.data.catalog import ALL_TARGETS
+from numerai_pipeline.data.etl.eras_subset import eras_subset
+
+SourceName = Literal["train", "validation", "live"]
+
+
+class EtlOptions(Frozen):
+    """The options of the ETL that decide what is written, byte for byte."""
+
+    data_version: str = Field(default="v5.3", description="the data release")
+    sources: tuple[SourceName, ...] = Field(
+        default=("train", "validation"), description="which Parquet files are read"
+    )
+    feature_set: str = Field(default="all", description="a set of features.json")
+    order: Literal["catalog", "groups"] = Field(
+        default="catalog",
+        description="features as features.json lists them, or group by group",
+    )
+    targets: tuple[str, ...] = Field(
+        default=(ALL_TARGETS,), description="targets by name; a byte a row each"
+    )
+    eras_subset: str | None = Field(
+        default=None, description="even, odd, every:N[:K] or ranges; None: all eras"
+    )
+    split: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="share of the eras to hold out, the latest of all sources; "
+        "None: the eras of validation.parquet are held out",
+    )
+    split_test: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="share of the eras for a test split, the latest of all; "
+        "None: there is none",
+    )
+    split_by: Literal["era", "rows"] = Field(
+        default="era", description="rows of one era share their return: whole eras"
+    )
+    split_valid_only: bool = Field(
+        default=False,
+        description="hold out rows of validation.parquet alone; the shares are of it",
+    )
+    seed: int = Field(default=1, ge=0, description="decides a split by rows")
+    purge: int | None = Field(
+        default=None,
+        ge=0,
+        description="eras dropped before the held-out ones; None: 8 if all targets "
+        "look 20 days ahead, 16 if one looks 60",
+    )
+    balance: bool = Field(
+        default=False, description="thin out common target values in training rows"
+    )
+    layout: Literal["packed", "rows"] = Field(
+        default="packed", description="three features a byte, or an Example a row"
+    )
+    rows_per_shard: Positive = Field(
+        default=65_536,
+        description="64 MB a file at full width: a hundred files for all history, "
+        "and little to repeat when one is broken",
+    )
+    shard_per_era: bool = Field(
+        default=False, description="the era in the file's name, no file of two"
+    )
+
+    @property
+    def is_live(self) -> bool:
+        """Whether live rows are turned into shards; they have no targets."""
+        return "live" in self.sources
+
+    @field_validator("eras_subset")
+    @classmethod
+    def _is_a_choice(cls, text: str | None) -> str | None:
+        if text is not None:
+            eras_subset(text)
+        return text
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        mistake = self._mistake()
+        if mistake:
+            raise ValueError(mistake)
+        return self
+
+    def _mistake(self) -> str | None:
+        held_out = (self.split or 0) + (self.split_test or 0)
+        if not self.sources or len(set(self.sources)) != len(self.sources):
+            return "name each source once"
+        if self.is_live and len(self.sources) > 1:
+            return "live rows stand alone: leave out the other sources"
+        if self.is_live and (held_out or self.balance or self.eras_subset):
+            return "live rows have no eras to choose and no targets to balance by"
+        if held_out >= 1:
+            return "split and split_test together would leave nothing to train on"
+        if self.split_by == "rows" and not held_out:
+            return "a split by rows needs a share: split"
+        if self.split_by == "rows" and self.purge is not None:
+            return "rows are drawn from all eras, so purge has no effect"
+        if self.split_valid_only and set(self.sources) != {"train", "validation"}:
+            return "split_valid_only needs both train and validation"
+        if self.split_valid_only and self.split is None:
+            return "split_valid_only needs a share: split"
+        return None

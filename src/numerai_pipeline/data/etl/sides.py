@@ -1,0 +1,261 @@
+"""The side of every row, decided before the first byte is written.
+
+One number a row and file says where it goes. All options that choose rows meet here;
+what writes the shards follows the numbers and knows none of the options.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from numerai_pipeline.core import ConfigError, DataError, columns
+from numerai_pipeline.data.etl.eras_subset import eras_subset
+from numerai_pipeline.data.etl.options import EtlOptions
+from numerai_pipeline.data.etl.splits import (
+    LIVE,
+    SPLITS,
+    TEST,
+    TRAIN,
+    VALID,
+    EraSplit,
+    latest,
+    purged,
+)
+from numerai_pipeline.data.etl.survey import Survey
+from numerai_pipeline.data.shards.manifest import ClassShare, Dropped
+
+# Of a row that is in no split; the others are numbered from 1, in their order.
+NOWHERE = 0
+
+Sides = npt.NDArray[np.uint8]
+
+
+def code_of(split: str) -> int:
+    """Return the number that stands for a split."""
+    return SPLITS.index(split) + 1
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Where every row goes.
+
+    Attributes:
+        sides: per file ``(n_rows,)`` uint8, the code of the row's split.
+        dropped: what is in no split.
+        class_shares: how balancing changed the training rows; empty without it.
+    """
+
+    sides: tuple[Sides, ...]
+    dropped: Dropped
+    class_shares: tuple[ClassShare, ...] = ()
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits that have rows, in their order."""
+        found = {int(code) for sides in self.sides for code in np.unique(sides)}
+        return tuple(name for name in SPLITS if code_of(name) in found)
+
+
+def assign_rows(
+    surveys: Sequence[Survey], options: EtlOptions, targets: Sequence[str]
+) -> Assignment:
+    """Decide the side of every row.
+
+    Args:
+        surveys: one of each source, in the order of the options.
+        options: what was asked for.
+        targets: names of the packed targets; the first one is balanced by.
+
+    Raises:
+        ConfigError: if a side would be empty.
+        DataError: if no row has a target, or files share an era.
+    """
+    if options.is_live:
+        code = np.uint8(code_of(LIVE))
+        sides = tuple(np.full(len(found.has_target), code) for found in surveys)
+        return Assignment(sides, Dropped())
+    _check_order(surveys)
+    eras = _eras_of_sources(surveys, options, targets)
+    pool = [era for found in eras.values() for era in found]
+    if options.split_by == "rows":
+        sides = _by_rows(surveys, options, set(pool))
+        purged_eras: tuple[int, ...] = ()
+    else:
+        split = _by_era(eras, options, targets)
+        sides = tuple(_by_split(found, split) for found in surveys)
+        purged_eras = split.purged
+    shares: tuple[ClassShare, ...] = ()
+    n_before = _n_training(sides)
+    if options.balance:
+        shares = _balance(surveys, sides)
+    rows = [rows for found in surveys for rows in found.eras]
+    dropped = Dropped(
+        rows_without_target=sum(era.stop - era.start - era.kept for era in rows),
+        purged_eras=purged_eras,
+        purged_rows=sum(era.kept for era in rows if era.era in set(purged_eras)),
+        rows_not_chosen=sum(era.kept for era in rows if era.era not in set(pool)),
+        rows_balanced_away=n_before - _n_training(sides),
+    )
+    return Assignment(sides, dropped, shares)
+
+
+def _eras_of_sources(
+    surveys: Sequence[Survey], options: EtlOptions, targets: Sequence[str]
+) -> dict[str, list[int]]:
+    """Return the chosen eras of each source that have a target."""
+    with_target: dict[str, list[int]] = {
+        name: [rows.era for rows in found.eras if rows.kept]
+        for name, found in zip(options.sources, surveys, strict=True)
+    }
+    if not any(with_target.values()):
+        names = ", ".join(str(found.source.path) for found in surveys)
+        raise DataError(
+            f"no row of {names} has any of the targets {', '.join(targets[:3])}. "
+            "Name others: `nai etl --targets NAME`."
+        )
+    if options.eras_subset is None:
+        return with_target
+    is_chosen = eras_subset(options.eras_subset)
+    chosen: dict[str, list[int]] = {
+        name: [era for era in eras if is_chosen(era)]
+        for name, eras in with_target.items()
+    }
+    if not any(chosen.values()):
+        eras = [era for found in with_target.values() for era in found]
+        raise ConfigError(
+            f"--eras-subset {options.eras_subset} chooses none of the {len(eras)} eras "
+            f"with a target, {eras[0]:04d} to {eras[-1]:04d}."
+        )
+    return chosen
+
+
+def _by_era(
+    eras: dict[str, list[int]], options: EtlOptions, targets: Sequence[str]
+) -> EraSplit:
+    pool = [era for found in eras.values() for era in found]
+    train, validation = eras.get("train", []), eras.get("validation", [])
+    has_share = options.split is not None or options.split_test is not None
+    if not has_share and len(eras) == 1:
+        return EraSplit(train=tuple(train), valid=tuple(validation))
+    of_validation = options.split_valid_only or (options.split is None and validation)
+    candidates = validation if of_validation else pool
+    test: tuple[int, ...] = ()
+    if options.split_test is not None and candidates:
+        test = latest(candidates, share=options.split_test)
+    before_test = [era for era in candidates if era not in set(test)]
+    if options.split is not None:
+        # The share is of all candidates, whatever goes to the test split.
+        count = round(options.split * len(candidates))
+        valid = tuple(before_test[-max(1, count) :])
+    else:
+        valid = tuple(before_test) if of_validation else ()
+    purge = options.purge
+    if purge is None:
+        purge = columns.purge_eras(tuple(targets))
+    return purged(pool, valid=valid, test=test, purge=purge)
+
+
+def _by_split(found: Survey, split: EraSplit) -> Sides:
+    sides = np.zeros(len(found.has_target), np.uint8)
+    for era in found.eras:
+        side = split.side(era.era)
+        if side:
+            sides[era.start : era.stop] = code_of(side)
+    sides[~found.has_target] = NOWHERE
+    return sides
+
+
+def _by_rows(
+    surveys: Sequence[Survey], options: EtlOptions, chosen: set[int]
+) -> tuple[Sides, ...]:
+    """Draw rows for the held-out sides; all eras are then on every side."""
+    train = code_of(TRAIN)
+    all_sides = [np.zeros(len(found.has_target), np.uint8) for found in surveys]
+    for sides, found in zip(all_sides, surveys, strict=True):
+        for era in found.eras:
+            if era.era in chosen:
+                sides[era.start : era.stop] = train
+        sides[~found.has_target] = NOWHERE
+    is_open = [
+        (sides == train)
+        if name == "validation" or not options.split_valid_only
+        else np.zeros(len(sides), np.bool_)
+        for name, sides in zip(options.sources, all_sides, strict=True)
+    ]
+    candidates = np.flatnonzero(np.concatenate(is_open))
+    drawn = np.random.default_rng(options.seed).permutation(candidates)
+    everywhere = np.concatenate(all_sides)
+    start = 0
+    for side, share in ((VALID, options.split), (TEST, options.split_test)):
+        stop = start + round((share or 0) * len(candidates))
+        everywhere[drawn[start:stop]] = code_of(side)
+        start = stop
+    starts = np.cumsum([len(sides) for sides in all_sides])[:-1]
+    return tuple(np.split(everywhere, starts))
+
+
+def _n_training(all_sides: Sequence[Sides]) -> int:
+    return sum(int(np.count_nonzero(sides == code_of(TRAIN))) for sides in all_sides)
+
+
+def _balance(
+    surveys: Sequence[Survey], all_sides: Sequence[Sides]
+) -> tuple[ClassShare, ...]:
+    """Thin out common target values among the training rows, in place.
+
+    By the number of the era: multiples of four keep all rows, those that leave one
+    drop the middle value 0.5, the others keep values below 0.25 and above 0.75 alone.
+    Rows without the target are dropped.
+    """
+    before: list[npt.NDArray[np.float32]] = []
+    after: list[npt.NDArray[np.float32]] = []
+    for found, sides in zip(surveys, all_sides, strict=True):
+        target = found.kept_target
+        if target is None:
+            raise ValueError("the survey has kept no target to balance by")
+        in_training = (sides == code_of(TRAIN)) & ~np.isnan(target)
+        before.append(target[in_training])
+        sides[(sides == code_of(TRAIN)) & ~in_training] = NOWHERE
+        for era in found.eras:
+            rows = slice(era.start, era.stop)
+            is_kept = _is_kept(target[rows], era.era)
+            sides[rows][in_training[rows] & ~is_kept] = NOWHERE
+        after.append(target[sides == code_of(TRAIN)])
+    if not any(len(values) for values in after):
+        raise ConfigError(
+            "--balance leaves no row to train on. Choose more eras: it keeps all rows "
+            "of every fourth era alone."
+        )
+    values, n_before = np.unique(np.concatenate(before), return_counts=True)
+    kept = np.concatenate(after)
+    return tuple(
+        ClassShare(
+            value=float(value),
+            rows_before=int(count),
+            rows_after=int(np.count_nonzero(kept == value)),
+        )
+        for value, count in zip(values, n_before, strict=True)
+    )
+
+
+def _is_kept(target: npt.NDArray[np.float32], era: int) -> npt.NDArray[np.bool_]:
+    is_kept: npt.NDArray[np.bool_] = (target < 0.25) | (target > 0.75)
+    if era % 4 == 0:
+        is_kept = np.ones(len(target), np.bool_)
+    elif era % 4 == 1:
+        is_kept = target != 0.5
+    return is_kept
+
+
+def _check_order(surveys: Sequence[Survey]) -> None:
+    for before, after in pairwise(found for found in surveys if found.eras):
+        last, first = before.eras[-1].era, after.eras[0].era
+        if first <= last:
+            raise DataError(
+                f"{after.source.path} begins with era {first:04d}, but "
+                f"{before.source.path} ends with era {last:04d}: eras would be on both "
+                "sides. Download both from the same release: `nai download --force`."
+            )

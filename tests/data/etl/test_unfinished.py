@@ -1,0 +1,219 @@
+"""A run that is stopped at any moment, and the one that goes on from there."""
+
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from numerai_pipeline.core import DataError
+from numerai_pipeline.data import EtlOptions, ShardManifest, build_shards
+
+OPTIONS = EtlOptions(rows_per_shard=20, purge=2)
+
+
+class Stopping:
+    """Progress that raises after some rows of the second pass, and remembers notes."""
+
+    def __init__(self, after: int | None, error: type[BaseException]) -> None:
+        self.notes: list[str] = []
+        self.n_packed = 0
+        self._after, self._error = after, error
+
+    @contextmanager
+    def task(
+        self, description: str, total: float | None, unit: str
+    ) -> Iterator[Callable[[float], None]]:
+        del total, unit
+
+        def advance(amount: float) -> None:
+            if description.startswith("packing"):
+                self.n_packed += int(amount)
+                if self._after is not None and self.n_packed > self._after:
+                    raise self._error
+
+        yield advance
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def beside(folder: Path) -> list[str]:
+    return [path.name for path in folder.parent.iterdir() if path.suffix == ".partial"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "shards" / "main"
+
+
+@pytest.fixture
+def expected(release: Any, tmp_path: Path) -> dict[str, bytes]:
+    build_shards(release.folder, tmp_path / "expected", OPTIONS)
+    return content_of(tmp_path / "expected")
+
+
+@pytest.mark.parametrize("options", [{}, {"split": 0.3, "split_by": "rows"}])
+def test_an_interrupted_run_goes_on_where_it_was(
+    release: Any, folder: Path, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    chosen = EtlOptions(rows_per_shard=20, **options)
+    build_shards(release.folder, tmp_path / "expected", chosen)
+    stopped = Stopping(100, KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        build_shards(release.folder, folder, chosen, progress=stopped)
+    assert not folder.exists()
+    assert len(beside(folder)) == 1
+    again = Stopping(None, KeyboardInterrupt)
+    build_shards(release.folder, folder, chosen, progress=again)
+    assert content_of(folder) == content_of(tmp_path / "expected")
+    assert beside(folder) == []
+    assert any(note.startswith("Going on where a run was") for note in again.notes)
+    whole = Stopping(None, KeyboardInterrupt)
+    build_shards(release.folder, folder, chosen, force=True, progress=whole)
+    assert again.n_packed < whole.n_packed
+
+
+def stop(release: Any, folder: Path) -> Path:
+    with pytest.raises(KeyboardInterrupt):
+        build_shards(
+            release.folder, folder, OPTIONS, progress=Stopping(100, KeyboardInterrupt)
+        )
+    return folder.parent / beside(folder)[0]
+
+
+@pytest.mark.parametrize("damage", ["cut journal", "flipped", "gone", "no journal"])
+def test_what_is_damaged_is_written_again(
+    release: Any, folder: Path, expected: dict[str, bytes], damage: str
+) -> None:
+    partial = stop(release, folder)
+    journal = partial / "journal.jsonl"
+    shard = partial / "train_0001.tfr"
+    if damage == "cut journal":
+        journal.write_bytes(journal.read_bytes()[:-20])
+    elif damage == "flipped":
+        content = bytearray(shard.read_bytes())
+        content[40] ^= 1
+        shard.write_bytes(bytes(content))
+    elif damage == "gone":
+        shard.unlink()
+    else:
+        journal.unlink()
+    build_shards(release.folder, folder, OPTIONS)
+    assert content_of(folder) == expected
+
+
+def test_a_run_with_other_options_starts_anew_and_says_why(
+    release: Any, folder: Path, expected: dict[str, bytes]
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build_shards(
+            release.folder,
+            folder,
+            EtlOptions(rows_per_shard=20, purge=3),
+            progress=Stopping(100, KeyboardInterrupt),
+        )
+    told = Stopping(None, KeyboardInterrupt)
+    build_shards(release.folder, folder, OPTIONS, progress=told)
+    assert told.notes[0] == "An unfinished run is given up, since purge was 3 and is 2."
+    assert content_of(folder) == expected
+    assert beside(folder) == []
+
+
+def test_an_error_leaves_nothing(release: Any, folder: Path) -> None:
+    with pytest.raises(DataError):
+        build_shards(release.folder, folder, OPTIONS, progress=Stopping(100, DataError))
+    assert beside(folder) == []
+
+
+def test_a_run_that_was_killed_before_the_last_rename_is_finished(
+    release: Any, folder: Path, expected: dict[str, bytes]
+) -> None:
+    key = build_shards(release.folder, folder, OPTIONS).fingerprint[:16]
+    folder.rename(folder.with_name(f".main.{key}.partial"))
+    told = Stopping(0, AssertionError)  # nothing is packed again
+    build_shards(release.folder, folder, OPTIONS, progress=told)
+    assert content_of(folder) == expected
+
+
+def test_the_manifest_notices_an_edit(release: Any, folder: Path) -> None:
+    build_shards(release.folder, folder, OPTIONS)
+    path = folder / "manifest.json"
+    content = json.loads(path.read_text())
+    content["dropped"]["purged_rows"] += 1
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="its own checksum does not match"):
+        ShardManifest.load(folder)
+
+
+KILLS = """
+    import hashlib, multiprocessing, os, random, signal, sys, time
+    from pathlib import Path
+    from numerai_pipeline.data import EtlOptions, build_shards
+
+    data, shards = Path(sys.argv[1]), Path(sys.argv[2])
+    options = EtlOptions(sources=("train",), rows_per_shard=2_000)
+    fork = multiprocessing.get_context("fork")
+    chance = random.Random(1)
+
+    def build(name):
+        process = fork.Process(target=build_shards, args=(data, shards / name, options))
+        process.start()
+        return process
+
+    def digest(name):
+        files = sorted((shards / name).iterdir())
+        return [(f.name, hashlib.sha256(f.read_bytes()).hexdigest()) for f in files]
+
+    started = time.monotonic()
+    build("whole").join()
+    seconds = time.monotonic() - started
+    n_killed = n_resumed = 0
+    for number in range(50):
+        name = str(number)
+        process = build(name)
+        time.sleep(chance.random() * seconds)
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        n_killed += process.exitcode == -signal.SIGKILL
+        left = [p for p in shards.glob(f".{name}.*.partial") if any(p.glob("*.tfr"))]
+        n_resumed += bool(left)
+        process = build(name)
+        process.join()
+        assert process.exitcode == 0
+        assert digest(name) == digest("whole"), name
+        assert not list(shards.glob(f".{name}.*.partial"))
+    print(n_killed, n_resumed)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="a kill is a signal here")
+def test_fifty_kills_end_in_fifty_identical_results(
+    tmp_path: Path, make_rows: Callable, write_rows: Callable, write_catalog: Callable
+) -> None:
+    rows = make_rows(dict.fromkeys(range(1, 21), 2_000), n_features=120)
+    write_catalog(tmp_path, rows.features)
+    write_rows(tmp_path / "train.parquet", rows, rows_per_group=4_000)
+    printed = subprocess.check_output(
+        [
+            sys.executable,
+            "-c",
+            textwrap.dedent(KILLS),
+            str(tmp_path),
+            str(tmp_path / "shards"),
+        ],
+        text=True,
+    )
+    n_killed, n_resumed = map(int, printed.split())
+    assert n_killed >= 40, printed
+    assert n_resumed >= 5, printed
