@@ -13,6 +13,7 @@ from numerai_pipeline.core import (
     atomic_folder,
     atomic_path,
     digest_of,
+    leftovers_of,
     locked,
     read_json,
     sha256_of,
@@ -76,6 +77,52 @@ def test_leftovers_of_a_killed_folder_writer_are_swept(tmp_path: Path) -> None:
     with atomic_folder(tmp_path / "shards") as partial:
         (partial / "x").write_text("x")
     assert not leftover.exists()
+
+
+def write_and_raise(folder: Path, key: str, error: type[BaseException]) -> None:
+    with atomic_folder(folder, key=key) as partial:
+        (partial / "a").write_text("a")
+        raise error
+
+
+def test_a_keyed_folder_is_handed_on_after_an_interrupt(tmp_path: Path) -> None:
+    folder = tmp_path / "shards"
+    with pytest.raises(KeyboardInterrupt):
+        write_and_raise(folder, "k1", KeyboardInterrupt)
+    with atomic_folder(folder, key="k1") as partial:
+        assert (partial / "a").read_text() == "a"
+    assert (folder / "a").exists()
+    assert leftovers_of(folder) == []
+
+
+def test_another_key_and_an_error_leave_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "shards"
+    with pytest.raises(KeyboardInterrupt):
+        write_and_raise(folder, "k1", KeyboardInterrupt)
+    with atomic_folder(folder, key="k2") as partial:
+        assert not list(partial.iterdir())
+    with pytest.raises(ValueError, match="^$"):
+        write_and_raise(folder, "k1", ValueError)
+    assert leftovers_of(folder) == []
+
+
+def test_a_folder_with_a_longer_name_is_another_one(tmp_path: Path) -> None:
+    other = tmp_path / ".main.b.0a0a0a0a.partial"
+    other.mkdir()
+    with atomic_folder(tmp_path / "main"):
+        pass
+    assert other.exists()
+    assert leftovers_of(tmp_path / "main.b") == [other]
+
+
+def test_a_kill_between_the_two_renames_loses_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "shards"
+    with atomic_folder(folder) as partial:
+        (partial / "a").write_text("old")
+    folder.rename(tmp_path / ".shards.old.partial")
+    with pytest.raises(OSError, match="full"), atomic_folder(folder):
+        raise OSError("full")
+    assert (folder / "a").read_text() == "old"
 
 
 def test_a_folder_is_held_by_one_process(tmp_path: Path) -> None:

@@ -63,3 +63,30 @@ def test_a_broken_file_is_named(tmp_path: Path, content: str, sentence: str) -> 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"features\.json does not exist"):
         FeatureCatalog.load(tmp_path / "features.json")
+
+
+def test_features_are_arranged_by_group(catalog: FeatureCatalog) -> None:
+    names = [f"feature_{number:04d}" for number in range(600)]
+    sets = {"charisma": tuple(names[5:8]), "intelligence": (names[7], names[2])}
+    groups = FeatureCatalog(catalog.path, sets, ()).groups(names)
+    assert {name: len(members) for name, members in groups.items()} == {
+        "intelligence": 2,
+        "charisma": 2,
+        "rest_1": 290,
+        "rest_2": 290,
+        "rest_3": 16,
+    }
+    assert groups["intelligence"] == (names[2], names[7])
+    assert sorted(name for members in groups.values() for name in members) == names
+
+
+@pytest.mark.parametrize(
+    ("features", "sentence"),
+    [((), "feature set 'small' is empty"), (("era",), "lists 'era', which is no")],
+)
+def test_a_set_of_no_features_is_refused(
+    catalog: FeatureCatalog, features: tuple[str, ...], sentence: str
+) -> None:
+    broken = FeatureCatalog(catalog.path, {"small": features}, ())
+    with pytest.raises(DataError, match=sentence):
+        broken.columns("small")
