@@ -20,7 +20,7 @@ def test_plain_tensorflow_reads_the_shards(
 ) -> None:
     build_shards(release.folder, tmp_path / "shards" / "main", EtlOptions(purge=0))
     monkeypatch.chdir(tmp_path)
-    plain, ours = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    plain, *ours = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     assert "numerai_pipeline" not in plain
     names: dict[str, Any] = {}
     exec(plain, names)  # noqa: S102 - our own document
@@ -33,5 +33,10 @@ def test_plain_tensorflow_reads_the_shards(
     np.testing.assert_array_equal(
         decode_features(x, missing=2.0), decode_features(rows.x, missing=2.0)
     )
-    exec(ours, names)  # noqa: S102
-    assert capsys.readouterr().out.startswith("1 (6, 7) (6, 1) b'n")
+    for code in ours:
+        exec(code, names)  # noqa: S102
+    printed = capsys.readouterr().out
+    assert printed.startswith("1 (6, 7) (6, 1) b'n")
+    assert "float32 (180, 7) (180,)" in printed
+    losses = names["model"].history.history["loss"]
+    assert np.isfinite(losses).all()

@@ -9,7 +9,7 @@ from numerai_pipeline.data.inspection import inspect_path
 from numerai_pipeline.data.parquet.reading import read_parquet_blocks
 from numerai_pipeline.data.readers.packed_rows import PackedRows
 from numerai_pipeline.data.readers.reader import ShardReader
-from numerai_pipeline.data.readers.transforms import decode_features
+from numerai_pipeline.data.readers.transforms import decode_features, decode_packed
 from numerai_pipeline.data.shards.manifest import ShardManifest
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "ShardReader",
     "build_shards",
     "decode_features",
+    "decode_packed",
     "download",
     "inspect_path",
     "read_parquet_blocks",

@@ -1,5 +1,7 @@
 """The zoo: every model family behind one protocol, networks and trees alike."""
 
+from typing import TYPE_CHECKING, Any
+
 from numerai_pipeline.models.gbm_lightgbm import LightgbmTraining, load_lightgbm
 from numerai_pipeline.models.keras_family import (
     KerasFamily,
@@ -18,6 +20,9 @@ from numerai_pipeline.models.quiet_keras import load_keras
 from numerai_pipeline.models.recipe import CheckedRecipe, check_recipe, new_model
 from numerai_pipeline.models.registry import families, family
 
+if TYPE_CHECKING:
+    from numerai_pipeline.models.unpacking import UnpackFeatures
+
 __all__ = [
     "CheckedRecipe",
     "Engine",
@@ -28,6 +33,7 @@ __all__ = [
     "Origin",
     "Predictor",
     "TrainingTable",
+    "UnpackFeatures",
     "check_recipe",
     "families",
     "family",
@@ -37,3 +43,12 @@ __all__ = [
     "new_model",
     "save_network",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the layer when it is asked for: a class of Keras needs Keras."""
+    if name == "UnpackFeatures":
+        from numerai_pipeline.models.unpacking import UnpackFeatures
+
+        return UnpackFeatures
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

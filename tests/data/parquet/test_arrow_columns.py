@@ -3,11 +3,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numerai_pipeline.data.parquet.arrow_columns import (
     IllegalValue,
+    byte_codes,
     era_values,
     feature_codes,
     id_values,
@@ -26,7 +27,9 @@ def chunked(values: list[Any], kind: pa.DataType) -> pa.ChunkedArray:
     return pa.chunked_array([padded[3 : 3 + half], padded[3 + half :]])
 
 
+# Arrow sets up its arithmetic when it is first used, which may take half a second.
 @pytest.mark.parametrize("kind", INTEGERS + FLOATS, ids=str)
+@settings(deadline=None)
 @given(values=st.lists(st.sampled_from([0, 1, 2, 3, 4, None]), min_size=1))
 def test_every_number_type_gives_the_same_codes(
     kind: pa.DataType, values: list[int | None]
@@ -47,6 +50,24 @@ def test_int8_without_nulls_is_not_copied() -> None:
     array = pa.array([0, 1, 4], pa.int8())
     codes = feature_codes(pa.chunked_array([array]), in_quarters=False)
     assert codes.ctypes.data == array.buffers()[1].address
+
+
+@pytest.mark.parametrize("kind", [pa.int8(), pa.uint8()], ids=str)
+def test_columns_of_bytes_are_checked_together(kind: pa.DataType) -> None:
+    columns = [pa.chunked_array([[0, 4], [1]], kind), pa.chunked_array([[3, 2, 2]])]
+    columns[1] = columns[1].cast(kind)
+    codes = byte_codes(columns)
+    assert codes is not None
+    assert codes.dtype == np.uint8
+    assert codes.tolist() == [[0, 4, 1], [3, 2, 2]]
+
+
+@pytest.mark.parametrize("value", [None, 5, -1])
+def test_columns_of_bytes_with_another_value_are_left_alone(value: int | None) -> None:
+    columns = [
+        pa.chunked_array([pa.array([0, last], pa.int8())]) for last in (1, value)
+    ]
+    assert byte_codes(columns) is None
 
 
 @pytest.mark.parametrize(
@@ -135,3 +156,11 @@ def test_an_era_that_is_none_is_refused(era: str | None) -> None:
     with pytest.raises(IllegalValue, match="but must be a number") as error:
         era_values(pa.chunked_array([["0001", era]]))
     assert error.value.row == 1
+
+
+@pytest.mark.parametrize("values_of", [id_values, era_values])
+def test_a_column_that_is_no_text_is_refused(values_of: Any) -> None:
+    columns = [pa.array([[1]]), pa.array([b"\xff"]), pa.array([{"a": 1}])]
+    for column in columns:
+        with pytest.raises(IllegalValue, match="but must be text or a number"):
+            values_of(pa.chunked_array([column]))

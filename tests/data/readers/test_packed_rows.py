@@ -5,7 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from numerai_pipeline.data import EtlOptions, ShardReader, build_shards, decode_features
+from numerai_pipeline.data import (
+    EtlOptions,
+    PackedRows,
+    ShardReader,
+    build_shards,
+    decode_features,
+)
+from numerai_pipeline.data.shards.packing import unpack
 
 TARGET = "target_victor_60"
 WANTED: dict[str, Any] = {"target": TARGET, "batch_rows": 50, "missing": -1.0}
@@ -44,6 +51,76 @@ def test_the_shapes_are_known_before_the_first_batch(reader: ShardReader) -> Non
     dataset = reader.dataset("train", **WANTED)
     assert [tuple(spec.shape) for spec in dataset.element_spec] == [(None, 7), (None,)]
     assert int(dataset.cardinality()) == len(list(dataset))
+
+
+@pytest.mark.parametrize("memory_map", [False, True])
+@pytest.mark.parametrize("shuffle_seed", [None, 3])
+@pytest.mark.parametrize("batch_rows", [1, 50, 1000])
+def test_numpy_and_tensorflow_make_the_same_batches(
+    reader: ShardReader, memory_map: bool, shuffle_seed: int | None, batch_rows: int
+) -> None:
+    rows = reader.load("train", target=TARGET, eras=[1, 7], memory_map=memory_map)
+    how = {"batch_rows": batch_rows, "missing": np.nan, "shuffle_seed": shuffle_seed}
+    batches = list(rows.batches(**how))
+    assert len(batches) == -(-len(rows) // batch_rows)
+    for (x, y), (of_tf_x, of_tf_y) in zip(batches, rows.dataset(**how), strict=True):
+        assert (x.dtype, y.dtype) == (np.float32, np.float32)
+        np.testing.assert_array_equal(x, of_tf_x)
+        np.testing.assert_array_equal(y, of_tf_y)
+
+
+def test_batches_are_the_callers_own(reader: ShardReader) -> None:
+    kept = list(reader.batches("train", **WANTED))
+    for x, y in kept:
+        x += 1
+        y += 1
+    again = list(reader.batches("train", **WANTED))
+    np.testing.assert_array_equal(kept[0][0] - 1, again[0][0])
+    np.testing.assert_array_equal(kept[0][1] - 1, again[0][1])
+
+
+def test_an_epoch_can_be_left_early(reader: ShardReader) -> None:
+    batches = reader.batches("train", **WANTED)
+    next(batches)
+    batches.close()
+    assert len(list(reader.batches("train", **WANTED))) == 4
+
+
+def test_packed_batches_hold_the_same_rows(reader: ShardReader) -> None:
+    packed = reader.dataset("train", shuffle_seed=3, packed=True, **WANTED)
+    assert [tuple(spec.shape) for spec in packed.element_spec] == [(None, 3), (None,)]
+    for (x, y), (floats, targets) in zip(
+        packed, reader.dataset("train", shuffle_seed=3, **WANTED), strict=True
+    ):
+        assert x.dtype == np.uint8
+        found = decode_features(unpack(x.numpy(), 7), missing=-1.0)
+        np.testing.assert_array_equal(found, floats)
+        np.testing.assert_array_equal(y, targets)
+
+
+def test_rows_lacking_one_of_several_targets_are_dropped(
+    release: Any, reader: ShardReader
+) -> None:
+    names = ["target_victor_60", "target_ender_20"]
+    rows = reader.load("train", target=names)
+    targets = release.train.targets[:, [2, 1]]
+    is_whole = ~np.isnan(targets).any(axis=1)
+    assert 0 < is_whole.sum() < (~np.isnan(targets)).any(axis=1).sum()
+    np.testing.assert_array_equal(rows.y, targets[is_whole])
+    np.testing.assert_array_equal(rows.eras, release.train.eras[is_whole])
+    np.testing.assert_array_equal(unpack(rows.x, 7), release.train.codes[is_whole])
+    _, y = next(rows.batches(batch_rows=9, missing=2.0))
+    (_, of_tf), *_ = rows.dataset(batch_rows=9, missing=2.0)
+    assert y.shape == of_tf.shape == (9, 2)
+    assert reader.load("train", target=names[:1]).y.shape[1] == 1
+
+
+def test_eras_stay_beside_their_rows(release: Any, reader: ShardReader) -> None:
+    rows = reader.load("train", target=TARGET, eras=[3, 8])
+    has_target = ~np.isnan(release.train.targets[:, 2])
+    eras = release.train.eras[has_target & np.isin(release.train.eras, [3, 8])]
+    assert rows.eras.dtype == np.int16
+    np.testing.assert_array_equal(rows.eras, eras)
 
 
 def test_a_shuffle_gives_every_row_once_with_its_target(
@@ -99,6 +176,33 @@ def test_rows_are_read_once_for_many_epochs(reader: ShardReader) -> None:
     for path in reader.folder.glob("*.tfr"):
         path.unlink()
     np.testing.assert_array_equal(collect(reader.dataset("train", **WANTED))[0], first)
+
+
+def same(found: PackedRows, expected: PackedRows) -> bool:
+    parts = zip(
+        (found.x, found.y, found.eras),
+        (expected.x, expected.y, expected.eras),
+        strict=True,
+    )
+    return all(np.array_equal(part, other) for part, other in parts)
+
+
+@pytest.mark.parametrize("features", [None, ["feature_0006", "feature_0001"]])
+def test_a_mapped_matrix_is_the_one_in_memory(
+    reader: ShardReader, features: list[str] | None
+) -> None:
+    choice: dict[str, Any] = {"target": TARGET, "features": features}
+    files = sorted(reader.folder.iterdir())
+    mapped = reader.load("train", memory_map=True, **choice)
+    assert sorted(reader.folder.iterdir()) == files  # it has no name
+    assert same(mapped, reader.load("train", **choice))
+    assert mapped.x.ctypes.data % 64 == 0
+
+
+def test_memory_or_map_is_part_of_the_selection(reader: ShardReader) -> None:
+    in_memory = collect(reader.dataset("train", **WANTED))[0]
+    mapped = collect(reader.dataset("train", memory_map=True, **WANTED))[0]
+    np.testing.assert_array_equal(mapped, in_memory)
 
 
 @pytest.mark.parametrize("n_features", [1, 2, 3, 4, 5])

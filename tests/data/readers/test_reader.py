@@ -152,7 +152,7 @@ def test_defect_free_bytes_or_an_error_that_names_the_file(
         (
             lambda text: text.replace("packed 1", "packed 2"),
             "says layout 'numerai-pipeline packed 2', but this version reads "
-            "'numerai-pipeline packed 1'. Run `nai etl`",
+            "'numerai-pipeline packed 1' and 'numerai-pipeline rows 1'. Run `nai etl`",
         ),
         (
             lambda text: json.dumps({**json.loads(text), "features": 3}),

@@ -4,7 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 
-from numerai_pipeline.data.shards.packing import add_column, pack, packed_width, unpack
+from numerai_pipeline.data.shards.packing import (
+    pack,
+    pack_columns,
+    packed_width,
+    transpose,
+    unpack,
+)
 
 shapes = st.tuples(st.integers(0, 30), st.integers(1, 40))
 tables = shapes.flatmap(
@@ -36,11 +42,17 @@ def test_any_choice_of_columns_is_unpacked_alone(
 @given(tables)
 def test_columns_pack_into_the_same_bytes_as_rows(codes: np.ndarray) -> None:
     width = packed_width(codes.shape[1])
-    planes = np.full((width, len(codes)), 0, np.uint8)
-    for column in range(codes.shape[1]):
-        place, byte = divmod(column, width)
-        add_column(planes[byte], codes[:, column], place=place)
-    np.testing.assert_array_equal(planes.T, pack(codes))
+    columns = np.ascontiguousarray(codes.T)
+    places = [columns[start : start + width] for start in (0, width, 2 * width)]
+    np.testing.assert_array_equal(pack_columns(places).T, pack(codes))
+
+
+@given(stn.arrays(np.uint8, st.tuples(st.integers(0, 100), st.integers(0, 40))))
+def test_planes_become_rows(planes: np.ndarray) -> None:
+    wider = np.zeros((planes.shape[1], len(planes) + 1), np.uint8)
+    transpose(planes, out=wider[:, 1:])
+    np.testing.assert_array_equal(wider[:, 1:], planes.T)
+    assert not wider[:, 0].any()
 
 
 def test_byte_j_holds_the_columns_j_and_p_and_two_p_further() -> None:

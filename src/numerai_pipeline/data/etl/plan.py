@@ -1,21 +1,34 @@
 """What an ETL will take of disk and memory, told before it starts."""
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from numerai_pipeline.core import DataError, show_bytes
+from numerai_pipeline.core import ConfigError, DataError, memory_bytes, show_bytes
 from numerai_pipeline.data.etl.work import Work
+from numerai_pipeline.data.parquet.limits import (
+    FileShape,
+    Limits,
+    limits_for,
+    needed_bytes,
+    peak_bytes,
+)
 from numerai_pipeline.data.shards.packing import packed_width
 from numerai_pipeline.data.shards.records import ID_BYTES
+from numerai_pipeline.data.shards.writer import ROWS_PER_BLOCK
 
-# A quarter of the machine: it has other work, and its cache of files makes ours fast.
-DEFAULT_SHARE = 4
+# One of so many parts of the machine's memory: it has other work, and what is free
+# holds the files that are read.
+DEFAULT_PART = 4
 
-# Of an Example beside its values, in either layout and with a block of its own.
+# Of an Example beside its values, in either layout.
 _OVERHEAD_BYTES = 100
+
+# A block is collected, encoded and checked: as rows, as bytes, and as a copy of them.
+_COPIES_OF_BLOCK = 4
 
 
 @dataclass(frozen=True)
@@ -24,28 +37,47 @@ class Plan:
 
     Attributes:
         n_rows: rows of all splits.
-        n_bytes: bytes of the shards, of which some may be there already.
+        row_bytes: bytes of a row on disk.
         free_bytes: room on the disk.
+        max_ram_bytes: memory that the work may take.
+        ram_bytes: memory that it is expected to take, the process included.
+        limits: how the files are decoded, so that it does.
+        most_rows: rows of the largest window of row groups.
+        is_through_disk: a window is too large for memory and goes through a
+            temporary file.
     """
 
     n_rows: int
-    n_bytes: int
+    row_bytes: int
     free_bytes: int
-    limits: object = None
+    max_ram_bytes: int
+    ram_bytes: int
+    limits: Limits
+    most_rows: int
+    is_through_disk: bool
 
-    def lines(self) -> list[str]:
+    def lines(self) -> Sequence[str]:
         """Return the plan for people, a sentence a line."""
-        return [
-            f"{self.n_rows:,} rows will take {show_bytes(self.n_bytes)} on disk "
-            f"({show_bytes(self.free_bytes)} are free)."
-        ]
+        detour = (
+            ", row groups too large for that through a temporary file"
+            if self.is_through_disk
+            else ""
+        )
+        return (
+            f"{self.n_rows:,} rows of {self.row_bytes:,} bytes will take "
+            f"{show_bytes(self.n_rows * self.row_bytes)} on disk "
+            f"({show_bytes(self.free_bytes)} are free).",
+            f"{self.limits.n_workers} threads decode {self.most_rows:,} rows at a time"
+            f"{detour}: about {show_bytes(self.ram_bytes)} of memory, of the "
+            f"{show_bytes(self.max_ram_bytes)} that it may take.",
+        )
 
 
 def make_plan(work: Work, folder: Path, max_ram_bytes: int | None) -> Plan:
     """Plan the work.
 
     Args:
-        work: what is to be written.
+        work: what is to be written; its files are open and surveyed.
         folder: where the shards go; some of them may be there.
         max_ram_bytes: memory that the work may take; None: a quarter of the
             machine's.
@@ -55,17 +87,61 @@ def make_plan(work: Work, folder: Path, max_ram_bytes: int | None) -> Plan:
         DataError: if the disk is too small.
     """
     n_rows = sum(int(np.count_nonzero(sides)) for sides in work.assignment.sides)
-    n_bytes = n_rows * _row_bytes(work)
+    row_bytes = _row_bytes(work)
+    free_bytes = shutil.disk_usage(folder).free
+    _check_disk(folder, n_rows, row_bytes, free_bytes)
+    max_ram = max_ram_bytes or memory_bytes() // DEFAULT_PART
+    shape = _shape(work)
+    taken = _memory_of_process() + _COPIES_OF_BLOCK * ROWS_PER_BLOCK * row_bytes
+    try:
+        limits = limits_for(max_ram - taken, shape)
+    except ValueError:
+        raise ConfigError(
+            f"{show_bytes(max_ram)} of memory are too little for these files, which "
+            f"take {show_bytes(taken + needed_bytes(shape))} at least. Raise --max-ram, "
+            "or pack fewer features (--feature-set)."
+        ) from None
+    width = packed_width(shape.n_features)
+    return Plan(
+        n_rows=n_rows,
+        row_bytes=row_bytes,
+        free_bytes=free_bytes,
+        max_ram_bytes=max_ram,
+        ram_bytes=taken + peak_bytes(shape, limits),
+        limits=limits,
+        most_rows=max(shape.window_rows, default=0),
+        is_through_disk=any(
+            rows * width > limits.plane_bytes for rows in shape.window_rows
+        ),
+    )
+
+
+def _check_disk(folder: Path, n_rows: int, row_bytes: int, free_bytes: int) -> None:
     there = sum(path.stat().st_size for path in folder.iterdir())
-    free = shutil.disk_usage(folder).free
-    if n_bytes - there > free:
+    if n_rows * row_bytes - there > free_bytes:
         raise DataError(
-            f"{folder.parent} has {show_bytes(free)} free, but the shards take "
-            f"{show_bytes(n_bytes)}: {n_rows:,} rows of {_row_bytes(work):,} bytes. "
+            f"{folder.parent} has {show_bytes(free_bytes)} free, but the shards take "
+            f"{show_bytes(n_rows * row_bytes)}: {n_rows:,} rows of {row_bytes:,} bytes. "
             "Make room, choose another disk (--dir), fewer features (--feature-set) or "
             "fewer eras (--eras-subset)."
         )
-    return Plan(n_rows, n_bytes, free)
+
+
+def _shape(work: Work) -> FileShape:
+    """Return the shape of all files as if they were one.
+
+    Their footers are in the memory of the process already.
+    """
+    shapes = [
+        FileShape.of(source, work.content.features, work.content.targets)
+        for source in work.content.sources
+    ]
+    return replace(
+        shapes[0],
+        window_rows=tuple(rows for shape in shapes for rows in shape.window_rows),
+        bytes_a_value=max(shape.bytes_a_value for shape in shapes),
+        footer_bytes=0,
+    )
 
 
 def _row_bytes(work: Work) -> int:
@@ -73,3 +149,9 @@ def _row_bytes(work: Work) -> int:
     if work.options.layout == "rows":
         return 4 * (n_features + n_targets) + ID_BYTES + _OVERHEAD_BYTES
     return packed_width(n_features) + n_targets + ID_BYTES
+
+
+def _memory_of_process() -> int:
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)

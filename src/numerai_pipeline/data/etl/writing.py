@@ -12,6 +12,7 @@ from numerai_pipeline.data.etl.sides import NOWHERE, Sides, code_of
 from numerai_pipeline.data.etl.survey import Survey
 from numerai_pipeline.data.etl.unfinished import Journal
 from numerai_pipeline.data.etl.work import Work
+from numerai_pipeline.data.parquet.limits import Limits
 from numerai_pipeline.data.parquet.windows import Strip, packed_strips
 from numerai_pipeline.data.shards.layouts import layout
 from numerai_pipeline.data.shards.manifest import SplitEntry
@@ -24,7 +25,7 @@ def write_splits(
     work: Work,
     *,
     journal: Journal,
-    limits: object,
+    limits: Limits,
     progress: Progress,
 ) -> dict[str, SplitEntry]:
     """Write the shard files of all splits that the journal does not have yet.
@@ -71,6 +72,7 @@ def write_splits(
                     code_target=PaletteCoder(work.palettes),
                     scratch=folder,
                     wanted=sides != NOWHERE,
+                    limits=limits,
                 ):
                     advance(_write(strip, found, sides, by_code))
         return {name: writer.close() for name, writer in writers.items()}

@@ -5,6 +5,7 @@ it, any other integer or float type, nulls, NaN, and the old 0, .25, .5, .75, 1.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,28 @@ def feature_codes(column: Any, *, in_quarters: bool) -> npt.NDArray[np.uint8]:
     raise IllegalValue(0, str(array.type), "an integer or a float column")
 
 
+def byte_codes(columns: Sequence[Any]) -> npt.NDArray[np.uint8] | None:
+    """Return the codes of feature columns as Numerai writes them, all at once.
+
+    One check for all of them costs a third of one for each, and threads that pack
+    side by side wait less for each other.
+
+    Args:
+        columns: chunked Arrow arrays of int8 or uint8, of one length.
+
+    Returns:
+        ``(len(columns), rows)`` uint8 in 0..4; None if a value is missing or none of
+        the five: ``feature_codes`` deals with one column at a time.
+    """
+    arrays = [_one_chunk(column) for column in columns]
+    if any(array.null_count for array in arrays):
+        return None
+    codes = np.concatenate([_view(array) for array in arrays]).view(np.uint8)
+    if codes.max(initial=0) > HIGHEST_CODE:
+        return None
+    return codes.reshape(len(arrays), -1)
+
+
 def shows_quarters(column: Any) -> bool | None:
     """Tell whether a float column is in quarters; None: it holds 0 and 1 alone."""
     values = _floats(_one_chunk(column))
@@ -71,7 +94,7 @@ def target_values(column: Any) -> npt.NDArray[np.float32]:
     array = _one_chunk(column)
     if not (pa.types.is_floating(array.type) or pa.types.is_integer(array.type)):
         raise IllegalValue(0, str(array.type), "a float column")
-    values = _floats(array).astype(np.float32)
+    values = _floats(array).astype(np.float32, copy=False)
     if np.isinf(values).any():
         row = int(np.isinf(values).argmax())
         raise IllegalValue(row, float(values[row]), "finite")
@@ -84,20 +107,19 @@ def id_values(column: Any) -> npt.NDArray[np.bytes_]:
     Raises:
         IllegalValue: if an id is missing or longer than 16 bytes.
     """
-    array = _one_chunk(column).cast(pa.string())
+    array = _text(column)
     if array.null_count:
         raise IllegalValue(_first_null(array), None, "present")
-    n_bytes = pc.binary_length(array)
-    row = int(_view(n_bytes).argmax())
-    if n_bytes[row].as_py() > ID_BYTES:
+    n_bytes = _view(pc.binary_length(array))
+    if n_bytes.max() > ID_BYTES:
+        row = int(n_bytes.argmax())
         expected = f"at most {ID_BYTES} bytes long"
         raise IllegalValue(row, array[row].as_py(), expected)
-    padded = pc.binary_join_element_wise(
-        array.cast(pa.binary()),
-        pc.binary_repeat(pa.scalar(b"\0"), pc.subtract(ID_BYTES, n_bytes)),
-        b"",
-    )
-    fixed = padded.cast(pa.binary(ID_BYTES))
+    binary = array.cast(pa.binary())
+    if n_bytes.min() < ID_BYTES:
+        padding = pc.binary_repeat(pa.scalar(b"\0"), pa.array(ID_BYTES - n_bytes))
+        binary = pc.binary_join_element_wise(binary, padding, b"")
+    fixed = binary.cast(pa.binary(ID_BYTES))
     return np.frombuffer(fixed.buffers()[1], f"S{ID_BYTES}")[fixed.offset :][
         : len(fixed)
     ]
@@ -112,7 +134,7 @@ def era_values(column: Any) -> npt.NDArray[np.int16]:
     >>> era_values(pa.chunked_array([["0012", "era13", "X"]]))
     array([12, 13,  0], dtype=int16)
     """
-    coded = _one_chunk(column).cast(pa.string()).dictionary_encode()
+    coded = _text(column).dictionary_encode()
     if coded.null_count:
         raise IllegalValue(_first_null(coded), None, "a number or X")
     rows = _view(coded.indices)
@@ -138,13 +160,11 @@ def era_name(era: int) -> str:
 
 def _integer_codes(array: Any) -> npt.NDArray[np.uint8]:
     values = _view(array.fill_null(0) if array.null_count else array)
-    if values.itemsize == 1:
-        values = values.view(np.uint8)  # a negative one is then above 4 as well
-    _check(values, (values > HIGHEST_CODE) | (values < 0))
-    codes = values.astype(np.uint8, copy=False)
+    if values.max(initial=0) > HIGHEST_CODE or values.min(initial=0) < 0:
+        _check(values, (values > HIGHEST_CODE) | (values < 0))
     if array.null_count:
-        codes = np.where(_is_null(array), np.uint8(columns.MISSING_CODE), codes)
-    return codes
+        values = _view(array.fill_null(columns.MISSING_CODE))
+    return values.view(np.uint8) if values.itemsize == 1 else values.astype(np.uint8)
 
 
 def _float_codes(array: Any, scale: float) -> npt.NDArray[np.uint8]:
@@ -185,6 +205,14 @@ def _view(array: Any) -> npt.NDArray[Any]:
     Not ``to_numpy``, which would import pandas: 0.2 seconds and 45 MB.
     """
     return np.from_dlpack(array)
+
+
+def _text(column: Any) -> Any:
+    """Return a column of text or of whole numbers as strings."""
+    try:
+        return _one_chunk(column).cast(pa.string())
+    except pa.ArrowException:
+        raise IllegalValue(0, str(column.type), "text or a number") from None
 
 
 def _one_chunk(column: Any) -> Any:

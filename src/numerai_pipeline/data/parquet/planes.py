@@ -11,16 +11,12 @@ import numpy as np
 
 from numerai_pipeline.data.shards.packing import Bytes
 
-# Planes up to this size stay in memory, of two windows at a time: 146,000 rows of
-# 2,748 features.
-MAX_PLANE_BYTES = 128 << 20
-
 
 class Planes(Protocol):
     """The packed bytes of a window's rows, ``(P, rows)``; put by several threads."""
 
-    def put(self, plane: int, content: Bytes) -> None:
-        """Store byte ``plane`` of every row, ``(rows,)`` uint8."""
+    def put(self, first: int, content: Bytes) -> None:
+        """Store the planes from ``first`` on, ``(n, rows)`` uint8, C-contiguous."""
         ...
 
     def rows(self, start: int, stop: int) -> Bytes:
@@ -34,9 +30,9 @@ class MemoryPlanes:
     def __init__(self, buffer: Bytes, width: int, rows: int) -> None:
         self._planes = buffer[: width * rows].reshape(width, rows)
 
-    def put(self, plane: int, content: Bytes) -> None:
-        """Store a plane."""
-        self._planes[plane] = content
+    def put(self, first: int, content: Bytes) -> None:
+        """Store planes."""
+        self._planes[first : first + len(content)] = content
 
     def rows(self, start: int, stop: int) -> Bytes:
         """Return a view of some rows."""
@@ -50,10 +46,10 @@ class DiskPlanes:
         self._file, self._width, self._rows = file, width, rows
         self._lock = threading.Lock()
 
-    def put(self, plane: int, content: Bytes) -> None:
-        """Store a plane."""
+    def put(self, first: int, content: Bytes) -> None:
+        """Store planes."""
         with self._lock:
-            self._file.seek(plane * self._rows)
+            self._file.seek(first * self._rows)
             self._file.write(content.data)
 
     def rows(self, start: int, stop: int) -> Bytes:

@@ -6,31 +6,29 @@ features ever exists. A window whose planes are too large for memory, such as a 
 group of a million rows, goes through a temporary file instead.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from numerai_pipeline.data.parquet import arrow_columns
-from numerai_pipeline.data.parquet.planes import MAX_PLANE_BYTES, Planes, PlaneStore
+from numerai_pipeline.data.parquet.limits import (
+    DEFAULT,
+    STRIP_ROWS,
+    Limits,
+    bytes_a_value,
+    planes_a_slice,
+)
+from numerai_pipeline.data.parquet.planes import Planes, PlaneStore
 from numerai_pipeline.data.parquet.source import ParquetSource, Window
 from numerai_pipeline.data.shards import packing
 from numerai_pipeline.data.shards.packing import FEATURES_PER_BYTE, Bytes, packed_width
-
-# Decoded features of one slice, in each thread; Arrow takes several times that while
-# it decodes. 8 MB are no faster and take 100 MB more.
-SLICE_BYTES = 2 << 20
-
-# Rows handed on together: 15 MB of packed features at full width.
-STRIP_ROWS = 16_384
-
-# More threads only wait for the one that writes.
-MAX_WORKERS = 8
 
 TargetCoder = Callable[[int, npt.NDArray[np.float32]], npt.NDArray[Any]]
 
@@ -41,15 +39,20 @@ class Strip:
 
     Attributes:
         start: number of the first row in the file.
-        planes: ``(P, rows)`` uint8, see ``packing``.
+        x: ``(rows, P)`` uint8, see ``packing``.
         y: ``(T, rows)``, each target as the caller's ``code_target`` returned it.
         ids: ``(rows,)`` S16.
     """
 
     start: int
-    planes: Bytes
+    x: Bytes
     y: npt.NDArray[Any]
     ids: npt.NDArray[np.bytes_]
+
+    @property
+    def planes(self) -> Bytes:
+        """The same, byte by byte: ``(P, rows)``, a view."""
+        return self.x.T
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def packed_strips(
     code_target: TargetCoder,
     scratch: Path,
     wanted: npt.NDArray[np.bool_] | None = None,
-    max_plane_bytes: int = MAX_PLANE_BYTES,
+    limits: Limits = DEFAULT,
 ) -> Iterator[Strip]:
     """Decode and pack a file, strip by strip, in its order.
 
@@ -85,7 +88,7 @@ def packed_strips(
             ``Strip.y`` holds.
         scratch: folder for temporary files.
         wanted: ``(n_rows,)``; row groups without a wanted row are skipped.
-        max_plane_bytes: a window with larger planes goes through a temporary file.
+        limits: threads and memory.
 
     Raises:
         DataError: as ``ParquetSource``.
@@ -95,10 +98,11 @@ def packed_strips(
         [window.rows for window in windows],
         width=packed_width(len(features)),
         scratch=scratch,
-        max_bytes=max_plane_bytes,
+        max_bytes=limits.plane_bytes,
     )
-    packer = _Packer(source, features)
-    pool = ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS))
+    packer = _Packer(source, features, limits.slice_bytes)
+    hand_on = _HandOn(packed_width(len(features)))
+    pool = ThreadPoolExecutor(limits.n_workers)
 
     def start(turn: int) -> _Work:
         window = windows[turn]
@@ -123,28 +127,32 @@ def packed_strips(
             work = works.pop()
             if turn + 1 < len(windows):
                 works.append(start(turn + 1))
-            yield from _strips(work)
+            yield from hand_on.strips(work)
     finally:
         pool.shutdown(cancel_futures=True)
+        hand_on.close()
         store.close()
 
 
 class _Packer:
     """Packs slices of columns into planes."""
 
-    def __init__(self, source: ParquetSource, features: Sequence[str]) -> None:
+    def __init__(
+        self, source: ParquetSource, features: Sequence[str], slice_bytes: int
+    ) -> None:
         self._source, self._features = source, features
+        self._slice_bytes = slice_bytes
         self._in_quarters = source.holds_quarters(features)
         self._width = packed_width(len(features))
-        types = [source.schema.field(name).type for name in features]
-        self._bytes_a_value = max(
-            (kind.bit_width // 8 for kind in types if _is_number(kind)), default=1
+        self._are_bytes = all(
+            pa.types.is_int8(kind) or pa.types.is_uint8(kind)
+            for kind in (source.schema.field(name).type for name in features)
         )
+        self._bytes_a_value = bytes_a_value(source, features)
 
     def slices(self, window: Window) -> list[tuple[int, int]]:
         """Return ranges of planes that are decoded together."""
-        plane_bytes = FEATURES_PER_BYTE * window.rows * self._bytes_a_value
-        step = max(1, SLICE_BYTES // plane_bytes)
+        step = planes_a_slice(window.rows, self._bytes_a_value, self._slice_bytes)
         return [
             (first, min(first + step, self._width))
             for first in range(0, self._width, step)
@@ -153,24 +161,28 @@ class _Packer:
     def pack(self, window: Window, planes: Planes, first: int, last: int) -> None:
         """Decode the columns of some planes and pack them."""
         places = [
-            self._features[place * self._width :][first:last]
+            self._features[place * self._width : (place + 1) * self._width][first:last]
             for place in range(FEATURES_PER_BYTE)
         ]
-        # The third place ends where the features do.
         names = [name for place in places for name in place]
-        decoded = self._source.read(window, names)
-        for plane in range(first, last):
-            packed = np.zeros(window.rows, np.uint8)
-            for place, of_place in enumerate(places):
-                if plane - first < len(of_place):
-                    name = of_place[plane - first]
-                    codes = self._codes(decoded.pop(name), name, window)
-                    packing.add_column(packed, codes, place=place)
-            planes.put(plane, packed)
+        codes = self._codes(window, names)
+        ends = np.cumsum([len(place) for place in places])
+        planes.put(first, packing.pack_columns(np.split(codes, ends[:-1])))
 
-    def _codes(self, column: Any, name: str, window: Window) -> Bytes:
-        with self._source.naming(name, window):
-            return arrow_columns.feature_codes(column, in_quarters=self._in_quarters)
+    def _codes(self, window: Window, names: Sequence[str]) -> Bytes:
+        """Return ``(len(names), rows)`` uint8."""
+        decoded = self._source.read(window, names)
+        columns = [decoded[name] for name in names]
+        codes = arrow_columns.byte_codes(columns) if self._are_bytes else None
+        if codes is not None:
+            return codes
+        codes = np.empty((len(names), window.rows), np.uint8)
+        for row, (name, column) in enumerate(zip(names, columns, strict=True)):
+            with self._source.naming(name, window):
+                codes[row] = arrow_columns.feature_codes(
+                    column, in_quarters=self._in_quarters
+                )
+        return codes
 
 
 def _coded(
@@ -179,22 +191,53 @@ def _coded(
     return code(number, source.target(window, name))
 
 
-def _strips(work: _Work) -> Iterator[Strip]:
-    for future in work.slices:
-        future.result()
-    rows = work.window.rows
-    targets = [future.result() for future in work.targets]
-    y = np.stack(targets) if targets else np.empty((0, rows), np.float32)
-    ids = work.ids.result()
-    for start in range(0, rows, STRIP_ROWS):
-        stop = min(start + STRIP_ROWS, rows)
-        yield Strip(
-            start=work.window.start + start,
-            planes=work.planes.rows(start, stop),
-            y=y[:, start:stop],
-            ids=ids[start:stop],
+class _HandOn:
+    """Makes rows of planes, one strip ahead of the one that is being used.
+
+    Not in the pool of the packing, whose queue holds all of the next window.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._buffers = [np.empty((STRIP_ROWS, width), np.uint8) for _ in range(2)]
+        self._thread = ThreadPoolExecutor(1)
+
+    def strips(self, work: _Work) -> Iterator[Strip]:
+        """Wait for a window and hand on its rows."""
+        for future in work.slices:
+            future.result()
+        targets = [future.result() for future in work.targets]
+        ids = work.ids.result()
+        rows = work.window.rows
+        edges = [*range(0, rows, STRIP_ROWS), rows]
+        ahead: list[Future[Strip]] = []
+        for turn, (start, stop) in enumerate(pairwise(edges)):
+            part = slice(start, stop)
+            made = self._thread.submit(
+                self._strip, work, self._buffers[turn % 2], part, targets, ids[part]
+            )
+            ahead.append(made)
+            if turn:
+                yield ahead.pop(0).result()
+        yield ahead.pop().result()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._thread.shutdown(cancel_futures=True)
+
+    def _strip(
+        self,
+        work: _Work,
+        buffer: Bytes,
+        part: slice,
+        targets: Sequence[npt.NDArray[Any]],
+        ids: npt.NDArray[np.bytes_],
+    ) -> Strip:
+        x = buffer[: len(ids)]
+        packing.transpose(work.planes.rows(part.start, part.stop), out=x)
+        y = [target[part] for target in targets]
+        return Strip(
+            start=work.window.start + part.start,
+            x=x,
+            y=np.stack(y) if y else np.empty((0, len(ids)), np.float32),
+            ids=ids,
         )
-
-
-def _is_number(kind: Any) -> bool:
-    return hasattr(kind, "bit_width")

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,18 @@ import numpy.typing as npt
 from numerai_pipeline.core import DataError
 from numerai_pipeline.data.block import Block
 from numerai_pipeline.data.catalog import did_you_mean
-from numerai_pipeline.data.readers.packed_rows import PackedRows, aligned_empty
+from numerai_pipeline.data.readers.choosing import (
+    chosen_columns,
+    chosen_palettes,
+    target_values,
+)
+from numerai_pipeline.data.readers.memory import (
+    aligned_empty,
+    in_mapped_file,
+    in_memory,
+)
+from numerai_pipeline.data.readers.packed_rows import Batch, Batching, PackedRows
+from numerai_pipeline.data.shards.layouts import layout
 from numerai_pipeline.data.shards.manifest import (
     BlockEntry,
     ShardFile,
@@ -24,12 +35,9 @@ from numerai_pipeline.data.shards.packing import pack, packed_width, unpack
 from numerai_pipeline.data.shards.records import (
     BrokenRecord,
     PackedBlock,
-    decode_record,
 )
 
 REMEDY = "Run `nai etl` to make the shards again."
-
-Columns = npt.NDArray[np.intp]
 
 
 class ShardReader:
@@ -50,6 +58,11 @@ class ShardReader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.manifest = ShardManifest.load(folder)
+        self._layout = layout(
+            self.manifest.layout_name,
+            n_features=len(self.manifest.features),
+            palettes=[target.palette for target in self.manifest.targets],
+        )
         self._loaded: dict[str, tuple[object, PackedRows]] = {}
 
     def eras(self, split: str) -> tuple[int, ...]:
@@ -67,6 +80,7 @@ class ShardReader:
         eras: Sequence[int] | None = None,
         features: Sequence[str] | None = None,
         targets: Sequence[str] | None = None,
+        start_block: int = 0,
     ) -> Iterator[Block]:
         """Read a split block by block: up to 2,048 rows of one era each.
 
@@ -75,16 +89,15 @@ class ShardReader:
             eras: eras wanted; None means all. They come in ascending order.
             features: features wanted, in this order; None means all.
             targets: targets wanted, in this order; None means all.
+            start_block: number of the first block wanted, from 0, of those of these
+                eras, to go on where a reading was left; no byte before it is read.
         """
-        columns = self._columns(features)
-        palettes = self._palettes(targets)
-        for packed in self._packed_blocks(split, eras):
-            y = np.empty((len(packed.ids), len(palettes)), np.float32)
-            for column, (index, values) in enumerate(palettes):
-                y[:, column] = values[packed.y[:, index]]
+        columns = chosen_columns(self.folder, self.manifest, features)
+        palettes = chosen_palettes(self.folder, self.manifest, targets)
+        for packed in self._packed_blocks(split, eras, start_block):
             yield Block(
                 x=unpack(packed.x, len(self.manifest.features), columns),
-                y=y,
+                y=target_values(packed, palettes),
                 ids=packed.ids,
                 eras=np.full(len(packed.ids), packed.era, np.int16),
             )
@@ -99,10 +112,13 @@ class ShardReader:
     ) -> Block:
         """Read a split as one block, a byte a feature and row.
 
-        Takes the arguments of ``blocks``.
+        Takes the arguments of ``blocks`` but its ``start_block``.
         """
         n_rows = self.n_rows(split, eras)
-        columns, palettes = self._columns(features), self._palettes(targets)
+        columns, palettes = (
+            chosen_columns(self.folder, self.manifest, features),
+            chosen_palettes(self.folder, self.manifest, targets),
+        )
         n_features = len(self.manifest.features if columns is None else columns)
         whole = Block(
             x=np.empty((n_rows, n_features), np.uint8),
@@ -123,70 +139,132 @@ class ShardReader:
         split: str,
         *,
         features: Sequence[str] | None = None,
-        target: str,
+        target: str | Sequence[str],
         eras: Sequence[int] | None = None,
+        memory_map: bool = False,
     ) -> PackedRows:
-        """Read a split into memory, packed; rows without the target are dropped.
+        """Read a split as one packed matrix, of which nothing is copied later.
 
-        A row of all 2,748 features takes 916 bytes, of which nothing is copied later.
+        A row of all 2,748 features takes 916 bytes.
+
+        Args:
+            split: ``train``, ``valid`` or ``test``.
+            features: features wanted, in this order; None means all.
+            target: name of a target, or several names; a row that lacks one of them
+                is dropped.
+            eras: eras wanted; None means all.
+            memory_map: keep the matrix in an unnamed temporary file beside the shards
+                instead of in memory, for a matrix that memory has no room for.
+
+        Raises:
+            DataError: as the class says; if no row is left; with ``memory_map`` if
+                there is no room for the file.
         """
-        columns = self._columns(features)
-        ((index, values),) = self._palettes([target])
-        n_all = len(self.manifest.features)
-        n_features = n_all if columns is None else len(columns)
-        n_rows = self.n_rows(split, eras)
-        x = aligned_empty((n_rows, packed_width(n_features)), np.uint8)
-        y = aligned_empty((n_rows,), np.float32)
+        names = [target] if isinstance(target, str) else target
+        palettes = chosen_palettes(self.folder, self.manifest, names)
+        columns = chosen_columns(self.folder, self.manifest, features)
+        n_features = len(self.manifest.features if columns is None else columns)
+        n_rows, width = self.n_rows(split, eras), packed_width(n_features)
+        y = aligned_empty((n_rows, len(names)), np.float32)
+        row_eras = np.empty(n_rows, np.int16)
         end = 0
-        for block in self._packed_blocks(split, eras):
-            of_target = values[block.y[:, index]]
-            is_there = ~np.isnan(of_target)
-            packed = block.x
-            if columns is not None:
-                packed = pack(unpack(packed, n_all, columns))
-            start, end = end, end + int(np.count_nonzero(is_there))
-            np.compress(is_there, packed, axis=0, out=x[start:end])
-            y[start:end] = of_target[is_there]
+
+        def chunks() -> Iterator[npt.NDArray[np.uint8]]:
+            nonlocal end
+            for block in self._packed_blocks(split, eras):
+                found = target_values(block, palettes)
+                is_whole = ~np.isnan(found).any(axis=1)
+                packed = block.x
+                if not is_whole.all():
+                    packed, found = packed[is_whole], found[is_whole]
+                if columns is not None:
+                    packed = pack(unpack(packed, len(self.manifest.features), columns))
+                start, end = end, end + len(found)
+                y[start:end], row_eras[start:end] = found, block.era
+                if len(packed):
+                    yield packed
+
+        if memory_map:
+            x = in_mapped_file(chunks(), n_rows, width, self.folder)
+        else:
+            x = in_memory(chunks(), n_rows, width)
         if not end:
             raise DataError(
-                f"{self.folder}: no row of split '{split}' has the target '{target}'. "
-                "Choose other eras or another target."
+                f"{self.folder}: no row of split '{split}' has the target "
+                f"{' and '.join(map(repr, names))}. Choose other eras or another "
+                "target."
             )
-        return PackedRows(x=x[:end], y=y[:end], n_features=n_features)
+        return PackedRows(
+            x=x,
+            y=y[:end, 0] if isinstance(target, str) else y[:end],
+            eras=row_eras[:end],
+            n_features=n_features,
+        )
+
+    def batches(
+        self,
+        split: str,
+        *,
+        target: str | Sequence[str],
+        features: Sequence[str] | None = None,
+        eras: Sequence[int] | None = None,
+        memory_map: bool = False,
+        **batching: Unpack[Batching],
+    ) -> Iterator[Batch]:
+        """Give one epoch of a split as numpy batches.
+
+        The packed rows are kept for the next epoch with the same selection; see
+        ``load`` for the selection and ``PackedRows.batches`` for the rest.
+        """
+        rows = self._kept(split, target, features, eras, memory_map=memory_map)
+        return rows.batches(**batching)
 
     def dataset(
         self,
         split: str,
         *,
-        target: str,
-        batch_rows: int,
-        missing: float,
+        target: str | Sequence[str],
         features: Sequence[str] | None = None,
-        shuffle_seed: int | None = None,
         eras: Sequence[int] | None = None,
-        epoch: int = 0,
+        memory_map: bool = False,
+        packed: bool = False,
+        **batching: Unpack[Batching],
     ) -> Any:
         """Return one epoch of a split as a ``tf.data.Dataset``.
 
-        The packed rows stay in memory for the next epoch with the same selection; see
-        ``load`` for their size and ``PackedRows.dataset`` for the rest.
+        The packed rows are kept for the next epoch with the same selection; see
+        ``load`` for the selection and ``PackedRows.dataset`` for the rest.
         """
+        rows = self._kept(split, target, features, eras, memory_map=memory_map)
+        return rows.dataset(packed=packed, **batching)
+
+    def _kept(
+        self,
+        split: str,
+        target: str | Sequence[str],
+        features: Sequence[str] | None,
+        eras: Sequence[int] | None,
+        *,
+        memory_map: bool,
+    ) -> PackedRows:
         selection = (
-            target,
+            target if isinstance(target, str) else tuple(target),
             None if features is None else tuple(features),
             None if eras is None else tuple(eras),
+            memory_map,
         )
         found = self._loaded.get(split)
         if found is None or found[0] != selection:
             self._loaded.pop(split, None)  # before there are two of them in memory
-            rows = self.load(split, features=features, target=target, eras=eras)
+            rows = self.load(
+                split,
+                features=features,
+                target=target,
+                eras=eras,
+                memory_map=memory_map,
+            )
             found = self._loaded[split] = (selection, rows)
-        return found[1].dataset(
-            batch_rows=batch_rows,
-            missing=missing,
-            shuffle_seed=shuffle_seed,
-            epoch=epoch,
-        )
+        return found[1]
 
     def _split(self, name: str) -> SplitEntry:
         splits = self.manifest.splits
@@ -215,9 +293,10 @@ class ShardReader:
                     yield shard, block
 
     def _packed_blocks(
-        self, split: str, eras: Sequence[int] | None
+        self, split: str, eras: Sequence[int] | None, start_block: int = 0
     ) -> Iterator[PackedBlock]:
-        for shard, chosen in groupby(self._chosen(split, eras), key=itemgetter(0)):
+        wanted = islice(self._chosen(split, eras), start_block, None)
+        for shard, chosen in groupby(wanted, key=itemgetter(0)):
             path = self.folder / shard.name
             with _opened(path, shard) as file:
                 for _, entry in chosen:
@@ -226,47 +305,14 @@ class ShardReader:
     def _block(self, path: Path, file: BinaryIO, entry: BlockEntry) -> PackedBlock:
         file.seek(entry.offset)
         try:
-            return decode_record(
-                file.read(entry.bytes),
-                era=entry.era,
-                rows=entry.rows,
-                width=self.manifest.width,
-                n_targets=len(self.manifest.targets),
+            return self._layout.decode(
+                file.read(entry.bytes), era=entry.era, rows=entry.rows
             )
         except BrokenRecord as error:
             raise DataError(
                 f"{path} is broken: the block of era {entry.era:04d} at byte "
                 f"{entry.offset:,} cannot be read: {error}. {REMEDY}"
             ) from error
-
-    def _columns(self, features: Sequence[str] | None) -> Columns | None:
-        """Return the positions of features, None for all of them as they lie."""
-        known = self.manifest.features
-        if features is None or tuple(features) == known:
-            return None
-        position = {name: index for index, name in enumerate(known)}
-        for name in features:
-            if name not in position:
-                raise DataError(
-                    f"{self.folder} has no feature '{name}'. "
-                    f"{did_you_mean(name, known)} Run `nai etl --feature-set all`."
-                )
-        return np.array([position[name] for name in features], np.intp)
-
-    def _palettes(
-        self, targets: Sequence[str] | None
-    ) -> list[tuple[int, npt.NDArray[np.float32]]]:
-        """Return the position and the 256 values of each target."""
-        known = self.manifest.target_names
-        names = known if targets is None else targets
-        for name in names:
-            if name not in known:
-                raise DataError(
-                    f"{self.folder} has no target '{name}'. "
-                    f"{did_you_mean(name, known)} Run `nai etl --target {name}`."
-                )
-        positions = [known.index(name) for name in names]
-        return [(at, self.manifest.targets[at].values()) for at in positions]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""How a block of rows lies in a shard file."""
+"""How a block of rows lies in a shard file: packed, or an Example a row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,25 +10,62 @@ from numerai_pipeline.data.shards.records import (
     decode_record,
     encode_record,
 )
+from numerai_pipeline.data.shards.rows_records import RowsCodec
 
 
 class Layout(Protocol):
-    """How a block of rows lies in a shard file."""
+    """What the writer and the reader need to know of a layout."""
 
-    name: str
-    width: int
-    n_targets: int
+    @property
+    def width(self) -> int:
+        """P, bytes a row of packed features in memory."""
+        ...
 
-    def encode(self, block: PackedBlock) -> bytes: ...
+    @property
+    def n_targets(self) -> int:
+        """T, targets of a row."""
+        ...
 
-    def decode(self, content: bytes, *, era: int, rows: int) -> PackedBlock: ...
+    def encode(self, block: PackedBlock) -> bytes:
+        """Return a block as it lies in a file: whole TFRecord frames."""
+        ...
+
+    def decode(self, content: bytes, *, era: int, rows: int) -> PackedBlock:
+        """Return the block that lies in a file.
+
+        Args:
+            content: the bytes that the manifest lists for it.
+            era: the era that it must hold.
+            rows: how many rows it must have.
+
+        Raises:
+            BrokenRecord: if a byte is not what was written, or the content is another.
+        """
+        ...
+
+
+def layout(
+    name: str, *, n_features: int, palettes: Sequence[Sequence[float]]
+) -> Layout:
+    """Return a layout by its name.
+
+    Args:
+        name: ``packed`` or ``rows``.
+        n_features: F, features of a row.
+        palettes: values of each target.
+    """
+    width, n_targets = packed_width(n_features), len(palettes)
+    if name == "packed":
+        return _PackedLayout(width, n_targets)
+    return _RowsLayout(width, n_targets, RowsCodec(n_features, palettes))
 
 
 @dataclass(frozen=True)
-class _Packed:
+class _PackedLayout:
+    """One record a block, three features a byte; see ``records``."""
+
     width: int
     n_targets: int
-    name: str = "packed"
 
     def encode(self, block: PackedBlock) -> bytes:
         return encode_record(block)
@@ -39,7 +76,16 @@ class _Packed:
         )
 
 
-def layout(
-    name: str, *, n_features: int, palettes: Sequence[Sequence[float]]
-) -> Layout:
-    return _Packed(packed_width(n_features), len(palettes))
+@dataclass(frozen=True)
+class _RowsLayout:
+    """One record a row, all values as floats; see ``rows_records``."""
+
+    width: int
+    n_targets: int
+    codec: RowsCodec
+
+    def encode(self, block: PackedBlock) -> bytes:
+        return self.codec.encode(block)
+
+    def decode(self, content: bytes, *, era: int, rows: int) -> PackedBlock:
+        return self.codec.decode(content, era=era, rows=rows)

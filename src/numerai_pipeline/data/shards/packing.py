@@ -6,6 +6,8 @@ into a byte. With P = ceil(F / 3), byte j holds the columns j, P + j and 2P + j 
 of three, the places from F on hold code 0 and are never read.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,6 +18,9 @@ N_CODES = 6
 
 # Value of a code at the first, second and third place of a byte.
 _WEIGHTS = np.array([36, 6, 1], np.uint8)
+
+# 16 take twice as long, 64 a sixth longer.
+_TRANSPOSED_PLANES = 32
 
 
 def packed_width(n_features: int) -> int:
@@ -53,22 +58,41 @@ def pack(codes: Bytes) -> Bytes:
     return packed
 
 
-def add_column(packed: Bytes, codes: Bytes, *, place: int) -> None:
-    """Add one column's codes to the bytes it shares, in place.
-
-    Packing column by column reads Arrow's buffers as they lie, at 2.4 M rows/s of
-    2,748 features; a ``(rows, F)`` matrix in between would first have to be
-    transposed, three times as many bytes as the packed one.
+def pack_columns(codes: Sequence[Bytes]) -> Bytes:
+    """Pack columns that lie one after the other, without making rows of them first.
 
     Args:
-        packed: ``(rows,)`` uint8, the bytes; the column at place 0 starts them.
-        codes: ``(rows,)`` uint8 in 0..5.
-        place: column // P: 0, 1 or 2.
+        codes: for each place of the bytes ``(n, rows)`` uint8 in 0..5: the columns
+            ``j``, then ``P + j``, then ``2P + j`` of n neighbouring bytes j. A later
+            place may have fewer columns than the first: the features end there.
+
+    Returns:
+        ``(n, rows)`` uint8: byte j of all rows, then byte j + 1 of all rows.
+
+    >>> first, second = np.array([[1], [2]], np.uint8), np.array([[3]], np.uint8)
+    >>> pack_columns([first, second])
+    array([[54],
+           [72]], dtype=uint8)
     """
-    if place == 0:
-        np.multiply(codes, _WEIGHTS[0], out=packed)
-    else:
-        packed += codes * _WEIGHTS[place]
+    packed: Bytes = codes[0] * _WEIGHTS[0]
+    for plane, weight in zip(codes[1:], _WEIGHTS[1:], strict=False):
+        packed[: len(plane)] += plane * weight
+    return packed
+
+
+def transpose(planes: Bytes, out: Bytes) -> None:
+    """Write planes as rows.
+
+    Half a cache line of each row at a time: twice as fast as ``out[:] = planes.T``,
+    which touches a line of 64 bytes again for every byte.
+
+    Args:
+        planes: ``(P, rows)`` uint8.
+        out: ``(rows, P)`` uint8.
+    """
+    for first in range(0, len(planes), _TRANSPOSED_PLANES):
+        last = first + _TRANSPOSED_PLANES
+        out[:, first:last] = planes[first:last].T
 
 
 def unpack(

@@ -24,7 +24,7 @@ FRAME_BYTES = HEADER_BYTES + _CRC.size
 
 # Field numbers of tensorflow/core/example/{example,feature}.proto.
 _EXAMPLE_FEATURES, _FEATURES_ENTRY, _ENTRY_KEY, _ENTRY_VALUE = 1, 1, 1, 2
-_BYTES_LIST, _INT64_LIST, _LIST_VALUE = 1, 3, 1
+_BYTES_LIST, _FLOAT_LIST, _INT64_LIST, _LIST_VALUE = 1, 2, 3, 1
 _LENGTH_DELIMITED = 2
 
 
@@ -51,22 +51,18 @@ class PackedBlock:
 
 def encode_record(block: PackedBlock) -> bytes:
     """Return the framed record of a block."""
-    example = _example(
-        {
-            b"era": _field(_INT64_LIST, *_field(_LIST_VALUE, _varint(block.era))),
-            b"id": _bytes_feature(block.ids.tobytes()),
-            b"y": _bytes_feature(block.y.tobytes()),
-            b"x": _bytes_feature(block.x.tobytes()),
-        }
+    example = b"".join(
+        example_parts(
+            {
+                b"era": int64_feature(block.era),
+                b"id": bytes_feature(block.ids.tobytes()),
+                b"y": bytes_feature(block.y.tobytes()),
+                b"x": bytes_feature(block.x.tobytes()),
+            }
+        )
     )
-    length = _LENGTH.pack(len(example))
     return b"".join(
-        [
-            length,
-            _CRC.pack(masked_crc32c(length)),
-            example,
-            _CRC.pack(masked_crc32c(example)),
-        ]
+        [frame_header(len(example)), example, _CRC.pack(masked_crc32c(example))]
     )
 
 
@@ -128,16 +124,34 @@ def _field(number: int, *parts: bytes) -> list[bytes]:
     return [_varint(number << 3 | _LENGTH_DELIMITED) + _varint(size), *parts]
 
 
-def _bytes_feature(content: bytes) -> list[bytes]:
+def frame_header(n_bytes: int) -> bytes:
+    """Return what stands before an Example of so many bytes."""
+    length = _LENGTH.pack(n_bytes)
+    return length + _CRC.pack(masked_crc32c(length))
+
+
+def bytes_feature(content: bytes) -> list[bytes]:
+    """Return a feature of one bytes value, in parts of which ``content`` is one."""
     return _field(_BYTES_LIST, *_field(_LIST_VALUE, content))
 
 
-def _example(features: dict[bytes, list[bytes]]) -> bytes:
+def float_feature(content: bytes) -> list[bytes]:
+    """Return a feature of floats (packed, little endian) in parts, as above."""
+    return _field(_FLOAT_LIST, *_field(_LIST_VALUE, content))
+
+
+def int64_feature(value: int) -> list[bytes]:
+    """Return a feature of one non-negative number, in parts."""
+    return _field(_INT64_LIST, *_field(_LIST_VALUE, _varint(value)))
+
+
+def example_parts(features: dict[bytes, list[bytes]]) -> list[bytes]:
+    """Return an Example of these features, in parts: nothing is copied."""
     entries: list[bytes] = []
     for name, feature in features.items():
         entry = _field(_ENTRY_KEY, name) + _field(_ENTRY_VALUE, *feature)
         entries += _field(_FEATURES_ENTRY, *entry)
-    return b"".join(_field(_EXAMPLE_FEATURES, *entries))
+    return _field(_EXAMPLE_FEATURES, *entries)
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:

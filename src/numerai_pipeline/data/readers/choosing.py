@@ -1,0 +1,68 @@
+"""From names of features and targets to where they lie in a block."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from numerai_pipeline.core import DataError
+from numerai_pipeline.data.catalog import did_you_mean
+from numerai_pipeline.data.shards.manifest import ShardManifest
+from numerai_pipeline.data.shards.records import PackedBlock
+
+Columns = npt.NDArray[np.intp]
+
+# Position of a target, and the 256 values of its codes.
+Palette = tuple[int, npt.NDArray[np.float32]]
+
+
+def chosen_columns(
+    folder: Path, manifest: ShardManifest, features: Sequence[str] | None
+) -> Columns | None:
+    """Return the positions of features, None for all of them as they lie.
+
+    Raises:
+        DataError: if a feature is not there.
+    """
+    known = manifest.features
+    if features is None or tuple(features) == known:
+        return None
+    position = {name: index for index, name in enumerate(known)}
+    for name in features:
+        if name not in position:
+            raise DataError(
+                f"{folder} has no feature '{name}'. "
+                f"{did_you_mean(name, known)} Run `nai etl --feature-set all`."
+            )
+    return np.array([position[name] for name in features], np.intp)
+
+
+def chosen_palettes(
+    folder: Path, manifest: ShardManifest, targets: Sequence[str] | None
+) -> list[Palette]:
+    """Return the position and the values of targets; None means all.
+
+    Raises:
+        DataError: if a target is not there.
+    """
+    known = manifest.target_names
+    names = known if targets is None else targets
+    for name in names:
+        if name not in known:
+            raise DataError(
+                f"{folder} has no target '{name}'. "
+                f"{did_you_mean(name, known)} Run `nai etl --target {name}`."
+            )
+    positions = [known.index(name) for name in names]
+    return [(at, manifest.targets[at].values()) for at in positions]
+
+
+def target_values(
+    block: PackedBlock, palettes: Sequence[Palette]
+) -> npt.NDArray[np.float32]:
+    """Return ``(rows, len(palettes))`` float32, NaN where a target is missing."""
+    values = np.empty((len(block.ids), len(palettes)), np.float32)
+    for column, (index, of_code) in enumerate(palettes):
+        values[:, column] = of_code[block.y[:, index]]
+    return values

@@ -1,0 +1,79 @@
+import errno
+import os
+import resource
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from numerai_pipeline.core import DataError
+from numerai_pipeline.data.readers.memory import in_mapped_file, in_memory
+
+CHUNKS = [np.full((rows, 3), rows, np.uint8) for rows in (2, 1, 4)]
+
+
+def test_chunks_become_one_matrix(tmp_path: Path) -> None:
+    expected = np.concatenate(CHUNKS)
+    np.testing.assert_array_equal(in_memory(CHUNKS, 7, 3), expected)
+    np.testing.assert_array_equal(in_mapped_file(CHUNKS, 7, 3, tmp_path), expected)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fewer_rows_than_expected_are_no_rows_too_many(tmp_path: Path) -> None:
+    assert in_memory(CHUNKS, 50, 3).shape == (7, 3)
+    assert in_mapped_file(CHUNKS, 50, 3, tmp_path).shape == (7, 3)
+    assert in_mapped_file([], 50, 3, tmp_path).shape == (0, 3)
+
+
+def test_a_mapped_matrix_can_be_written_to_and_stays_its_own(tmp_path: Path) -> None:
+    first = in_mapped_file(CHUNKS, 7, 3, tmp_path)
+    second = in_mapped_file(CHUNKS, 7, 3, tmp_path)
+    first[:] = 0
+    assert second.min() == 1
+
+
+def test_a_disk_without_room_is_said_before_a_byte_is_read(tmp_path: Path) -> None:
+    def chunks() -> Iterator[np.ndarray]:
+        pytest.fail("nothing was to be read")
+        yield CHUNKS[0]
+
+    n_rows = shutil.disk_usage(tmp_path).total
+    with pytest.raises(
+        DataError,
+        match=rf"^{tmp_path} has .* free, but a memory-mapped matrix needs "
+        rf"{3 * n_rows:,} bytes there. Free some space, .* without memory_map\.$",
+    ):
+        in_mapped_file(chunks(), n_rows, 3, tmp_path)
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """No file of this process may grow beyond 4 KB."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("small_files")
+def test_a_write_that_fails_on_the_way_is_said(tmp_path: Path) -> None:
+    chunks = [np.zeros((1_000, 3), np.uint8)] * 2
+    with pytest.raises(DataError, match=r"takes no temporary file \(.*File too large"):
+        in_mapped_file(chunks, 2_000, 3, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_of_the_chunks_is_not_the_files(tmp_path: Path) -> None:
+    def chunks() -> Iterator[np.ndarray]:
+        yield CHUNKS[0]
+        raise OSError(errno.EIO, os.strerror(errno.EIO), "train_0001.tfr")
+
+    with pytest.raises(OSError, match=r"error.*train_0001\.tfr"):
+        in_mapped_file(chunks(), 7, 3, tmp_path)
+
+
+def test_a_folder_that_takes_no_file_is_named() -> None:
+    with pytest.raises(DataError, match=r"/proc takes no temporary file .*without"):
+        in_mapped_file([], 0, 3, Path("/proc"))
