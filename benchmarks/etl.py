@@ -10,14 +10,11 @@ Run it as:
 import argparse
 import json
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 from measuring import ROWS_OF_ERA, Measured, measured, write_market
 

@@ -18,9 +18,13 @@ def test_plain_tensorflow_reads_the_shards(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    build_shards(release.folder, tmp_path / "shards" / "main", EtlOptions(purge=0))
+    for name, layout in (("main", "packed"), ("rows", "rows")):
+        options = EtlOptions(purge=0, layout=layout)
+        build_shards(release.folder, tmp_path / "shards" / name, options)
     monkeypatch.chdir(tmp_path)
-    plain, *ours = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    plain, *ours, by_rows = re.findall(
+        r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL
+    )
     assert "numerai_pipeline" not in plain
     names: dict[str, Any] = {}
     exec(plain, names)  # noqa: S102 - our own document
@@ -40,3 +44,17 @@ def test_plain_tensorflow_reads_the_shards(
     assert "float32 (180, 7) (180,)" in printed
     losses = names["model"].history.history["loss"]
     assert np.isfinite(losses).all()
+    assert "numerai_pipeline" not in by_rows
+    exec(by_rows, names)  # noqa: S102
+    found = [
+        {name: column.numpy() for name, column in batch.items()}
+        for batch in names["rows"]
+    ]
+    x, y, ids, eras = (
+        np.concatenate([batch[name] for batch in found])
+        for name in ("x", "y", "id", "era")
+    )
+    np.testing.assert_array_equal(x, decode_features(rows.x, missing=np.nan))
+    np.testing.assert_array_equal(y, rows.y)
+    np.testing.assert_array_equal(eras, rows.eras)
+    assert ids.tolist() == rows.ids.tolist()

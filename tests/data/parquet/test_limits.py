@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_twice_the_rows_take_the_same_memory() -> None:
 
 
 def test_the_shape_is_that_of_the_file(
-    tmp_path: Path, make_rows: Callable, write_rows: Callable
+    tmp_path: Path, make_rows: Callable[..., Any], write_rows: Callable[..., None]
 ) -> None:
     path = tmp_path / "a.parquet"
     rows = make_rows({1: 30_000}, n_features=4)

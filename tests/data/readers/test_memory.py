@@ -34,6 +34,20 @@ def test_a_mapped_matrix_can_be_written_to_and_stays_its_own(tmp_path: Path) -> 
     assert second.min() == 1
 
 
+def own_memory_bytes() -> int:
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("RssAnon:")[1].split()[0]) * 1024
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="Linux tells it")
+def test_a_mapped_matrix_is_no_memory_of_the_process(tmp_path: Path) -> None:
+    before = own_memory_bytes()
+    chunks = (np.full((1_000, 1_000), 1, np.uint8) for _ in range(50))
+    mapped = in_mapped_file(chunks, 50_000, 1_000, tmp_path)
+    assert mapped.sum(dtype=np.int64) == 50_000_000
+    assert own_memory_bytes() - before < 10_000_000
+
+
 def test_a_disk_without_room_is_said_before_a_byte_is_read(tmp_path: Path) -> None:
     def chunks() -> Iterator[np.ndarray]:
         pytest.fail("nothing was to be read")
