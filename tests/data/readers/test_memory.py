@@ -2,14 +2,15 @@ import errno
 import os
 import resource
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from numerai_pipeline.core import DataError
-from numerai_pipeline.data.readers.memory import in_mapped_file, in_memory
+from numerai_pipeline.data.readers.memory import Recycled, in_mapped_file, in_memory
 
 CHUNKS = [np.full((rows, 3), rows, np.uint8) for rows in (2, 1, 4)]
 
@@ -91,3 +92,29 @@ def test_an_error_of_the_chunks_is_not_the_files(tmp_path: Path) -> None:
 def test_a_folder_that_takes_no_file_is_named() -> None:
     with pytest.raises(DataError, match=r"/proc takes no temporary file .*without"):
         in_mapped_file([], 0, 3, Path("/proc"))
+
+
+def test_memory_is_used_again_when_nobody_has_it() -> None:
+    recycled = Recycled()
+    first = recycled.empty((4, 3))
+    place = first.ctypes.data
+    assert recycled.empty((4, 3)).ctypes.data != place
+    del first
+    assert recycled.empty((3, 3)).ctypes.data == place
+    assert recycled.empty((5, 3)).ctypes.data != place  # too small for it
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [lambda x: x, lambda x: x[2:, ::2], lambda x: x.T.ravel()[:1], memoryview],
+    ids=["array", "slice", "reshaped", "buffer"],
+)
+def test_memory_that_somebody_has_is_left_alone(keep: Callable[..., Any]) -> None:
+    recycled = Recycled()
+    x = recycled.empty((4, 3))
+    x[...] = 7
+    kept = keep(x)
+    del x
+    for _ in range(3):
+        recycled.empty((4, 3))[...] = 0
+    assert np.all(np.asarray(kept) == 7)

@@ -98,8 +98,8 @@ def make_plan(work: Work, folder: Path, max_ram_bytes: int | None) -> Plan:
     except ValueError:
         raise ConfigError(
             f"{show_bytes(max_ram)} of memory are too little for these files, which "
-            f"take {show_bytes(taken + needed_bytes(shape))} at least. Raise --max-ram, "
-            "or pack fewer features (--feature-set)."
+            f"take {show_bytes(taken + needed_bytes(shape))} at least. "
+            "Raise --max-ram, or pack fewer features (--feature-set)."
         ) from None
     width = packed_width(shape.n_features)
     return Plan(
@@ -121,8 +121,9 @@ def _check_disk(folder: Path, n_rows: int, row_bytes: int, free_bytes: int) -> N
     if n_rows * row_bytes - there > free_bytes:
         raise DataError(
             f"{folder.parent} has {show_bytes(free_bytes)} free, but the shards take "
-            f"{show_bytes(n_rows * row_bytes)}: {n_rows:,} rows of {row_bytes:,} bytes. "
-            "Make room, choose another disk (--dir), fewer features (--feature-set) or "
+            f"{show_bytes(n_rows * row_bytes)}: {n_rows:,} rows of "
+            f"{row_bytes:,} bytes. Make room, choose another disk (--dir), fewer "
+            "features (--feature-set) or "
             "fewer eras (--eras-subset)."
         )
 

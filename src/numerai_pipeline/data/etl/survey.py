@@ -4,8 +4,12 @@ It costs a few per cent of the decoding and settles everything else: which rows 
 which era goes where, what the palettes are, and whether the file can be used at all.
 """
 
+import threading
+from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +18,7 @@ import pyarrow.compute as pc
 
 from numerai_pipeline.core import Advance, DataError
 from numerai_pipeline.data.etl.repeated_ids import IdCheck
+from numerai_pipeline.data.parquet.limits import DEFAULT
 from numerai_pipeline.data.parquet.source import ParquetSource, Window
 from numerai_pipeline.data.shards.manifest import MISSING_TARGET
 
@@ -74,31 +79,54 @@ def survey(
             has more than 255 values.
     """
     eras = np.empty(source.n_rows, np.int16)
-    has_target = np.full(source.n_rows, is_live)
-    kept = np.empty(source.n_rows, np.float32) if keep else None
-    values: list[set[int]] = [set() for _ in targets]
-    for window in source.windows():
-        rows = slice(window.start, window.start + window.rows)
-        eras[rows] = source.eras(window)
-        ids.add(source.ids(window))
-        for name, seen in zip(targets, values, strict=True):
-            target = source.target(window, name)
-            is_there = ~np.isnan(target)
-            has_target[rows] |= is_there
-            seen |= set(pc.unique(pa.array(target[is_there].view(np.uint32))).tolist())
-            _check_values(source, name, window, target, seen)
-            if kept is not None and name == keep:
-                kept[rows] = target
-        advance(window.rows)
+    look = _TargetLook(source, np.full(source.n_rows, is_live), keep)
+    with ThreadPoolExecutor(DEFAULT.n_workers) as pool:
+        for window in source.windows():
+            rows = slice(window.start, window.start + window.rows)
+            found = pool.map(partial(look.at, window), targets)
+            eras[rows] = source.eras(window)
+            ids.add(source.ids(window))
+            for _ in found:  # raises what a target's look has raised
+                pass
+            advance(window.rows)
     if not is_live:
         _check_eras(source, eras)
     return Survey(
         source=source,
-        eras=_era_rows(source, eras, has_target),
-        has_target=has_target,
-        values=tuple(frozenset(seen) for seen in values),
-        kept_target=kept,
+        eras=_era_rows(source, eras, look.has_target),
+        has_target=look.has_target,
+        values=tuple(frozenset(look.values[name]) for name in targets),
+        kept_target=look.kept,
     )
+
+
+class _TargetLook:
+    """What is seen of the targets; several threads look, each at one target."""
+
+    def __init__(
+        self,
+        source: ParquetSource,
+        has_target: npt.NDArray[np.bool_],
+        keep: str | None,
+    ) -> None:
+        self.has_target = has_target
+        self.values: dict[str, set[int]] = defaultdict(set)
+        self.kept = np.empty(len(has_target), np.float32) if keep else None
+        self._source, self._keep = source, keep
+        self._lock = threading.Lock()
+
+    def at(self, window: Window, name: str) -> None:
+        """Look at a target in a window."""
+        rows = slice(window.start, window.start + window.rows)
+        target = self._source.target(window, name)
+        is_there = ~np.isnan(target)
+        bits = pc.unique(pa.array(target[is_there].view(np.uint32))).tolist()
+        with self._lock:
+            self.has_target[rows] |= is_there
+            self.values[name].update(bits)
+        _check_values(self._source, name, window, target, self.values[name])
+        if self.kept is not None and name == self._keep:
+            self.kept[rows] = target
 
 
 def _check_values(

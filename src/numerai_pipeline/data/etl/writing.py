@@ -103,14 +103,14 @@ def _write(
     for era, start, stop in _pieces(strip, found):
         codes = sides[start:stop]
         rows = slice(start - strip.start, stop - strip.start)
-        planes, y, ids = strip.planes[:, rows], strip.y[:, rows], strip.ids[rows]
+        x, y, ids = strip.x[rows], strip.y[:, rows], strip.ids[rows]
         for code, writer in writers.items():
             chosen = codes == code
             n_chosen = int(np.count_nonzero(chosen))
             if n_chosen == len(codes):
-                writer.add(era, planes, y, ids)
+                writer.add(era, x, y, ids)
             elif n_chosen:
-                writer.add(era, planes[:, chosen], y[:, chosen], ids[chosen])
+                writer.add(era, x[chosen], y[:, chosen], ids[chosen])
             n_written += n_chosen
     return n_written
 

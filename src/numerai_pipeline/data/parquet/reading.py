@@ -45,9 +45,8 @@ def read_parquet_blocks(
                 rows = slice(start, start + rows_per_block)
                 ids = strip.ids[rows]
                 first = strip.start + start
-                packed = np.ascontiguousarray(strip.planes[:, rows].T)
                 yield Block(
-                    x=unpack(packed, len(features)),
+                    x=unpack(strip.x[rows], len(features)),
                     y=np.ascontiguousarray(strip.y[:, rows].T),
                     ids=ids,
                     eras=eras[first : first + len(ids)],

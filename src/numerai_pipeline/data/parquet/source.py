@@ -1,6 +1,7 @@
 """A Parquet file of the tournament, checked, as numpy arrays."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,10 +80,16 @@ class ParquetSource:
         """Check that columns are there.
 
         Raises:
-            DataError: if some are not; the first are named.
+            DataError: if some are not, or one is there twice; the first are named.
         """
-        known = set(self.schema.names)
-        missing = [name for name in names if name not in known]
+        known = Counter(self.schema.names)
+        twice = [name for name in (*names, columns.ID) if known[name] > 1]
+        if twice:
+            raise DataError(
+                f"{self.path} has the column {twice[0]} {known[twice[0]]} times. "
+                "Download it again: `nai download --force`."
+            )
+        missing = [name for name in names if not known[name]]
         if missing:
             shown = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
             raise DataError(

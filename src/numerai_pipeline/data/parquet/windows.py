@@ -49,11 +49,6 @@ class Strip:
     y: npt.NDArray[Any]
     ids: npt.NDArray[np.bytes_]
 
-    @property
-    def planes(self) -> Bytes:
-        """The same, byte by byte: ``(P, rows)``, a view."""
-        return self.x.T
-
 
 @dataclass(frozen=True)
 class _Work:

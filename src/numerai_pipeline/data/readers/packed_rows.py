@@ -10,6 +10,7 @@ from typing import Any, NotRequired, TypedDict, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from numerai_pipeline.data.readers.memory import Recycled
 from numerai_pipeline.data.readers.transforms import compiled_decoder, decode_rows
 
 # Batches of numpy are made ahead by so many threads, outside of Python's lock: two
@@ -20,7 +21,8 @@ _THREADS = 2
 # Of 4,096 rows a batch takes 45 MB; the second one hides a late thread.
 _BATCHES_AHEAD = 2
 
-Batch = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+Features = npt.NDArray[np.float32]
+Batch = tuple[Features, npt.NDArray[np.float32]]
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
@@ -97,13 +99,19 @@ class PackedRows:
             ``x (batch, F)`` float32 and ``y (batch,)`` or ``(batch, T)`` float32.
         """
         rest = self.order(shuffle_seed, epoch)[start_batch * batch_rows :]
+        recycled = Recycled()
 
-        def batch(start: int) -> Batch:
-            rows = rest[start : start + batch_rows]
-            x = decode_rows(self.x.take(rows, axis=0), self.n_features, missing)
+        def places() -> Iterator[tuple[npt.NDArray[np.int64], Features]]:
+            for start in range(0, len(rest), batch_rows):
+                rows = rest[start : start + batch_rows]
+                yield rows, recycled.empty((len(rows), self.n_features))
+
+        def batch(place: tuple[npt.NDArray[np.int64], Features]) -> Batch:
+            rows, x = place
+            decode_rows(self.x.take(rows, axis=0), self.n_features, missing, out=x)
             return x, self.y.take(rows, axis=0)
 
-        yield from _made_ahead(batch, range(0, len(rest), batch_rows))
+        yield from _made_ahead(batch, places())
 
     def dataset(
         self,

@@ -39,7 +39,10 @@ def decode_features(
 
 
 def decode_rows(
-    packed: npt.NDArray[np.uint8], n_features: int, missing: float
+    packed: npt.NDArray[np.uint8],
+    n_features: int,
+    missing: float,
+    out: npt.NDArray[np.float32] | None = None,
 ) -> npt.NDArray[np.float32]:
     """Unpack and decode in numpy.
 
@@ -47,11 +50,12 @@ def decode_rows(
         packed: ``(rows, P)`` uint8, see ``packing``.
         n_features: F, how many features were packed.
         missing: value of a missing feature.
+        out: ``(rows, F)`` float32 to write into; None: a new array.
 
     Returns:
         ``(rows, F)`` float32, equal to ``decode_features(unpack(...))``.
     """
-    features = np.empty((len(packed), n_features), np.float32)
+    features = np.empty((len(packed), n_features), np.float32) if out is None else out
     for start in range(0, len(packed), _STRIP_ROWS):
         strip = slice(start, start + _STRIP_ROWS)
         _decode(unpack(packed[strip], n_features), missing, features[strip])

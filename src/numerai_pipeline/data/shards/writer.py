@@ -56,14 +56,12 @@ class SplitWriter:
         self._closed = closed
         self._open: _OpenShard | None = None
 
-    def add(
-        self, era: int, planes: Bytes, y: Bytes, ids: npt.NDArray[np.bytes_]
-    ) -> None:
+    def add(self, era: int, x: Bytes, y: Bytes, ids: npt.NDArray[np.bytes_]) -> None:
         """Add rows of one era, in the order in which they are to be read.
 
         Args:
             era: their era; not below that of the rows before.
-            planes: ``(P, rows)`` uint8, packed features byte by byte.
+            x: ``(rows, P)`` uint8, packed features.
             y: ``(T, rows)`` uint8 codes of the targets.
             ids: ``(rows,)`` S16.
         """
@@ -77,7 +75,7 @@ class SplitWriter:
             step = min(len(self._ids) - self._n_filled, len(ids) - done)
             source = slice(done, done + step)
             block = slice(self._n_filled, self._n_filled + step)
-            self._x[block] = planes[:, source].T
+            self._x[block] = x[source]
             self._y[block] = y[:, source].T
             self._ids[block] = ids[source]
             done += step
