@@ -44,6 +44,11 @@ def test_any_block_comes_back_as_it_was(name: str, found: Any) -> None:
     assert (chosen.width, chosen.n_targets) == (block.x.shape[1], len(palettes))
 
 
+def test_a_layout_of_another_name_is_refused() -> None:
+    with pytest.raises(ValueError, match="there is no layout 'columns'"):
+        layout("columns", n_features=4, palettes=PALETTES)
+
+
 @pytest.fixture(params=["packed", "rows"])
 def small(request: pytest.FixtureRequest) -> tuple[Any, bytes]:
     chosen = layout(request.param, n_features=4, palettes=PALETTES[:1])

@@ -53,11 +53,16 @@ def layout(
         name: ``packed`` or ``rows``.
         n_features: F, features of a row.
         palettes: values of each target.
+
+    Raises:
+        ValueError: if no layout has this name; manifest and options are checked before.
     """
     width, n_targets = packed_width(n_features), len(palettes)
     if name == "packed":
         return _PackedLayout(width, n_targets)
-    return _RowsLayout(width, n_targets, RowsCodec(n_features, palettes))
+    if name == "rows":
+        return _RowsLayout(width, n_targets, RowsCodec(n_features, palettes))
+    raise ValueError(f"there is no layout {name!r}")
 
 
 @dataclass(frozen=True)
