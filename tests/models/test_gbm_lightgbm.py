@@ -34,7 +34,6 @@ def test_the_untrained_file_holds_all_that_the_booster_is_told(tmp_path):
     assert booster["num_leaves"] == 5
     assert booster["seed"] == 7
     # What keeps LightGBM's memory small on five values a feature.
-    assert booster["bin_construct_sample_cnt"] == 5_000
     assert booster["enable_bundle"] is False
     assert booster["min_data_in_bin"] == 1
     assert booster["max_bin"] == 7

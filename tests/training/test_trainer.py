@@ -48,8 +48,10 @@ def test_a_planted_signal_is_learned_and_a_shuffled_one_is_not(
 def test_a_run_folder_holds_what_explains_it(family, trained):
     job, run = trained(family)
     suffix = {"mlp": "keras", "lightgbm": "txt"}[family]
+    of_trees = [] if family == "mlp" else ["importance.csv", "plots/importance.png"]
     assert files_under(run.folder) == sorted(
         [
+            *of_trees,
             "DONE",
             f"checkpoints/best.{suffix}",
             "config.toml",

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from numerai_pipeline.cli.shell import Shell, print_json, print_table, say, show
+from numerai_pipeline.cli.shell import (
+    Shell,
+    print_json,
+    print_table,
+    say,
+    show,
+    size_in_bytes,
+)
 from numerai_pipeline.core import ConfigError
 
 if TYPE_CHECKING:
@@ -229,7 +236,6 @@ def etl(
     that was stopped goes on where it was.
     """
     from numerai_pipeline import operations
-    from numerai_pipeline.core import memory_bytes, parse_bytes
 
     shell: Shell = context.obj
     pipeline = shell.pipeline()
@@ -259,7 +265,7 @@ def etl(
         pipeline,
         options,
         shards=shards,
-        max_ram_bytes=parse_bytes(max_ram, whole=memory_bytes()) if max_ram else None,
+        max_ram_bytes=size_in_bytes(max_ram),
         force=force,
     )
     if as_json:

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from numerai_pipeline.cli.commands_data import AsJson
-from numerai_pipeline.cli.shell import Shell, print_json, print_table, say, show
+from numerai_pipeline.cli.shell import (
+    Shell,
+    print_json,
+    print_table,
+    say,
+    show,
+    size_in_bytes,
+)
 from numerai_pipeline.core import ConfigError
 
 if TYPE_CHECKING:
@@ -48,6 +55,10 @@ def new(
             help="KEY=VALUE for a parameter, training.KEY=VALUE for training.",
         ),
     ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="A set of parameters of the family, such as hello."),
+    ] = None,
     feature_set: Annotated[
         str | None, typer.Option(help="Features it sees: a set of features.json.")
     ] = None,
@@ -67,6 +78,7 @@ def new(
         feature_set=feature_set,
         target=target,
         parameters=_parse_assignments(assignments or []),
+        preset=preset,
         force=force,
     )
     say(f"wrote {folder}; edit its model.toml, then: nai train {folder.name}")
@@ -78,13 +90,22 @@ def train(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write TensorBoard curves too.")
     ] = False,
+    max_ram: Annotated[
+        str | None,
+        typer.Option(help="Memory that trees may take: 6GB, 50%; 75% by default."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train models on the shards; a killed run goes on, a finished one is kept."""
     from numerai_pipeline import operations
 
     shell: Shell = context.obj
-    runs = operations.train(shell.pipeline(), names, tensorboard=tensorboard)
+    runs = operations.train(
+        shell.pipeline(),
+        names,
+        tensorboard=tensorboard,
+        max_ram_bytes=size_in_bytes(max_ram),
+    )
     rows = []
     for name, run in zip(names, runs, strict=True):
         best = run.best()

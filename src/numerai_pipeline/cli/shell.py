@@ -175,6 +175,13 @@ def _near(path: Path) -> str:
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
+def size_in_bytes(text: str | None) -> int | None:
+    """Return a size of memory such as ``6GB`` or ``50%`` of the machine's."""
+    from numerai_pipeline.core import memory_bytes, parse_bytes
+
+    return parse_bytes(text, whole=memory_bytes()) if text else None
+
+
 def print_json(value: object) -> None:
     """Print a result as JSON on stdout."""
     sys.stdout.write(json.dumps(_plain(value), indent=2, default=str) + "\n")

@@ -1,7 +1,7 @@
 """From the tournament's Parquet files to rows that a model can learn from."""
 
 from numerai_pipeline.data.block import Block
-from numerai_pipeline.data.catalog import FeatureCatalog
+from numerai_pipeline.data.catalog import FEATURE_GROUPS, FeatureCatalog
 from numerai_pipeline.data.downloads.downloading import DownloadedFile, download
 from numerai_pipeline.data.etl.build import build_shards
 from numerai_pipeline.data.etl.options import EtlOptions
@@ -13,6 +13,7 @@ from numerai_pipeline.data.readers.transforms import decode_features, decode_pac
 from numerai_pipeline.data.shards.manifest import ShardManifest
 
 __all__ = [
+    "FEATURE_GROUPS",
     "Block",
     "DownloadedFile",
     "EtlOptions",

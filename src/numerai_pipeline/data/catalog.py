@@ -20,6 +20,9 @@ GROUPS = (
     "serenity",
 )
 
+# All groups, with those that later releases brought.
+FEATURE_GROUPS = (*GROUPS, "sunshine", "rain", "midnight", "faith")
+
 # Features of no such group are taken in pieces of this many, a width that networks
 # over a grid of features were built for.
 _REST_FEATURES = 290

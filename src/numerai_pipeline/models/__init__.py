@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from numerai_pipeline.models.gbm_lightgbm import LightgbmTraining, load_lightgbm
+from numerai_pipeline.models.gbm_lightgbm import LIGHTGBM_DATASET, load_lightgbm
 from numerai_pipeline.models.keras_family import (
     KerasFamily,
     KerasTraining,
@@ -19,22 +19,34 @@ from numerai_pipeline.models.protocol import (
 from numerai_pipeline.models.quiet_keras import load_keras
 from numerai_pipeline.models.recipe import CheckedRecipe, check_recipe, new_model
 from numerai_pipeline.models.registry import families, family
+from numerai_pipeline.models.trees_family import (
+    CLASS_VALUES,
+    TreesFamily,
+    TreesParameters,
+    TreesTraining,
+    expected_value,
+)
 
 if TYPE_CHECKING:
     from numerai_pipeline.models.unpacking import UnpackFeatures
 
 __all__ = [
+    "CLASS_VALUES",
+    "LIGHTGBM_DATASET",
     "CheckedRecipe",
     "Engine",
     "Family",
     "KerasFamily",
     "KerasTraining",
-    "LightgbmTraining",
     "Origin",
     "Predictor",
     "TrainingTable",
+    "TreesFamily",
+    "TreesParameters",
+    "TreesTraining",
     "UnpackFeatures",
     "check_recipe",
+    "expected_value",
     "families",
     "family",
     "load_keras",

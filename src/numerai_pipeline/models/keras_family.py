@@ -7,7 +7,8 @@ function that builds the network from them.
 import json
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -67,6 +68,8 @@ class KerasFamily:
             ``(batch, n_features)`` float32, codes 0..4 and the recipe's value for
             missing ones; output: ``(batch, 1)``.
         Training: the table ``[training]``.
+        presets: name -> parameters and ``training.`` options that differ from the
+            defaults.
     """
 
     name: str
@@ -74,6 +77,7 @@ class KerasFamily:
     Parameters: type[Frozen]
     build: Callable[[Any, int], Any]
     Training: type[KerasTraining] = KerasTraining
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     engine: Engine = "keras"
     untrained_file: str = "untrained.keras"
     trained_suffix: str = ".keras"
@@ -124,6 +128,7 @@ def load_network(path: Path, *, compiled: bool = False) -> Any:
                 f"{path} is broken: its part {broken_member} is not what was written. "
                 "Delete it and make it again."
             )
+        import_module("numerai_pipeline.models.unpacking")  # registers our layer
         return keras.saving.load_model(path, compile=compiled)
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError) as error:
         raise _broken(path, error) from error

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from numerai_pipeline.core import Frozen, Positive, digest_of
 
-Engine = Literal["keras", "lightgbm"]
+Engine = Literal["keras", "lightgbm", "xgboost", "catboost"]
 
 
 class TrainingTable(Frozen):
@@ -101,6 +101,11 @@ class Family(Protocol):
     @property
     def Training(self) -> type[TrainingTable]:
         """The table ``[training]`` of the recipe, every default with its reason."""
+        ...
+
+    @property
+    def presets(self) -> Mapping[str, Mapping[str, Any]]:
+        """Named sets of what differs from the defaults, as ``--set`` takes it."""
         ...
 
     @property

@@ -121,6 +121,7 @@ def new_model(
     n_features: int,
     target: str,
     overrides: Mapping[str, Any] | None = None,
+    preset: str | None = None,
     force: bool = False,
 ) -> CheckedRecipe:
     """Write a model's recipe, with every key and its reason, and its untrained file.
@@ -133,17 +134,20 @@ def new_model(
         target: target it learns, by name.
         overrides: values that differ from the defaults: ``units`` for a parameter,
             ``training.epochs`` for a training option.
+        preset: name of a set of such values that the family has; ``overrides`` come
+            on top.
         force: write over a model that is there; its runs stay.
 
     Raises:
-        ConfigError: if a model is there, or the family or a key is unknown.
+        ConfigError: if a model is there, or the family, preset or a key is unknown.
     """
     recipe_path = model_dir / RECIPE_FILE
     if recipe_path.exists() and not force:
         raise ConfigError(
             f"{recipe_path} exists. Edit it, or pass --force to write over it."
         )
-    parameters, training = _split(overrides or {})
+    chosen = _preset(family(family_name), preset)
+    parameters, training = _split({**chosen, **(overrides or {})})
     checked = check_recipe(
         Recipe(
             family=family_name,
@@ -162,6 +166,17 @@ def new_model(
     # The recipe comes last: a model is there when it is.
     write_text(recipe_path, _HEADER + commented_toml(_typed(checked)))
     return checked
+
+
+def _preset(kind: Family, name: str | None) -> Mapping[str, Any]:
+    if name is None:
+        return {}
+    if name not in kind.presets:
+        known = ", ".join(kind.presets) or "none"
+        raise ConfigError(
+            f"'{kind.name}' has no preset '{name}'. Its presets: {known}."
+        )
+    return kind.presets[name]
 
 
 def _split(overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -6,8 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from numerai_pipeline.core import ConfigError, load_recipe
-from numerai_pipeline.data import FeatureCatalog, ShardReader, inspect_path
-from numerai_pipeline.models import families, family
+from numerai_pipeline.data import (
+    FEATURE_GROUPS,
+    FeatureCatalog,
+    ShardReader,
+    inspect_path,
+)
+from numerai_pipeline.models import Family, families, family
 from numerai_pipeline.operations.pipeline import Pipeline
 from numerai_pipeline.prediction import Evaluation, evaluate
 from numerai_pipeline.training import RUN_CONFIG, Run, TrainingJob, latest_run
@@ -27,30 +32,56 @@ class ZooEntry:
 
 
 def training_job(
-    pipeline: Pipeline, name: str, *, tensorboard: bool = False
+    pipeline: Pipeline,
+    name: str,
+    *,
+    tensorboard: bool = False,
+    max_ram_bytes: int | None = None,
 ) -> TrainingJob:
     """Return the job that trains a model on the workspace's shards."""
     recipe = load_recipe(pipeline.workspace.recipe_path(name))
+    catalog = FeatureCatalog.load(pipeline.data_dir / "features.json")
     return TrainingJob(
         name=name,
         recipe=recipe,
         untrained=pipeline.workspace.model_dir(name)
         / family(recipe.family).untrained_file,
-        features=FeatureCatalog.load(pipeline.data_dir / "features.json").columns(
-            recipe.feature_set
-        ),
+        features=catalog.columns(recipe.feature_set),
         shards=pipeline.shards_dir,
         runs=pipeline.workspace.runs_dir(name),
         started=pipeline.clock.now(),
         tensorboard=tensorboard,
+        groups={
+            name: members
+            for name, members in catalog.sets.items()
+            if name in FEATURE_GROUPS
+        },
+        max_ram_bytes=max_ram_bytes,
     )
 
 
 def train(
-    pipeline: Pipeline, names: Sequence[str], *, tensorboard: bool = False
+    pipeline: Pipeline,
+    names: Sequence[str],
+    *,
+    tensorboard: bool = False,
+    max_ram_bytes: int | None = None,
 ) -> list[Run]:
-    """Train models one after the other; a finished run is not repeated."""
-    jobs = [training_job(pipeline, name, tensorboard=tensorboard) for name in names]
+    """Train models one after the other; a finished run is not repeated.
+
+    Args:
+        pipeline: the workspace.
+        names: its models.
+        tensorboard: write curves for TensorBoard too.
+        max_ram_bytes: memory that a training may take; None: three quarters of the
+            machine's.
+    """
+    jobs = [
+        training_job(
+            pipeline, name, tensorboard=tensorboard, max_ram_bytes=max_ram_bytes
+        )
+        for name in names
+    ]
     return [run_job(job, progress=pipeline.progress) for job in jobs]
 
 
@@ -129,7 +160,7 @@ def describe(path: Path, *, verify: bool = False) -> dict[str, Any]:
 def zoo(pipeline: Pipeline | None) -> list[ZooEntry]:
     """List the families and, in a workspace, its models with their best epochs."""
     entries: list[ZooEntry] = [
-        ZooEntry("family", kind.name, kind.summary) for kind in families()
+        ZooEntry("family", kind.name, _about(kind)) for kind in families()
     ]
     if pipeline is None:
         return entries
@@ -146,3 +177,8 @@ def zoo(pipeline: Pipeline | None) -> list[ZooEntry]:
             }
         entries.append(ZooEntry("model", name, load_recipe(path).family, **best))
     return entries
+
+
+def _about(kind: Family) -> str:
+    presets = f"; presets {', '.join(kind.presets)}" if kind.presets else ""
+    return f"{kind.summary}{presets}"

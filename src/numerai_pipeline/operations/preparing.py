@@ -141,6 +141,7 @@ def new(
     feature_set: str | None = None,
     target: str = "target",
     parameters: Mapping[str, Any] | None = None,
+    preset: str | None = None,
     force: bool = False,
 ) -> Path:
     """Write a model's recipe and its untrained model.
@@ -152,13 +153,14 @@ def new(
         feature_set: features it sees; by default those of the shards.
         target: target it learns, by name.
         parameters: values that differ from the family's defaults.
+        preset: name of a set of such values; ``parameters`` come on top.
         force: write over a model that exists; its runs stay.
 
     Returns:
         The folder of the model.
 
     Raises:
-        ConfigError: if there is no such family, feature set or target.
+        ConfigError: if there is no such family, preset, feature set or target.
         DataError: if ``features.json`` is not there: the width is not known.
     """
     family_of(family)
@@ -173,6 +175,7 @@ def new(
         n_features=len(catalog.columns(chosen)),
         target=target,
         overrides=dict(parameters or {}),
+        preset=preset,
         force=force,
     )
     return folder

@@ -81,7 +81,7 @@ def begin_run(plan: Plan, engine: EngineModule, progress: Progress) -> Path:
                     "n_features": len(plan.features),
                     "train_rows": plan.reader.n_rows("train"),
                     "valid_rows": plan.reader.n_rows("valid"),
-                    "device": engine.device(),
+                    "device": engine.device(plan.checked.training),
                 },
                 "versions": {
                     "python": platform.python_version(),

@@ -2,12 +2,16 @@
 
 from typing import Protocol
 
-from numerai_pipeline.models import Engine
+from numerai_pipeline.models import Engine, TrainingTable
 from numerai_pipeline.training.assignment import Assignment
 
 
 class EngineModule(Protocol):
-    """What a module must have to be an engine."""
+    """What a module or an object must have to be an engine.
+
+    Every engine goes on where a training was killed, and makes what it would have
+    made without the kill.
+    """
 
     @property
     def UNIT(self) -> str:
@@ -19,13 +23,12 @@ class EngineModule(Protocol):
         """Packages whose versions a run records."""
         ...
 
-    @property
-    def RESUMES(self) -> bool:
-        """Whether it goes on where it was killed; else it begins anew."""
-        ...
+    def device(self, training: TrainingTable, /) -> str:
+        """Name what it trains on.
 
-    def device(self) -> str:
-        """Name what it trains on."""
+        Raises:
+            ConfigError: if the device that is asked for is not there.
+        """
         ...
 
     def fit(self, assignment: Assignment) -> None:
@@ -34,11 +37,25 @@ class EngineModule(Protocol):
 
 
 def load_engine(name: Engine) -> EngineModule:
-    """Import an engine with its framework."""
+    """Import an engine with its framework.
+
+    Raises:
+        ConfigError: if its package is not installed; the extra is named.
+    """
     if name == "keras":
         from numerai_pipeline.training import keras_engine
 
         return keras_engine
-    from numerai_pipeline.training import lightgbm_engine
+    from numerai_pipeline.training.trees.engine import TreesEngine
 
-    return lightgbm_engine
+    if name == "lightgbm":
+        from numerai_pipeline.training.trees.lightgbm_trees import LightgbmLibrary
+
+        return TreesEngine(LightgbmLibrary())
+    if name == "xgboost":
+        from numerai_pipeline.training.trees.xgboost_trees import XgboostLibrary
+
+        return TreesEngine(XgboostLibrary())
+    from numerai_pipeline.training.trees.catboost_trees import CatboostLibrary
+
+    return TreesEngine(CatboostLibrary())

@@ -19,6 +19,7 @@ import numpy as np
 from numerai_pipeline.core import DataError, stopwatch
 from numerai_pipeline.models import (
     KerasTraining,
+    TrainingTable,
     load_keras,
     load_network,
     save_network,
@@ -27,10 +28,9 @@ from numerai_pipeline.training.assignment import Assignment
 
 UNIT = "epoch"
 PACKAGES = ("keras", "tensorflow")
-RESUMES = True
 
 
-def device() -> str:
+def device(_training: TrainingTable) -> str:
     """Name what networks are trained on, such as ``cpu`` or ``gpu x 2``."""
     load_keras()
     import tensorflow as tf

@@ -1,6 +1,7 @@
 """A training job, and what it comes to on the shards that are there."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -29,6 +30,9 @@ class TrainingJob:
         features: columns of the recipe's feature set, in order; None where that set
             is the very one of the shards.
         tensorboard: write curves for TensorBoard too.
+        groups: the groups of features, by name, for pictures.
+        max_ram_bytes: memory that the training may take; None: three quarters of the
+            machine's. It changes nothing in what the training makes.
     """
 
     name: str
@@ -39,6 +43,8 @@ class TrainingJob:
     started: datetime
     features: tuple[str, ...] | None = None
     tensorboard: bool = False
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    max_ram_bytes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -68,8 +68,6 @@ def _train_what_is_left(
 ) -> None:
     """Train up to the last epoch, draw the curves and call the run done."""
     job = plan.job
-    if not engine.RESUMES:
-        (folder / HISTORY_FILE).unlink(missing_ok=True)
     recorder = Recorder(
         folder / HISTORY_FILE,
         plan.checked.training,

@@ -40,7 +40,7 @@ def test_defect_4_rows_without_the_target_are_dropped(make_job, shards):
     assert root == np.count_nonzero(~np.isnan(targets)) < len(targets)
 
 
-def test_a_killed_training_begins_anew_in_its_folder_and_learns_the_same(
+def test_a_killed_training_goes_on_and_learns_the_same(
     make_job, tmp_path, killed_at
 ):
     job = make_job()

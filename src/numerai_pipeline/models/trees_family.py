@@ -1,0 +1,159 @@
+"""What all families of boosted trees share: training options, files, presets."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from numerai_pipeline.core import (
+    DataError,
+    Frozen,
+    Positive,
+    PositiveFloat,
+    read_json,
+    write_json,
+)
+from numerai_pipeline.models.protocol import Engine, Origin, Predictor, TrainingTable
+
+Share = Annotated[float, Field(gt=0.0, le=1.0)]
+
+# The values of the five classes of a target; the prediction is their mean, weighted
+# by the probabilities.
+CLASS_VALUES = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+
+
+class TreesParameters(Frozen):
+    """What ``[parameters]`` of all families of trees have, under the common names."""
+
+    objective: Literal["regression", "classification"] = Field(
+        default="regression",
+        description="classification learns five classes; the prediction is the mean "
+        "of their values, weighted by their probabilities",
+    )
+    n_estimators: Positive = Field(
+        default=2_000, description="trees, at most; early stopping usually ends before"
+    )
+    learning_rate: PositiveFloat = Field(
+        default=0.01, description="small steps; Numerai's own examples use it"
+    )
+    max_depth: Positive = Field(
+        default=5, description="deep trees learn the noise of single eras"
+    )
+    colsample_bytree: Share = Field(
+        default=0.1,
+        description="share of the features a tree sees; features come in "
+        "correlated groups, so each tree gets some of every group",
+    )
+    monotone: dict[str, Literal[-1, 1]] = Field(
+        default_factory=dict,
+        description="features whose effect may only fall (-1) or rise (1)",
+    )
+    interaction: tuple[tuple[str, ...], ...] = Field(
+        default=(),
+        description="lists of features that may stand in one branch; none: all may",
+    )
+
+
+class TreesTraining(TrainingTable):
+    """``[training]`` of trees; its history has a line a look, not a tree."""
+
+    evaluate_every: Positive = Field(
+        default=50,
+        description="trees between two looks at the held-out eras; what is lost by a "
+        "kill at most; patience counts looks",
+    )
+    patience: Positive = Field(
+        default=6, description="looks without improvement before training stops"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="auto: a GPU if the library can use one here"
+    )
+    era_weights: Literal["rows", "eras"] = Field(
+        default="rows", description="eras: every era weighs the same, whatever its rows"
+    )
+    era_boost_share: Share = Field(
+        default=1.0,
+        description="era boosting, below 1: after each look the next trees learn from "
+        "this share of the eras alone, those with the lowest CORR in training",
+    )
+
+
+@dataclass(frozen=True)
+class TreesFamily:
+    """A family of boosted trees.
+
+    Attributes:
+        name: the word in the recipe.
+        summary: one line for ``nai zoo``.
+        engine: what trains it.
+        Parameters: the table ``[parameters]``.
+        booster: makes of the parameters and the seed what the library is called with.
+        load_model: loads a trained model.
+        trained_suffix: ending of the library's portable format.
+        presets: name -> parameters and ``training.`` options that differ from the
+            defaults.
+    """
+
+    name: str
+    summary: str
+    engine: Engine
+    Parameters: type[TreesParameters]
+    booster: Callable[[Any, int], dict[str, Any]]
+    load_model: Callable[[Path], Predictor]
+    trained_suffix: str
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    Training: type[TreesTraining] = TreesTraining
+    untrained_file: str = "untrained.json"
+
+    def write_untrained(
+        self, parameters: Frozen, *, n_features: int, seed: int, path: Path
+    ) -> None:
+        """Write the booster's parameters as JSON; see ``Family``."""
+        table = parameters.model_dump(mode="json")
+        origin = Origin(self.name, n_features, seed, table)
+        write_json(
+            path,
+            {
+                "origin": origin.to_dict(),
+                "n_features": n_features,
+                "n_estimators": table["n_estimators"],
+                "booster": self.booster(parameters, seed),
+            },
+        )
+
+    def origin_of(self, path: Path) -> Mapping[str, Any] | None:
+        """Read what the parameters were made from; see ``Family``."""
+        untrained = read_json(path)
+        if not isinstance(untrained, dict) or "booster" not in untrained:
+            raise DataError(
+                f"{path} has no 'booster' with the parameters of {self.name}. "
+                "Delete it and make it again."
+            )
+        origin: Mapping[str, Any] | None = untrained.get("origin")
+        return origin
+
+    def load(self, path: Path) -> Predictor:
+        """Load a trained model from its file; see ``Family``."""
+        if not path.is_file():
+            raise DataError(f"{path} does not exist. Train the model again.")
+        return self.load_model(path)
+
+
+def expected_value(predictions: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return a value a row.
+
+    Args:
+        predictions: ``(rows,)`` values, which are returned, or ``(rows, 5)``
+            probabilities of the classes.
+
+    >>> expected_value(np.array([[0.5, 0, 0, 0, 0.5], [0, 0, 0, 1, 0]]))
+    array([0.5 , 0.75])
+    """
+    if predictions.ndim == 1:
+        return predictions.astype(np.float64)
+    values: npt.NDArray[np.float64] = predictions @ CLASS_VALUES
+    return values

@@ -1,0 +1,1 @@
+"""Boosted trees: one engine, a library each for LightGBM, XGBoost and CatBoost."""

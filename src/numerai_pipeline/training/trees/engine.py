@@ -1,0 +1,151 @@
+"""Grows boosted trees, some at a time, so that a killed training goes on exactly.
+
+After every look at the held-out eras the library writes its checkpoint first, then the
+line in ``history.csv`` makes the trees count. All randomness of a tree depends on the
+recipe's seed and the tree's number, so trees grown after a kill are those that would
+have been grown without it.
+"""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from numerai_pipeline.core import memory_bytes, read_json, stopwatch
+from numerai_pipeline.models import TreesParameters, TreesTraining
+from numerai_pipeline.training.assignment import Assignment
+from numerai_pipeline.training.labels import Labels
+from numerai_pipeline.training.recorder import Recorder
+from numerai_pipeline.training.trees.eras import (
+    Weights,
+    base_weights,
+    boosted_weights,
+)
+from numerai_pipeline.training.trees.importance import write_importance
+from numerai_pipeline.training.trees.library import Library, TreeJob, TreeRows, Trees
+
+# Of the machine: a training is what it is there for while it lasts.
+_RAM_SHARE = 0.75
+
+
+@dataclass(frozen=True)
+class TreesEngine:
+    """The engine of one library; see ``EngineModule``."""
+
+    library: Library
+    UNIT: str = "tree"
+
+    @property
+    def PACKAGES(self) -> tuple[str, ...]:
+        """Packages whose versions a run records."""
+        return self.library.packages
+
+    def device(self, training: Any) -> str:
+        """Name what trees are grown on."""
+        return self.library.device(cast(TreesTraining, training).device)
+
+    def fit(self, assignment: Assignment) -> None:
+        """Grow what is left and save the model up to its best number of trees.
+
+        Raises:
+            ConfigError: if the device is not there or the memory is too little.
+            DataError: if the untrained model or a checkpoint does not fit the data.
+        """
+        untrained = read_json(assignment.untrained)
+        features = assignment.plan.features
+        assignment.check_width(untrained.get("n_features", len(features)))
+        recorder = assignment.recorder
+        self._grow(assignment, untrained)
+        if recorder.best is None:
+            return
+        best = assignment.best_path
+        if not best.is_file():  # else killed after this, and the rest is gone
+            self.library.save(assignment.checkpoints, recorder.best.epoch, best)
+        write_importance(
+            assignment.folder,
+            self.library.importance(best, len(features)),
+            assignment.plan,
+        )
+        for path in assignment.checkpoints.iterdir():
+            if path != best:
+                path.unlink()
+
+    def _grow(self, assignment: Assignment, untrained: dict[str, Any]) -> None:
+        training = cast(TreesTraining, assignment.plan.checked.training)
+        recorder = assignment.recorder
+        n_trees = int(untrained["n_estimators"])
+        done = recorder.rows[-1].epoch if recorder.rows else 0
+        if done >= n_trees or recorder.is_patience_over:
+            return
+        job = _job(assignment, untrained, self.device(training), done)
+        trees = self.library.open(job)
+        base = base_weights(job.train.labels, training)
+        with assignment.progress.task(
+            f"training {assignment.plan.job.name}", n_trees, "trees"
+        ) as advance:
+            advance(done)
+            while done < n_trees and not recorder.is_patience_over:
+                started = stopwatch()
+                weights = _weights(base, job, training, trees)
+                wanted = min(training.evaluate_every, n_trees - done)
+                added = trees.grow(wanted, weights, advance)
+                if added:
+                    done += added
+                    trees.checkpoint(done)
+                    _look(job, trees, recorder, done, stopwatch() - started)
+                if added < wanted:
+                    assignment.progress.note("no split gains anything any more")
+                    break
+
+
+def _weights(
+    base: Weights | None, job: TreeJob, training: TreesTraining, trees: Trees
+) -> Weights | None:
+    if training.era_boost_share == 1.0:
+        return base
+    return boosted_weights(
+        base,
+        job.train.labels,
+        trees.predictions("train"),
+        training.era_boost_share,
+    )
+
+
+def _look(
+    job: TreeJob, trees: Trees, recorder: Recorder, done: int, seconds: float
+) -> None:
+    predictions = trees.predictions("valid").astype(np.float32)
+    recorder.record(
+        done,
+        loss=trees.loss("train"),
+        val_loss=trees.loss("valid"),
+        val_corr=job.held_out.labels.corr(predictions),
+        seconds=seconds,
+    )
+
+
+def _job(
+    assignment: Assignment, untrained: dict[str, Any], device: str, done: int
+) -> TreeJob:
+    plan = assignment.plan
+    recipe, reader = plan.checked.recipe, plan.reader
+    parameters = cast(TreesParameters, plan.checked.parameters)
+
+    def rows(split: str, labels: Labels) -> TreeRows:
+        return TreeRows(
+            reader, split, plan.features, recipe.target, recipe.missing, labels
+        )
+
+    train = Labels.read(reader, "train", recipe.target)
+    return TreeJob(
+        train=rows("train", train),
+        held_out=rows("valid", assignment.held_out),
+        booster=untrained["booster"],
+        is_classification=parameters.objective == "classification",
+        device=device,
+        cache=reader.folder.with_name(f"{reader.folder.name}.bins"),
+        checkpoints=assignment.checkpoints,
+        n_done=done,
+        max_ram_bytes=plan.job.max_ram_bytes or int(_RAM_SHARE * memory_bytes()),
+        progress=assignment.progress,
+    )
