@@ -4,8 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from numerai_pipeline.core import ConfigError, DataError
 from numerai_pipeline.data import ShardReader, decode_features
 from numerai_pipeline.training import train
+from numerai_pipeline.training.trees.lightgbm_trees import LightgbmLibrary
 
 
 def test_fed_from_shards_it_is_lightgbm_fed_from_an_array(make_job, shards):
@@ -40,9 +42,7 @@ def test_defect_4_rows_without_the_target_are_dropped(make_job, shards):
     assert root == np.count_nonzero(~np.isnan(targets)) < len(targets)
 
 
-def test_a_killed_training_goes_on_and_learns_the_same(
-    make_job, tmp_path, killed_at
-):
+def test_a_killed_training_goes_on_and_learns_the_same(make_job, tmp_path, killed_at):
     job = make_job()
     progress, kill = killed_at(at_note="tree 30:")
     with pytest.raises(kill):
@@ -59,3 +59,114 @@ def test_a_killed_training_goes_on_and_learns_the_same(
 def test_lightgbm_prints_nothing(make_job, capfd):
     train(make_job(parameters={"n_estimators": 10, "min_data_in_leaf": 100_000}))
     assert capfd.readouterr() == ("", "")
+
+
+def history_of(run):
+    return [replace(row, seconds=0.0) for row in run.history()]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "training"),
+    [
+        ({}, {}),
+        ({"colsample_bytree": 1.0}, {}),
+        ({"colsample_bytree": 0.3}, {}),
+        ({"objective": "classification"}, {}),
+        ({}, {"era_boost_share": 0.5}),
+        ({}, {"era_weights": "eras", "era_boost_share": 0.3}),
+    ],
+)
+@pytest.mark.parametrize("look", [10, 40])
+def test_a_kill_at_any_look_changes_nothing(
+    make_job, tmp_path, killed_at, parameters, training, look
+):
+    job = make_job(parameters=parameters, training=training)
+    progress, kill = killed_at(at_note=f"tree {look}:")
+    with pytest.raises(kill):
+        train(job, progress=progress)
+    resumed = train(job)
+    whole = train(replace(job, runs=tmp_path / "whole"))
+    assert history_of(resumed) == history_of(whole)
+    assert resumed.best().path.read_text() == whole.best().path.read_text()
+
+
+def test_classification_predicts_the_mean_of_the_classes(make_job, shards):
+    run = train(make_job(parameters={"objective": "classification"}))
+    rows = ShardReader(shards).read("valid", targets=["target"])
+    predictions = run.predictor().predict(decode_features(rows.x, 2.0))
+    assert ((predictions > 0) & (predictions < 1)).all()
+    assert max(row.val_corr for row in run.history()) > 0.2
+    has_target = ~np.isnan(rows.y[:, 0])
+    correlation = np.corrcoef(predictions[has_target], rows.y[has_target, 0])[0, 1]
+    assert correlation > 0.3
+
+
+def test_constraints_are_named_by_feature(make_job, edited):
+    job = make_job(parameters={"n_estimators": 20})
+    constrained = edited(
+        job,
+        parameters={
+            **job.recipe.parameters,
+            "monotone": {"feature_a": -1},
+            "interaction": [["feature_a", "feature_b"]],
+        },
+    )
+    model = train(constrained).best().path.read_text()
+    assert "[monotone_constraints: -1,0,0,0,0,0,0,0]" in model
+    assert "[interaction_constraints: [0,1]]" in model
+    wrong = edited(job, parameters={**job.recipe.parameters, "monotone": {"beta": 1}})
+    with pytest.raises(ConfigError, match="names the feature 'beta', which is not in"):
+        train(wrong)
+
+
+def test_era_options_change_what_is_learned(make_job, edited):
+    job = make_job()
+    plain = train(job)
+    boosted = train(
+        edited(job, training={**job.recipe.training, "era_boost_share": 0.3})
+    )
+    (first, second), (same, other) = plain.history()[:2], boosted.history()[:2]
+    assert first.loss == same.loss  # before the first look there are no worst eras
+    assert second.loss != other.loss
+
+
+def test_importance_is_told_by_feature(make_job):
+    run = train(make_job())
+    table = (run.folder / "importance.csv").read_text().splitlines()
+    assert table[0] == "feature,gain,split"
+    # The target follows the first three features.
+    assert {line.split(",")[0][-1] for line in table[1:4]} == {"a", "b", "c"}
+    assert (run.folder / "plots/importance.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_too_little_memory_is_said_before_the_work(make_job):
+    job = replace(make_job(), max_ram_bytes=10**7)
+    with pytest.raises(ConfigError, match=r"LightGBM would take about \d+ MB of"):
+        train(job)
+
+
+def test_a_missing_gpu_is_said_with_what_to_do(make_job):
+    pytest.importorskip("lightgbm")
+    if LightgbmLibrary().device("auto") == "cuda":
+        pytest.skip("this machine has one")
+    job = make_job(training={"device": "cuda"})
+    with pytest.raises(
+        ConfigError, match=r'cannot train on a GPU .* or set device = "cpu'
+    ):
+        train(job)
+
+
+@pytest.mark.parametrize("file", ["trees-000010.txt", "state-000010.npz"])
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_a_broken_checkpoint_is_named(make_job, killed_at, file, damage):
+    job = make_job()
+    progress, kill = killed_at(at_note="tree 10:")
+    with pytest.raises(kill):
+        train(job, progress=progress)
+    (path,) = job.runs.glob(f"2*/checkpoints/{file}")
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-40])
+    else:
+        path.unlink()
+    with pytest.raises(DataError, match=rf"{file} .*[Dd]elete the run's folder"):
+        train(job)

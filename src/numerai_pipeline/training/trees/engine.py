@@ -86,7 +86,7 @@ class TreesEngine:
             advance(done)
             while done < n_trees and not recorder.is_patience_over:
                 started = stopwatch()
-                weights = _weights(base, job, training, trees)
+                weights = _weights(base, job, training, trees if done else None)
                 wanted = min(training.evaluate_every, n_trees - done)
                 added = trees.grow(wanted, weights, advance)
                 if added:
@@ -99,9 +99,9 @@ class TreesEngine:
 
 
 def _weights(
-    base: Weights | None, job: TreeJob, training: TreesTraining, trees: Trees
+    base: Weights | None, job: TreeJob, training: TreesTraining, trees: Trees | None
 ) -> Weights | None:
-    if training.era_boost_share == 1.0:
+    if trees is None or training.era_boost_share == 1.0:
         return base
     return boosted_weights(
         base,

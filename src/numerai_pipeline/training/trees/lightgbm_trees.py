@@ -7,12 +7,14 @@ features is a linear congruential generator, whose state after any number of tre
 be computed, and the sums are exact.
 """
 
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import lightgbm
 import numpy as np
@@ -92,17 +94,12 @@ class LightgbmLibrary:
 
     def save(self, checkpoints: Path, n_trees: int, path: Path) -> None:
         """Join the parts of a model; see ``Library``."""
-        paths = sorted(checkpoints.glob("trees-*.txt"))
-        parts = [part for part in paths if _number(part) <= n_trees]
-        if not parts or _number(parts[-1]) != n_trees:
-            raise DataError(
-                f"{_part_path(checkpoints, n_trees)} is gone. Delete the run's folder "
-                f"{checkpoints.parent} and train again."
-            )
-        whole = _joined([_load_part(part) for part in parts]).model_to_string()
+        texts = _parts(checkpoints, n_trees)
+        boosters = [lightgbm.Booster(model_str=text) for text in texts]
+        whole = _joined(boosters).model_to_string()
         # Behind the trees stand the parameters: those of the first part, whose seed
         # is the one of the recipe.
-        first = parts[0].read_text(encoding="utf-8")
+        first = texts[0]
         trees = whole[: whole.index(_PARAMETERS)]
         write_text(path, trees + first[first.index(_PARAMETERS) :])
 
@@ -137,17 +134,18 @@ class _LightgbmTrees:
         """Take up the state of the checkpoint."""
         path = _state_path(self.job.checkpoints, self.job.n_done)
         try:
-            with np.load(path) as state:
+            with path.open("rb") as file, np.load(file) as state:
                 self._raw = {split: state[split] for split in ("train", "valid")}
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise DataError(
-                f"{path} is not a whole checkpoint ({error}). Delete the run's folder "
-                f"{self.job.checkpoints.parent} and train again."
+                f"{path} is not a whole checkpoint ({error}). "
+                f"{_begin_again(self.job.checkpoints)}"
             ) from error
         self._n_trees = self._n_saved = self._n_before = self.job.n_done
         for part in self.job.checkpoints.glob("trees-*.txt"):
             if _number(part) > self.job.n_done:
                 part.unlink()  # of a look that never came to count
+        _parts(self.job.checkpoints, self.job.n_done)
 
     def grow(
         self,
@@ -230,6 +228,9 @@ class _LightgbmTrees:
 
     def _outputs(self, split: str) -> Values:
         """Return what LightGBM predicts: values, or ``(rows, 5)`` probabilities."""
+        if self._booster is None:  # resumed, and nothing grown yet
+            raw = self._raw[split]
+            return np.exp(raw) if self.job.is_classification else raw
         place = 0 if split == "train" else 1
         outputs: Values = self._booster._Booster__inner_predict(data_idx=place)
         return outputs.copy()
@@ -251,8 +252,8 @@ def _parameters(job: TreeJob) -> dict[str, Any]:
     )
     if unknown:
         raise ConfigError(
-            f"model.toml [parameters] names the feature '{unknown[0]}', which is not in "
-            "the model's feature set. Correct the name, or choose another feature_set."
+            f"model.toml [parameters] names the feature '{unknown[0]}', which is not "
+            "in the model's feature set. Correct it, or choose another feature_set."
         )
     if monotone:
         parameters["monotone_constraints"] = [
@@ -333,14 +334,37 @@ def _join(first: Any, second: Any) -> Any:
     return lightgbm.Booster(model_str=second.model_to_string())
 
 
-def _load_part(path: Path) -> Any:
-    text = path.read_text(encoding="utf-8", errors="replace")
-    if not text.startswith("tree\n") or "\npandas_categorical:" not in text:
-        raise DataError(
-            f"{path} is not whole. Delete the run's folder {path.parent.parent} and "
-            "train again."
-        )
-    return lightgbm.Booster(model_str=text)
+def _parts(checkpoints: Path, n_trees: int) -> list[str]:
+    """Return the texts of the parts that make up the first trees.
+
+    Raises:
+        DataError: if a part is missing or not whole.
+    """
+    texts, end = [], 0
+    for path in sorted(checkpoints.glob("trees-*.txt")):
+        if _number(path) > n_trees:
+            break
+        text = path.read_text(encoding="utf-8", errors="replace")
+        n_iterations = text.count("\nTree=") // _trees_an_iteration(text)
+        if not text.endswith("pandas_categorical:null\n") or (
+            end + n_iterations != _number(path)
+        ):
+            raise DataError(f"{path} is not whole. {_begin_again(checkpoints)}")
+        texts.append(text)
+        end += n_iterations
+    if end != n_trees:
+        gone = _part_path(checkpoints, n_trees)
+        raise DataError(f"{gone} is gone. {_begin_again(checkpoints)}")
+    return texts
+
+
+def _trees_an_iteration(text: str) -> int:
+    match = re.search(r"^num_tree_per_iteration=(\d+)$", text, re.MULTILINE)
+    return int(match[1]) if match else 1
+
+
+def _begin_again(checkpoints: Path) -> str:
+    return f"Delete the run's folder {checkpoints.parent} and train again."
 
 
 def _part_path(checkpoints: Path, n_trees: int) -> Path:
