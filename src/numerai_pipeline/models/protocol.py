@@ -59,14 +59,15 @@ class Predictor(Protocol):
     """A trained model."""
 
     def predict(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Predict a value a row.
+        """Predict a value a row, or one a row and model.
 
         Args:
             features: ``(rows, n_features)`` float32, as ``data.decode_features``
                 returns them, in the order of the run's features.
 
         Returns:
-            ``(rows,)`` float32, any scale: only the order within an era matters.
+            ``(rows,)`` float32, any scale: only the order within an era matters; or
+            ``(rows, n)`` of n models, whose ranks within the era are to be averaged.
         """
         ...
 

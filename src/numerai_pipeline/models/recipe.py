@@ -45,6 +45,12 @@ class CheckedRecipe:
     parameters: Frozen
     training: TrainingTable
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The targets that are learned, the recipe's own first."""
+        others = getattr(self.parameters, "also_targets", ())
+        return tuple(dict.fromkeys((self.recipe.target, *others)))
+
     def complete(self) -> Recipe:
         """Return the recipe with every key of its tables written out."""
         return self.recipe.model_copy(

@@ -1,6 +1,6 @@
 """What all families of boosted trees share: training options, files, presets."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -33,6 +33,11 @@ class TreesParameters(Frozen):
         default="regression",
         description="classification learns five classes; the prediction is the mean "
         "of their values, weighted by their probabilities",
+    )
+    also_targets: tuple[str, ...] = Field(
+        default=(),
+        description="further targets, a model of its own each; the prediction is the "
+        "mean of the models' ranks within the era",
     )
     n_estimators: Positive = Field(
         default=2_000, description="trees, at most; early stopping usually ends before"
@@ -140,7 +145,19 @@ class TreesFamily:
         """Load a trained model from its file; see ``Family``."""
         if not path.is_file():
             raise DataError(f"{path} does not exist. Train the model again.")
-        return self.load_model(path)
+        of_other_targets = sorted(path.parent.glob(f"*/{path.name}"))
+        models = [self.load_model(found) for found in (path, *of_other_targets)]
+        return models[0] if len(models) == 1 else _OneATarget(models)
+
+
+@dataclass(frozen=True)
+class _OneATarget:
+    """Models of several targets, which predict a column each."""
+
+    models: Sequence[Predictor]
+
+    def predict(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return np.stack([model.predict(features) for model in self.models], axis=1)
 
 
 def expected_value(predictions: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -14,6 +14,7 @@ from numerai_pipeline.core import (
     read_toml,
 )
 from numerai_pipeline.data import ShardReader, decode_features
+from numerai_pipeline.prediction.ranks import one_column
 from numerai_pipeline.training import Run
 
 
@@ -92,7 +93,7 @@ def predict_held_out(
     return HeldOut(
         ids=ids[by_era],
         eras=eras[by_era],
-        predictions=predictions[by_era],
+        predictions=one_column(predictions, eras)[by_era],
         targets={name: y[by_era, place] for place, name in enumerate(targets)},
     )
 

@@ -18,6 +18,7 @@ from numerai_pipeline.core import (
 )
 from numerai_pipeline.data import decode_features, read_parquet_blocks
 from numerai_pipeline.prediction.parquet import column_names, read_columns
+from numerai_pipeline.prediction.ranks import one_column
 from numerai_pipeline.scoring import rank_per_era
 from numerai_pipeline.training import Run
 
@@ -66,7 +67,8 @@ def predict_live(
                 pieces.append(predictor.predict(decode_features(block.x, run.missing)))
                 eras.append(block.eras)
                 advance(len(block))
-            predictions, live_eras = np.concatenate(pieces), np.concatenate(eras)
+            live_eras = np.concatenate(eras)
+            predictions = one_column(np.concatenate(pieces), live_eras)
             _check_predictions(f"'{run.name}'", predictions)
             ranks.append(rank_per_era(predictions, live_eras))
     mean = np.mean(ranks, axis=0)

@@ -19,6 +19,8 @@ class Assignment:
         held_out: targets and eras of the split ``valid``.
         recorder: takes the epochs; knows those that are done.
         progress: where to report.
+        part: folder of a further model of the run, under that of the checkpoints;
+            empty for the one that the history is of.
     """
 
     plan: Plan
@@ -26,6 +28,7 @@ class Assignment:
     held_out: Labels
     recorder: Recorder
     progress: Progress
+    part: str = ""
 
     @property
     def untrained(self) -> Path:
@@ -35,7 +38,7 @@ class Assignment:
     @property
     def checkpoints(self) -> Path:
         """Folder of the best model and of what a resumed training needs."""
-        return self.folder / "checkpoints"
+        return self.folder / "checkpoints" / self.part
 
     @property
     def best_path(self) -> Path:

@@ -80,12 +80,13 @@ def make_plan(job: TrainingJob) -> Plan:
             f"{job.shards} holds no eras out, so no epoch of '{job.name}' could be "
             "called the best. Run `nai etl --split 0.2`."
         )
-    if job.recipe.target not in reader.manifest.target_names:
-        raise DataError(
-            f"{job.shards} has no target '{job.recipe.target}', which model "
-            f"'{job.name}' learns. Run `nai etl --targets {job.recipe.target}`, or "
-            f"name one of {', '.join(reader.manifest.target_names)} in model.toml."
-        )
+    for target in checked.targets:
+        if target not in reader.manifest.target_names:
+            raise DataError(
+                f"{job.shards} has no target '{target}', which model '{job.name}' "
+                f"learns. Run `nai etl --targets {','.join(checked.targets)}`, or name "
+                f"one of {', '.join(reader.manifest.target_names)} in model.toml."
+            )
     features = _features(job, reader)
     fingerprint = digest_of(
         {

@@ -24,6 +24,8 @@ FEATURES_FILE = "features.json"
 HISTORY_FILE = "history.csv"
 DONE_FILE = "DONE"
 
+_CHECKPOINTS = "checkpoints"
+
 
 @dataclass(frozen=True)
 class BestEpoch:
@@ -137,13 +139,15 @@ class Run:
         self._require_done()
         if not self._best_path.is_file():
             raise _broken(self._best_path, "it does not exist")
-        _verify(self.folder, self._best_path.relative_to(self.folder).as_posix())
+        for file in _read_done(self.folder).get("sha256", {}):
+            if file.startswith(f"{_CHECKPOINTS}/"):
+                _verify(self.folder, file)
         return family(self.recipe.family).load(self._best_path)
 
     @property
     def _best_path(self) -> Path:
         suffix = family(self.recipe.family).trained_suffix
-        return self.folder / "checkpoints" / f"best{suffix}"
+        return self.folder / _CHECKPOINTS / f"best{suffix}"
 
     def _require_done(self) -> None:
         if not self.is_done:

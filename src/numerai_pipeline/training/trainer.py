@@ -102,9 +102,14 @@ def _train_what_is_left(
         title=f"{job.name}, run {folder.name}",
         unit=engine.UNIT,
     )
-    best = assignment.best_path.relative_to(folder).as_posix()
+    models = sorted(assignment.checkpoints.rglob(assignment.best_path.name))
     mark_done(
         folder,
-        (CONFIG_FILE, FEATURES_FILE, HISTORY_FILE, best),
+        (
+            CONFIG_FILE,
+            FEATURES_FILE,
+            HISTORY_FILE,
+            *(path.relative_to(folder).as_posix() for path in models),
+        ),
         asked=format_time(job.started),
     )

@@ -170,3 +170,39 @@ def test_a_broken_checkpoint_is_named(make_job, killed_at, file, damage):
         path.unlink()
     with pytest.raises(DataError, match=rf"{file} .*[Dd]elete the run's folder"):
         train(job)
+
+
+def test_further_targets_have_models_of_their_own(
+    make_job, edited, tmp_path, killed_at, shards
+):
+    job = make_job()
+    several = edited(
+        job,
+        parameters={**job.recipe.parameters, "also_targets": ["target_victor_20"]},
+    )
+    progress, kill = killed_at(at_step=70)  # within the second model
+    with pytest.raises(kill):
+        train(several, progress=progress)
+    run = train(several)
+    whole = train(replace(several, runs=tmp_path / "whole"))
+    name = "checkpoints/target_victor_20/best.txt"
+    for file in ("checkpoints/best.txt", name):
+        assert (run.folder / file).read_text() == (whole.folder / file).read_text()
+    alone = train(edited(job, target="target_victor_20"))
+    rows = ShardReader(shards).read("valid", targets=())
+    features = decode_features(rows.x, 2.0)
+    both = run.predictor().predict(features)
+    assert both.shape == (len(rows), 2)
+    np.testing.assert_array_equal(both[:, 1], alone.predictor().predict(features))
+    (run.folder / name).write_text("tree")
+    with pytest.raises(
+        DataError, match=r"target_victor_20/best\.txt of a run is broken"
+    ):
+        run.predictor()
+
+
+def test_a_further_target_must_be_in_the_shards(make_job, edited):
+    job = make_job()
+    wrong = edited(job, parameters={"also_targets": ["target_xerxes_20"]})
+    with pytest.raises(DataError, match="--targets target,target_xerxes_20`"):
+        train(wrong)

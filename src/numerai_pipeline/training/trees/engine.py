@@ -6,7 +6,7 @@ recipe's seed and the tree's number, so trees grown after a kill are those that 
 have been grown without it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -54,20 +54,25 @@ class TreesEngine:
         untrained = read_json(assignment.untrained)
         features = assignment.plan.features
         assignment.check_width(untrained.get("n_features", len(features)))
-        recorder = assignment.recorder
+        self._fit_one(assignment, untrained)
+        for target in assignment.plan.checked.targets[1:]:
+            self._fit_one(_for_target(assignment, target), untrained)
+        if assignment.best_path.is_file():
+            write_importance(
+                assignment.folder,
+                self.library.importance(assignment.best_path, len(features)),
+                assignment.plan,
+            )
+
+    def _fit_one(self, assignment: Assignment, untrained: dict[str, Any]) -> None:
+        recorder, best = assignment.recorder, assignment.best_path
         self._grow(assignment, untrained)
         if recorder.best is None:
             return
-        best = assignment.best_path
         if not best.is_file():  # else killed after this, and the rest is gone
             self.library.save(assignment.checkpoints, recorder.best.epoch, best)
-        write_importance(
-            assignment.folder,
-            self.library.importance(best, len(features)),
-            assignment.plan,
-        )
         for path in assignment.checkpoints.iterdir():
-            if path != best:
+            if path.is_file() and path != best:
                 path.unlink()
 
     def _grow(self, assignment: Assignment, untrained: dict[str, Any]) -> None:
@@ -81,7 +86,9 @@ class TreesEngine:
         trees = self.library.open(job)
         base = base_weights(job.train.labels, training)
         with assignment.progress.task(
-            f"training {assignment.plan.job.name}", n_trees, "trees"
+            f"training {assignment.plan.job.name} {assignment.part}".rstrip(),
+            n_trees,
+            "trees",
         ) as advance:
             advance(done)
             while done < n_trees and not recorder.is_patience_over:
@@ -96,6 +103,27 @@ class TreesEngine:
                 if added < wanted:
                     assignment.progress.note("no split gains anything any more")
                     break
+
+
+def _for_target(assignment: Assignment, target: str) -> Assignment:
+    """Return what trains the model of a further target of the run."""
+    plan = assignment.plan
+    recipe = plan.checked.recipe.model_copy(update={"target": target})
+    part = replace(
+        assignment,
+        plan=replace(plan, checked=replace(plan.checked, recipe=recipe)),
+        held_out=Labels.read(plan.reader, "valid", target),
+        recorder=Recorder(
+            assignment.folder / f"history-{target}.csv",
+            plan.checked.training,
+            unit="tree",
+            curves=None,
+            progress=assignment.progress,
+        ),
+        part=target,
+    )
+    part.checkpoints.mkdir(exist_ok=True)
+    return part
 
 
 def _weights(
