@@ -60,14 +60,12 @@ def atomic_folder(path: Path, *, key: str | None = None) -> Iterator[Path]:
     Args:
         path: the folder.
         key: names the work in at most 64 letters and digits. What a writer that was
-            killed or interrupted has left is handed to the next one with its key.
-            After an error nothing is left in any case.
+            killed or interrupted, or had no more room, has left is handed to the next
+            one with its key. After another error nothing is left in any case.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = _beside(path, key or uuid4().hex[:8])
-    old = _beside(path, _OLD)
-    if old.exists() and not path.exists():  # killed between the two renames
-        old.replace(path)
+    heal_folder(path)
     for leftover in leftovers_of(path):
         if leftover != partial:
             shutil.rmtree(leftover, ignore_errors=True)
@@ -78,12 +76,34 @@ def atomic_folder(path: Path, *, key: str | None = None) -> Iterator[Path]:
             if file.is_file():
                 flush(file)
         _put_in_place(partial, path)
-    except Exception:
-        shutil.rmtree(partial, ignore_errors=True)
+    except Exception as error:
+        # A full disk is no reason to lose what is on it already.
+        if not isinstance(error, OSError):
+            shutil.rmtree(partial, ignore_errors=True)
         raise
     finally:
         if key is None:
             shutil.rmtree(partial, ignore_errors=True)
+
+
+def heal_folder(path: Path) -> None:
+    """Undo what a kill at the moment of putting a folder into place has left.
+
+    Between the two renames there is none at ``path``: the old one is put back. After
+    them the old one is still beside it: it is deleted.
+    """
+    old = _beside(path, _OLD)
+    if not old.exists():
+        return
+    if path.exists():
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        old.replace(path)
+
+
+def kept_folder(path: Path, key: str) -> Path:
+    """Return where ``atomic_folder`` with a key keeps what is not finished."""
+    return _beside(path, key)
 
 
 def leftovers_of(path: Path) -> list[Path]:
@@ -105,7 +125,11 @@ def _put_in_place(partial: Path, path: Path) -> None:
         old = _beside(path, _OLD)
         shutil.rmtree(old, ignore_errors=True)
         path.replace(old)
-        partial.replace(path)
+        try:
+            partial.replace(path)
+        except OSError:
+            old.replace(path)
+            raise
         shutil.rmtree(old, ignore_errors=True)
     else:
         partial.replace(path)
@@ -179,7 +203,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, or too deep
         raise DataError(
             f"{path} is not valid JSON ({error}). Delete it and make it again."
         ) from error

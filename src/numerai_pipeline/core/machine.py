@@ -6,7 +6,7 @@ from pathlib import Path
 from numerai_pipeline.core.errors import ConfigError
 
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(%|[KMGT]?B)", re.IGNORECASE)
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)\s*(%|[KMGT]?B)", re.IGNORECASE)
 
 # Memory that a container may use; the machine may have more.
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
@@ -36,10 +36,11 @@ def parse_bytes(text: str, *, whole: int) -> int:
     """
     match = _SIZE.fullmatch(text.strip())
     amount = float(match[1]) if match else 0.0
-    if not match or not amount:
+    unit = match[2].upper() if match else "B"
+    size = int(amount * whole / 100 if unit == "%" else amount * _UNITS[unit])
+    if size <= 0:
         raise ConfigError(f"'{text}' is no size. Write 800MB, 1.5GB or 25%.")
-    unit = match[2].upper()
-    return int(amount * whole / 100 if unit == "%" else amount * _UNITS[unit])
+    return size
 
 
 def show_bytes(amount: float) -> str:

@@ -128,7 +128,11 @@ class FeatureCatalog:
         Raises:
             ConfigError: if there is no such target, or none is named.
         """
-        if tuple(names) == (ALL_TARGETS,):
+        if not self.targets:
+            raise DataError(
+                f"{self.path} lists no targets. Run `nai download --features --force`."
+            )
+        if ALL_TARGETS in names:
             return self.targets
         if not names:
             raise ConfigError("no target is named. Name one, or 'all' for all of them.")

@@ -58,7 +58,8 @@ def _inspect_parquet(path: Path) -> dict[str, Any]:
     with ParquetSource(path) as source:
         names = source.schema.names
         types = Counter(
-            (_kind(name), str(source.schema.field(name).type)) for name in names
+            (_kind(name), str(kind))
+            for name, kind in zip(names, source.schema.types, strict=True)
         )
         return {
             "kind": "parquet",
@@ -181,7 +182,7 @@ def _verify(folder: Path, reader: ShardReader) -> None:
                 f"{path} is not what was written: its checksum has changed. {REMEDY}"
             )
     for split in reader.manifest.splits:
-        for _ in reader.blocks(split, features=(), targets=()):
+        for _ in reader.blocks(split, features=()):
             pass
 
 

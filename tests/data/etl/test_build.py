@@ -184,7 +184,7 @@ def test_the_same_input_gives_the_same_bytes(release: Any, tmp_path: Path) -> No
 
 
 CHANGES = {
-    "option": "purge was None and is 2.",
+    "option": "purge was not set and is 2.",
     "source": "train.parquet has changed.",
     "catalog": "features.json has changed.",
     "shard": "train_0000.tfr is not what was written.",
@@ -351,7 +351,7 @@ def id_of_training(rows: Any) -> dict[str, Any]:
         (
             "validation",
             lambda rows: {"target": np.where(np.arange(len(rows.ids)) == 7, 1.5, 0.5)},
-            r"validation\.parquet: 'target' in row 7 is 1\.5, but targets lie between",
+            r"validation\.parquet: 'target' in row 7 \(era 0031\) is 1\.5, but targets",
         ),
         ("train", lambda rows: {"era": ["X"] * len(rows.ids)}, "has the era X or 0"),
         ("validation", id_of_training, r"of train\.parquet and in row 3 \(era 0031\)"),
@@ -389,6 +389,19 @@ def test_files_that_no_release_holds_are_refused(
     with pytest.raises(DataError, match=sentence):
         build_shards(tmp_path, tmp_path / "s", EtlOptions())
     assert not (tmp_path / "s").exists()
+
+
+def test_two_files_together_can_have_too_many_values(
+    tmp_path: Path, make_rows: Callable, write_rows: Callable, write_catalog: Callable
+) -> None:
+    for number, name in enumerate(("train", "validation")):
+        rows = make_rows({number + 1: 200}, seed=number + 1)
+        values = np.linspace(0, 0.9, 200) + number / 1_000
+        changed = {"target": values.astype(np.float32)}
+        write_catalog(tmp_path, rows.features)
+        write_rows(tmp_path / f"{name}.parquet", rows, changed=changed)
+    with pytest.raises(DataError, match="'target' has more than 255 different values"):
+        build_shards(tmp_path, tmp_path / "s", EtlOptions(targets=TARGET, purge=0))
 
 
 def test_missing_files_and_cut_files_are_named(release: Any, tmp_path: Path) -> None:

@@ -211,8 +211,25 @@ def test_both_layouts_hold_the_same(build: Build) -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "side"),
+    [
+        ({"split": 1e-5, "split_by": "rows"}, "valid"),
+        ({"split": 0.99999, "split_by": "rows"}, "train"),
+        ({"split_test": 0.99, "purge": 0}, "valid"),
+        ({"sources": ("validation",), "balance": True}, "train"),
+    ],
+)
+def test_a_side_that_would_be_empty_is_refused(
+    build: Build, options: dict[str, Any], side: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"no row would be in the split '{side}'"):
+        build(**options)
+
+
+@pytest.mark.parametrize(
     ("options", "sentence"),
     [
+        ({"split_by": "rows", "split_test": 0.2}, "a split by rows needs a share"),
         ({"split": 0.5, "split_test": 0.5}, "would leave nothing to train on"),
         ({"split_by": "rows"}, "a split by rows needs a share"),
         ({"split_by": "rows", "split": 0.1, "purge": 4}, "purge has no effect"),

@@ -1,6 +1,7 @@
 """A run that is stopped at any moment, and the one that goes on from there."""
 
 import json
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from numerai_pipeline.core import DataError
+from numerai_pipeline.core import ConfigError, DataError
 from numerai_pipeline.data import EtlOptions, ShardManifest, build_shards
 
 OPTIONS = EtlOptions(rows_per_shard=20, purge=2)
@@ -124,9 +125,30 @@ def test_a_run_with_other_options_starts_anew_and_says_why(
         )
     told = Stopping(None, KeyboardInterrupt)
     build_shards(release.folder, folder, OPTIONS, progress=told)
-    assert told.notes[0] == "An unfinished run is given up, since purge was 3 and is 2."
+    given_up = "An unfinished run is given up, since purge was 3 and is 2."
+    assert given_up in told.notes
     assert content_of(folder) == expected
     assert beside(folder) == []
+
+
+def test_a_run_that_is_refused_gives_nothing_up(release: Any, folder: Path) -> None:
+    partial = stop(release, folder)
+    with pytest.raises(ConfigError):
+        build_shards(release.folder, folder, EtlOptions(purge=400))
+    assert partial.exists()
+
+
+def test_a_full_disk_keeps_what_is_whole(
+    release: Any, folder: Path, expected: dict[str, bytes]
+) -> None:
+    with pytest.raises(OSError, match=r"^$"):
+        build_shards(release.folder, folder, OPTIONS, progress=Stopping(100, OSError))
+    (partial,) = beside(folder)
+    names = {path.name for path in (folder.parent / partial).glob("*.tfr")}
+    journal = (folder.parent / partial / "journal.jsonl").read_text().splitlines()
+    assert names == {json.loads(line)["shard"]["name"] for line in journal}
+    build_shards(release.folder, folder, OPTIONS)
+    assert content_of(folder) == expected
 
 
 def test_an_error_leaves_nothing(release: Any, folder: Path) -> None:
@@ -143,6 +165,60 @@ def test_a_run_that_was_killed_before_the_last_rename_is_finished(
     told = Stopping(0, AssertionError)  # nothing is packed again
     build_shards(release.folder, folder, OPTIONS, progress=told)
     assert content_of(folder) == expected
+
+
+def test_old_shards_come_back_after_a_kill_between_the_renames(
+    release: Any, folder: Path
+) -> None:
+    build_shards(release.folder, folder, OPTIONS)
+    before = content_of(folder)
+    folder.rename(folder.with_name(".main.old.partial"))
+    with pytest.raises(ConfigError):
+        build_shards(release.folder, folder, EtlOptions(purge=400))
+    assert content_of(folder) == before
+    assert beside(folder) == []
+
+
+def test_a_link_is_followed_not_replaced(
+    release: Any, tmp_path: Path, expected: dict[str, bytes]
+) -> None:
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.mkdir()
+    link.symlink_to(real)
+    for options in (EtlOptions(), OPTIONS):
+        build_shards(release.folder, link, options)
+    assert link.is_symlink()
+    assert content_of(real) == expected
+
+
+@pytest.mark.parametrize("content", [{"train_0000.tfr": "precious"}, {"x.tfr/y": "z"}])
+def test_what_only_looks_like_shards_is_not_replaced(
+    release: Any, folder: Path, content: dict[str, str]
+) -> None:
+    for name, text in content.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    with pytest.raises(ConfigError, match="would be replaced by shards"):
+        build_shards(release.folder, folder, OPTIONS)
+    assert {name: (folder / name).read_text() for name in content} == content
+
+
+def test_a_source_that_changes_meanwhile_is_noticed(
+    release: Any, folder: Path, tmp_path: Path
+) -> None:
+    path = release.folder / "train.parquet"
+
+    class Replacing(Stopping):
+        def note(self, text: str) -> None:
+            if " on disk (" in text:
+                shutil.copyfile(path, tmp_path / "other")
+                (tmp_path / "other").replace(path)
+
+    with pytest.raises(DataError, match=r"train\.parquet was changed while"):
+        build_shards(
+            release.folder, folder, OPTIONS, progress=Replacing(None, DataError)
+        )
+    assert beside(folder) == []
 
 
 def test_the_manifest_notices_an_edit(release: Any, folder: Path) -> None:

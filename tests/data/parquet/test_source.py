@@ -108,7 +108,18 @@ def test_the_scale_of_floats_is_one_of_the_file(
     rows.codes[:9] = 0
     write_rows(path, rows, feature_type="float", scale=scale, rows_per_group=9)
     with ParquetSource(path) as source:
-        assert source.holds_quarters(rows.features) is found
+        assert source.holds_quarters() is found
+
+
+def test_an_odd_value_tells_nothing_about_the_scale(
+    tmp_path: Path, make_rows: Callable, write_rows: Callable
+) -> None:
+    path = tmp_path / "a.parquet"
+    rows = make_rows({1: 9}, n_features=2, missing=0)
+    odd = {"feature_0000": np.array([0, 1, 1, 0, 0.1, 1, 0, 1, 1], np.float32)}
+    write_rows(path, rows, feature_type="float", changed=odd)
+    with ParquetSource(path) as source:
+        assert source.holds_quarters() is False
 
 
 def test_an_unnamed_index_of_ids_is_found(

@@ -109,6 +109,21 @@ def test_a_target_that_no_row_has_is_refused(
         ShardReader(tmp_path / "s").load("train", target="target_victor_60")
 
 
+@pytest.mark.parametrize("layout", ["packed", "rows"])
+def test_a_whole_file_of_other_shards_is_noticed(
+    release: Any, tmp_path: Path, write_rows: Callable, layout: Any
+) -> None:
+    options = EtlOptions(sources=("train",), layout=layout)
+    build_shards(release.folder, tmp_path / "a", options)
+    release.train.codes[-1, 0] = (release.train.codes[-1, 0] + 1) % 5
+    write_rows(release.folder / "train.parquet", release.train)
+    build_shards(release.folder, tmp_path / "b", options)
+    name = "train_0000.tfr"
+    (tmp_path / "b" / name).replace(tmp_path / "a" / name)
+    with pytest.raises(DataError, match="it is another block than the one in the"):
+        ShardReader(tmp_path / "a").read("train")
+
+
 def flip_a_bit(content: bytes) -> bytes:
     broken = bytearray(content)
     broken[len(broken) // 2] ^= 4

@@ -1,5 +1,6 @@
 """Parquet -> shards, streaming, in bounded memory."""
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from numerai_pipeline.core import (
     DataError,
     Progress,
     atomic_folder,
+    heal_folder,
+    kept_folder,
     locked,
     sha256_of,
     show_bytes,
@@ -38,6 +41,9 @@ from numerai_pipeline.data.shards.manifest import (
 from numerai_pipeline.data.shards.writer import SHARD_SUFFIX
 
 CATALOG = "features.json"
+
+# Every manifest of shards has it, in the name of the layout.
+_MARK = b"numerai-pipeline "
 
 _LEAK = (
     "Warning: rows of one era share their return, so rows held out of eras that are "
@@ -83,8 +89,12 @@ def build_shards(
             is too small.
     """
     catalog = FeatureCatalog.load(data_folder / CATALOG)
+    shards_folder = shards_folder.resolve()  # what a link names is replaced, not it
+    if not shards_folder.name:
+        raise ConfigError(f"{shards_folder} cannot be a folder of shards.")
     with ExitStack() as stack:
         stack.enter_context(locked(shards_folder, doing="making shards"))
+        heal_folder(shards_folder)
         files = [
             live_file
             if name == "live" and live_file
@@ -93,26 +103,32 @@ def build_shards(
         ]
         sources = [stack.enter_context(ParquetSource(path)) for path in files]
         content = choose_content(catalog, sources, options)
+        stamps = {path: _stamp(path) for path in [catalog.path, *files]}
         origin = Origin(
             layout=layout_text(options.layout),
             options=options.model_dump(mode="json"),
-            sources=tuple(_source_file(path) for path in [catalog.path, *files]),
+            sources=tuple(_source_file(path) for path in stamps),
         )
         if _is_current(shards_folder, origin, progress) and not force:
             progress.note(f"{shards_folder} is current: nothing to do.")
             return ShardManifest.load(shards_folder)
         _refuse_other_files(shards_folder)
+        key = origin.fingerprint[:16]
+        kept = kept_folder(shards_folder, key)
+        manifest = _finished(kept, origin)
+        if manifest is None:
+            work = decide(content, options, progress)
+            plan = make_plan(work, kept, max_ram_bytes)
+            for line in plan.lines():
+                progress.note(line)
         changes = abandoned(shards_folder, origin)
         if changes:
             progress.note(f"An unfinished run is given up, since {', '.join(changes)}.")
-        with atomic_folder(shards_folder, key=origin.fingerprint[:16]) as folder:
-            manifest = _finished(folder, origin)
+        with atomic_folder(shards_folder, key=key) as folder:
             if manifest is None:
-                work = decide(content, options, progress)
-                plan = make_plan(work, folder, max_ram_bytes)
-                for line in plan.lines():
-                    progress.note(line)
-                manifest = _build(folder, origin, work, plan, progress).save(folder)
+                manifest = _build(folder, origin, work, plan, progress)
+                _check_unchanged(stamps)
+                manifest = manifest.save(folder)
             sweep(folder)
     return manifest
 
@@ -167,6 +183,21 @@ def _source_file(path: Path) -> SourceFile:
     return SourceFile(name=path.name, bytes=found.st_size, sha256=sha256)
 
 
+def _stamp(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _check_unchanged(stamps: Mapping[Path, tuple[int, int, int]]) -> None:
+    """Refuse shards of which a part may come from another file than the rest."""
+    for path, stamp in stamps.items():
+        if not path.is_file() or _stamp(path) != stamp:
+            raise DataError(
+                f"{path} was changed while it was read, so what was made of it is "
+                "thrown away. Run `nai etl` again."
+            )
+
+
 def _is_current(folder: Path, origin: Origin, progress: Progress) -> bool:
     """Tell whether shards are whole and of this origin; if they are not, note why."""
     if not (folder / SHARD_MANIFEST).is_file():
@@ -174,9 +205,7 @@ def _is_current(folder: Path, origin: Origin, progress: Progress) -> bool:
     try:
         manifest = ShardManifest.load(folder)
     except DataError as error:
-        progress.note(
-            f"{folder} is made anew: {str(error).partition(': ')[2] or error}"
-        )
+        progress.note(f"{folder} is made anew: {error}")
         return False
     changes = origin.changes_since(manifest.origin) or _broken(folder, manifest)
     if changes:
@@ -210,9 +239,19 @@ def _refuse_other_files(folder: Path) -> None:
     """Refuse to replace a folder that is not one of shards."""
     if not folder.exists():
         return
-    for path in sorted(folder.iterdir()) if folder.is_dir() else [folder]:
-        if path.suffix != SHARD_SUFFIX and path.name != SHARD_MANIFEST:
+    paths = sorted(folder.iterdir()) if folder.is_dir() else [folder]
+    for path in paths:
+        if not path.is_file() or (
+            path.suffix != SHARD_SUFFIX and path.name != SHARD_MANIFEST
+        ):
             raise ConfigError(
                 f"{folder} would be replaced by shards, but it holds {path.name}, "
                 "which is none. Choose another folder, or move that file."
             )
+    manifest = folder / SHARD_MANIFEST
+    # A broken manifest is ours as long as it still says so.
+    if paths and not (manifest.is_file() and _MARK in manifest.read_bytes()):
+        raise ConfigError(
+            f"{folder} would be replaced by shards, but no manifest of ours is in it. "
+            "Choose another folder, or delete this one."
+        )

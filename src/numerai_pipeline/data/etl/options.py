@@ -100,8 +100,11 @@ class EtlOptions(Frozen):
         if self.is_live and (held_out or self.balance or self.eras_subset):
             return "live rows have no eras to choose and no targets to balance by"
         if held_out >= 1:
-            return "split and split_test together would leave nothing to train on"
-        if self.split_by == "rows" and not held_out:
+            return (
+                f"split ({self.split}) and split_test ({self.split_test}) together "
+                "would leave nothing to train on"
+            )
+        if self.split_by == "rows" and self.split is None:
             return "a split by rows needs a share: split"
         if self.split_by == "rows" and self.purge is not None:
             return "rows are drawn from all eras, so purge has no effect"

@@ -43,8 +43,7 @@ class Plan:
         ram_bytes: memory that it is expected to take, the process included.
         limits: how the files are decoded, so that it does.
         most_rows: rows of the largest window of row groups.
-        is_through_disk: a window is too large for memory and goes through a
-            temporary file.
+        scratch_bytes: of temporary files for windows that are too large for memory.
     """
 
     n_rows: int
@@ -54,13 +53,13 @@ class Plan:
     ram_bytes: int
     limits: Limits
     most_rows: int
-    is_through_disk: bool
+    scratch_bytes: int
 
     def lines(self) -> Sequence[str]:
         """Return the plan for people, a sentence a line."""
         detour = (
-            ", row groups too large for that through a temporary file"
-            if self.is_through_disk
+            f", through {show_bytes(self.scratch_bytes)} of temporary files"
+            if self.scratch_bytes
             else ""
         )
         return (
@@ -78,7 +77,7 @@ def make_plan(work: Work, folder: Path, max_ram_bytes: int | None) -> Plan:
 
     Args:
         work: what is to be written; its files are open and surveyed.
-        folder: where the shards go; some of them may be there.
+        folder: where the shards go; it need not be there, or some of them may be.
         max_ram_bytes: memory that the work may take; None: a quarter of the
             machine's.
 
@@ -88,8 +87,8 @@ def make_plan(work: Work, folder: Path, max_ram_bytes: int | None) -> Plan:
     """
     n_rows = sum(int(np.count_nonzero(sides)) for sides in work.assignment.sides)
     row_bytes = _row_bytes(work)
-    free_bytes = shutil.disk_usage(folder).free
-    _check_disk(folder, n_rows, row_bytes, free_bytes)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    free_bytes = shutil.disk_usage(folder.parent).free
     max_ram = max_ram_bytes or memory_bytes() // DEFAULT_PART
     shape = _shape(work)
     taken = _memory_of_process() + _COPIES_OF_BLOCK * ROWS_PER_BLOCK * row_bytes
@@ -102,6 +101,11 @@ def make_plan(work: Work, folder: Path, max_ram_bytes: int | None) -> Plan:
             "Raise --max-ram, or pack fewer features (--feature-set)."
         ) from None
     width = packed_width(shape.n_features)
+    detours = [
+        rows * width for rows in shape.window_rows if rows * width > limits.plane_bytes
+    ]
+    scratch_bytes = 2 * max(detours, default=0)  # two windows at a time
+    _check_disk(folder, n_rows * row_bytes, scratch_bytes, free_bytes)
     return Plan(
         n_rows=n_rows,
         row_bytes=row_bytes,
@@ -110,21 +114,22 @@ def make_plan(work: Work, folder: Path, max_ram_bytes: int | None) -> Plan:
         ram_bytes=taken + peak_bytes(shape, limits),
         limits=limits,
         most_rows=max(shape.window_rows, default=0),
-        is_through_disk=any(
-            rows * width > limits.plane_bytes for rows in shape.window_rows
-        ),
+        scratch_bytes=scratch_bytes,
     )
 
 
-def _check_disk(folder: Path, n_rows: int, row_bytes: int, free_bytes: int) -> None:
-    there = sum(path.stat().st_size for path in folder.iterdir())
-    if n_rows * row_bytes - there > free_bytes:
+def _check_disk(
+    folder: Path, shards_bytes: int, scratch_bytes: int, free_bytes: int
+) -> None:
+    there = sum(path.stat().st_size for path in folder.glob("*"))
+    if shards_bytes + scratch_bytes - there > free_bytes:
+        detour = (
+            f" and temporary files {show_bytes(scratch_bytes)}" if scratch_bytes else ""
+        )
         raise DataError(
             f"{folder.parent} has {show_bytes(free_bytes)} free, but the shards take "
-            f"{show_bytes(n_rows * row_bytes)}: {n_rows:,} rows of "
-            f"{row_bytes:,} bytes. Make room, choose another disk (--dir), fewer "
-            "features (--feature-set) or "
-            "fewer eras (--eras-subset)."
+            f"{show_bytes(shards_bytes)}{detour}. Make room, choose another disk "
+            "(--dir), fewer features (--feature-set) or fewer eras (--eras-subset)."
         )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import DataError
+from numerai_pipeline.data.parquet.arrow_columns import era_name
 from numerai_pipeline.data.parquet.source import ParquetSource
 
 Hashes = npt.NDArray[np.uint64]
@@ -60,7 +61,7 @@ def _refuse(sources: Sequence[ParquetSource], suspects: Hashes) -> None:
             ids, eras = source.ids(window), source.eras(window)
             for row in np.flatnonzero(np.isin(_hashes(ids), suspects)):
                 place = (
-                    f"row {window.start + row:,} (era {eras[row]:04d}) "
+                    f"row {window.start + row:,} (era {era_name(eras[row])}) "
                     f"of {source.path.name}"
                 )
                 if ids[row] in places:

@@ -87,6 +87,7 @@ def assign_rows(
         split = _by_era(eras, options, targets)
         sides = tuple(_by_split(found, split) for found in surveys)
         purged_eras = split.purged
+    _check_sides(sides, options)
     shares: tuple[ClassShare, ...] = ()
     n_before = _n_training(sides)
     if options.balance:
@@ -195,6 +196,21 @@ def _by_rows(
         start = stop
     starts = np.cumsum([len(sides) for sides in all_sides])[:-1]
     return tuple(np.split(everywhere, starts))
+
+
+def _check_sides(all_sides: Sequence[Sides], options: EtlOptions) -> None:
+    """Refuse options of which a side would come out empty."""
+    asked = {TRAIN: True, VALID: False, TEST: options.split_test is not None}
+    if options.split is None and options.split_test is None:
+        asked = {TRAIN: options.balance}
+    elif options.split is not None or len(options.sources) > 1:
+        asked[VALID] = True
+    for side, is_asked in asked.items():
+        if is_asked and not any((sides == code_of(side)).any() for sides in all_sides):
+            raise ConfigError(
+                f"no row would be in the split '{side}'. Choose other shares (--split "
+                f"{options.split}, --split-test {options.split_test}) or other eras."
+            )
 
 
 def _n_training(all_sides: Sequence[Sides]) -> int:

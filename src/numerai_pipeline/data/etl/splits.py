@@ -65,8 +65,9 @@ def purged(
     """
     if not valid and not test:
         raise ConfigError(
-            "no era would be held out: no row of validation.parquet has a target that "
-            "was named. Hold out a share of the eras instead: `nai etl --split 0.2`."
+            "no era would be held out: none of the chosen eras of validation.parquet "
+            "has a target that was named. Choose others (--eras-subset, --targets), or "
+            "hold out a share of the eras: `nai etl --split 0.2`."
         )
     kept_valid = _before(valid, test, purge)
     if valid and not kept_valid:

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from numerai_pipeline.core import Advance, DataError
 from numerai_pipeline.data.etl.repeated_ids import IdCheck
+from numerai_pipeline.data.parquet.arrow_columns import era_name
 from numerai_pipeline.data.parquet.limits import DEFAULT
 from numerai_pipeline.data.parquet.source import ParquetSource, Window
 from numerai_pipeline.data.shards.manifest import MISSING_TARGET
@@ -78,6 +79,8 @@ def survey(
         DataError: if eras are mixed or missing, or a target lies outside of 0..1 or
             has more than 255 values.
     """
+    if not source.n_rows:
+        raise DataError(f"{source.path} has not a single row. {REMEDY}")
     eras = np.empty(source.n_rows, np.int16)
     look = _TargetLook(source, np.full(source.n_rows, is_live), keep)
     with ThreadPoolExecutor(DEFAULT.n_workers) as pool:
@@ -140,14 +143,24 @@ def _check_values(
     if outside.any():
         row = int(outside.argmax())
         raise DataError(
-            f"{source.path}: '{name}' in row {window.start + row:,} is {target[row]}, "
-            f"but targets lie between 0 and 1. {REMEDY}"
+            f"{source.path}: '{name}' in row {window.start + row:,} (era "
+            f"{era_name(source.eras(window)[row])}) is {target[row]}, but targets lie "
+            f"between 0 and 1. {REMEDY}"
         )
-    if len(seen) > MISSING_TARGET:
+    check_count(str(source.path), name, len(seen))
+
+
+def check_count(where: str, name: str, n_values: int) -> None:
+    """Check that a target's values have codes.
+
+    Raises:
+        DataError: if there are more than 255.
+    """
+    if n_values > MISSING_TARGET:
         raise DataError(
-            f"{source.path}: '{name}' has more than {MISSING_TARGET} different "
-            "values, so it cannot be packed into a byte. Name the targets to "
-            "pack and leave it out: `nai etl --targets NAME,NAME`."
+            f"{where}: '{name}' has more than {MISSING_TARGET} different values, so it "
+            "cannot be packed into a byte. Name the targets to pack and leave it out: "
+            "`nai etl --targets NAME,NAME`."
         )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from numerai_pipeline.core import leftovers_of, sha256_of, write_json, write_text
+from numerai_pipeline.data.etl.splits import SPLITS
 from numerai_pipeline.data.shards.manifest import Origin, ShardFile
 
 _ORIGIN = "origin.json"
@@ -70,8 +71,10 @@ class Journal:
             try:
                 content = json.loads(line)
                 split, shard = content["split"], ShardFile(**content["shard"])
-            except (ValueError, KeyError, TypeError, ValidationError):
+            except (ValueError, KeyError, TypeError, RecursionError, ValidationError):
                 break  # cut by the kill
+            if split not in SPLITS:
+                break
             path = self._folder / shard.name
             if not path.is_file() or sha256_of(path) != shard.sha256:
                 broken.add(split)
@@ -101,7 +104,7 @@ def abandoned(shards_folder: Path, origin: Origin) -> list[str]:
         try:
             content: Any = json.loads((leftover / _ORIGIN).read_text(encoding="utf-8"))
             before = Origin.model_validate(content)
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
         if before.fingerprint != origin.fingerprint:
             return origin.changes_since(before)

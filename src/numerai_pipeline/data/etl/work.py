@@ -8,7 +8,7 @@ from numerai_pipeline.data.etl.content import Content
 from numerai_pipeline.data.etl.options import EtlOptions
 from numerai_pipeline.data.etl.repeated_ids import IdCheck
 from numerai_pipeline.data.etl.sides import Assignment, assign_rows
-from numerai_pipeline.data.etl.survey import Survey, survey
+from numerai_pipeline.data.etl.survey import Survey, check_count, survey
 from numerai_pipeline.data.shards.palettes import palette_of
 
 
@@ -54,13 +54,16 @@ def decide(content: Content, options: EtlOptions, progress: Progress) -> Work:
                 )
             )
     ids.check(content.sources)
+    seen = [
+        frozenset().union(*of_target)
+        for of_target in zip(*(found.values for found in surveys), strict=True)
+    ]
+    for name, values in zip(content.targets, seen, strict=True):
+        check_count(", ".join(str(s.path) for s in content.sources), name, len(values))
     return Work(
         content=content,
         options=options,
         surveys=surveys,
         assignment=assign_rows(surveys, options, content.targets),
-        palettes=[
-            palette_of(frozenset().union(*seen))
-            for seen in zip(*(found.values for found in surveys), strict=True)
-        ],
+        palettes=[palette_of(values) for values in seen],
     )

@@ -19,7 +19,7 @@ from numerai_pipeline.data.shards.records import ID_BYTES
 # The fifth of five values.
 HIGHEST_CODE = 4
 
-_ERA = re.compile(r"(?:era)?(\d+|X)")
+_ERA = re.compile(r"(?:era)?(\d{1,9}|X)")
 
 
 class IllegalValue(ValueError):
@@ -77,12 +77,16 @@ def byte_codes(columns: Sequence[Any]) -> npt.NDArray[np.uint8] | None:
 
 
 def shows_quarters(column: Any) -> bool | None:
-    """Tell whether a float column is in quarters; None: it holds 0 and 1 alone."""
+    """Tell whether a float column is in quarters; None: it does not tell.
+
+    0.25, 0.5 and 0.75 tell that it is, and whole numbers above 1 that it is not; what
+    no release holds tells nothing, and is found where it stands.
+    """
     values = _floats(_one_chunk(column))
     values = values[np.isfinite(values)]
-    if (values != np.rint(values)).any():
+    if np.isin(values, (0.25, 0.5, 0.75)).any():
         return True
-    return False if (values > 1).any() else None
+    return False if np.isin(values, (2, 3, 4)).any() else None
 
 
 def target_values(column: Any) -> npt.NDArray[np.float32]:

@@ -146,16 +146,16 @@ class ParquetSource:
         with self.naming(name, window):
             return arrow_columns.target_values(column)
 
-    def holds_quarters(self, features: Sequence[str]) -> bool:
+    def holds_quarters(self) -> bool:
         """Tell whether float features are 0, .25, .5, .75, 1 instead of 0..4.
 
-        The first value that is no whole number, or above 1, decides for the file;
-        one of 0 and 1 alone is taken as it stands.
+        The first column that tells decides for all features of the file, whichever
+        are read; a file of 0 and 1 alone is taken as it stands.
         """
         floats = [
             name
-            for name in features
-            if pa.types.is_floating(self.schema.field(name).type)
+            for name, kind in zip(self.schema.names, self.schema.types, strict=True)
+            if columns.is_feature(name) and pa.types.is_floating(kind)
         ]
         for window in self.windows():
             for first in range(0, len(floats), _PROBE_COLUMNS):
@@ -185,7 +185,8 @@ class ParquetSource:
         """Return the column of ids: named ``id``, or the index that pandas wrote."""
         if columns.ID in self.schema.names:
             return columns.ID
-        index = (self.schema.pandas_metadata or {}).get("index_columns", [])
+        with self._reading():
+            index = (self.schema.pandas_metadata or {}).get("index_columns") or []
         if len(index) == 1 and index[0] in self.schema.names:
             return str(index[0])
         raise DataError(
@@ -197,7 +198,7 @@ class ParquetSource:
     def _reading(self) -> Iterator[None]:
         try:
             yield
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError, KeyError) as error:
             raise DataError(
                 f"{self.path} is not a whole Parquet file ({str(error).rstrip('.')}). "
                 "Download it again: `nai download --force`."

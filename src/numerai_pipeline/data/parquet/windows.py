@@ -137,7 +137,7 @@ class _Packer:
     ) -> None:
         self._source, self._features = source, features
         self._slice_bytes = slice_bytes
-        self._in_quarters = source.holds_quarters(features)
+        self._in_quarters = source.holds_quarters()
         self._width = packed_width(len(features))
         self._are_bytes = all(
             pa.types.is_int8(kind) or pa.types.is_uint8(kind)

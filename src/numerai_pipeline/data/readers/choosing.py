@@ -52,7 +52,7 @@ def chosen_palettes(
         if name not in known:
             raise DataError(
                 f"{folder} has no target '{name}'. "
-                f"{did_you_mean(name, known)} Run `nai etl --target {name}`."
+                f"{did_you_mean(name, known)} Run `nai etl --targets {name}`."
             )
     positions = [known.index(name) for name in names]
     return [(at, manifest.targets[at].values()) for at in positions]

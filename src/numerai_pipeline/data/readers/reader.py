@@ -35,6 +35,7 @@ from numerai_pipeline.data.shards.packing import pack, packed_width, unpack
 from numerai_pipeline.data.shards.records import (
     BrokenRecord,
     PackedBlock,
+    check_is_own,
 )
 
 REMEDY = "Run `nai etl` to make the shards again."
@@ -305,14 +306,15 @@ class ShardReader:
     def _block(self, path: Path, file: BinaryIO, entry: BlockEntry) -> PackedBlock:
         file.seek(entry.offset)
         try:
-            return self._layout.decode(
-                file.read(entry.bytes), era=entry.era, rows=entry.rows
-            )
+            content = file.read(entry.bytes)
+            block = self._layout.decode(content, era=entry.era, rows=entry.rows)
+            check_is_own(content, entry.crc32c)
         except BrokenRecord as error:
             raise DataError(
                 f"{path} is broken: the block of era {entry.era:04d} at byte "
                 f"{entry.offset:,} cannot be read: {error}. {REMEDY}"
             ) from error
+        return block
 
 
 @contextmanager

@@ -57,12 +57,17 @@ class TargetPalette(Frozen):
 
 
 class BlockEntry(Frozen):
-    """Where a block lies in its file, with its frame; offset and bytes in bytes."""
+    """Where a block lies in its file, with its frames; offset and bytes in bytes.
+
+    ``crc32c`` is the masked checksum at the end of its last frame: a block of another
+    file, whole in itself, is told by it.
+    """
 
     era: int
     rows: int
     offset: int
     bytes: int
+    crc32c: int
 
 
 class ShardFile(Frozen):
@@ -263,5 +268,7 @@ def _layout_of(content: Any) -> Any:
 
 
 def _short(value: Any) -> str:
+    if value is None:
+        return "not set"
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) < 60 else text[:56] + " ..."

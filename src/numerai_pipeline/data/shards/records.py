@@ -124,6 +124,21 @@ def _field(number: int, *parts: bytes) -> list[bytes]:
     return [_varint(number << 3 | _LENGTH_DELIMITED) + _varint(size), *parts]
 
 
+def last_crc(record: bytes) -> int:
+    """Return the checksum at the end of a frame, or of the last of several."""
+    return int(_CRC.unpack(record[-_CRC.size :])[0])
+
+
+def check_is_own(record: bytes, crc: int) -> None:
+    """Check that a record, whole in itself, is the one that the manifest lists.
+
+    Raises:
+        BrokenRecord: if it is another one.
+    """
+    if last_crc(record) != crc:
+        raise BrokenRecord("it is another block than the one in the manifest")
+
+
 def frame_header(n_bytes: int) -> bytes:
     """Return what stands before an Example of so many bytes."""
     length = _LENGTH.pack(n_bytes)

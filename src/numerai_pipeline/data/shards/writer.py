@@ -12,7 +12,7 @@ import numpy.typing as npt
 from numerai_pipeline.data.shards.layouts import Layout
 from numerai_pipeline.data.shards.manifest import BlockEntry, ShardFile, SplitEntry
 from numerai_pipeline.data.shards.packing import Bytes
-from numerai_pipeline.data.shards.records import ID_BYTES, PackedBlock
+from numerai_pipeline.data.shards.records import ID_BYTES, PackedBlock, last_crc
 
 # A block is one seek and one checksum: 2,048 rows x 973 bytes = 2 MB.
 ROWS_PER_BLOCK = 2_048
@@ -95,9 +95,9 @@ class SplitWriter:
         )
 
     def abort(self) -> None:
-        """Close the file that is open; what was written is to be thrown away."""
+        """Throw the file away that is open."""
         if self._open:
-            self._open.file.close()
+            self._open.abort()
 
     def _end_block(self) -> None:
         rows, self._n_filled = self._n_filled, 0
@@ -142,10 +142,20 @@ class _OpenShard:
         self._digest.update(record)
         rows = len(block.ids)
         self._blocks.append(
-            BlockEntry(era=block.era, rows=rows, offset=self._bytes, bytes=len(record))
+            BlockEntry(
+                era=block.era,
+                rows=rows,
+                offset=self._bytes,
+                bytes=len(record),
+                crc32c=last_crc(record),
+            )
         )
         self._bytes += len(record)
         self.rows += rows
+
+    def abort(self) -> None:
+        self.file.close()
+        self._path.unlink(missing_ok=True)
 
     def close(self) -> ShardFile:
         self.file.flush()
