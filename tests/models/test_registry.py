@@ -13,7 +13,10 @@ def test_families_are_found_by_their_own_names():
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("mpl", "Did you mean 'mlp'?"), ("zzz", "There are mlp, lightgbm.")],
+    [
+        ("mpl", "Did you mean 'mlp'?"),
+        ("zzz", "There are mlp, lightgbm, xgboost, catboost."),
+    ],
 )
 def test_an_unknown_family_is_named_with_the_nearest(name, hint):
     with pytest.raises(ConfigError) as caught:

@@ -44,6 +44,14 @@ QUICK = {
         },
         "training": {"evaluate_every": 10},
     },
+    "catboost": {
+        "parameters": {
+            "n_estimators": 60,
+            "learning_rate": 0.1,
+            "colsample_bytree": 0.5,
+        },
+        "training": {"evaluate_every": 10},
+    },
 }
 
 

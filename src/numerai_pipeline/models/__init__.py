@@ -2,7 +2,18 @@
 
 from typing import TYPE_CHECKING, Any
 
+from numerai_pipeline.models.gbm_catboost import (
+    class_probabilities,
+    load_catboost,
+    read_catboost,
+    write_catboost,
+)
 from numerai_pipeline.models.gbm_lightgbm import LIGHTGBM_DATASET, load_lightgbm
+from numerai_pipeline.models.gbm_xgboost import (
+    XGBOOST_MAX_BIN,
+    load_xgboost,
+    read_xgboost,
+)
 from numerai_pipeline.models.keras_family import (
     KerasFamily,
     KerasTraining,
@@ -33,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CLASS_VALUES",
     "LIGHTGBM_DATASET",
+    "XGBOOST_MAX_BIN",
     "CheckedRecipe",
     "Engine",
     "Family",
@@ -46,14 +58,20 @@ __all__ = [
     "TreesTraining",
     "UnpackFeatures",
     "check_recipe",
+    "class_probabilities",
     "expected_value",
     "families",
     "family",
+    "load_catboost",
     "load_keras",
     "load_lightgbm",
     "load_network",
+    "load_xgboost",
     "new_model",
+    "read_catboost",
+    "read_xgboost",
     "save_network",
+    "write_catboost",
 ]
 
 

@@ -3,17 +3,22 @@
 import difflib
 
 from numerai_pipeline.core import ConfigError
-from numerai_pipeline.models import gbm_lightgbm, mlp
+from numerai_pipeline.models import gbm_catboost, gbm_lightgbm, gbm_xgboost, mlp
 from numerai_pipeline.models.protocol import Family
 
-_FAMILIES: tuple[Family, ...] = (mlp.FAMILY, gbm_lightgbm.FAMILY)
+_FAMILIES: tuple[Family, ...] = (
+    mlp.FAMILY,
+    gbm_lightgbm.FAMILY,
+    gbm_xgboost.FAMILY,
+    gbm_catboost.FAMILY,
+)
 
 
 def families() -> tuple[Family, ...]:
     """Return all families, in the order of ``nai zoo``.
 
     >>> [kind.name for kind in families()]
-    ['mlp', 'lightgbm']
+    ['mlp', 'lightgbm', 'xgboost', 'catboost']
     """
     return _FAMILIES
 

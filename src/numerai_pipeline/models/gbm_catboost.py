@@ -1,0 +1,229 @@
+"""``catboost``: gradient-boosted trees that split all leaves of a level alike."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, model_validator
+
+from numerai_pipeline.core import ConfigError, DataError, Positive, atomic_path
+from numerai_pipeline.models.protocol import Predictor
+from numerai_pipeline.models.trees_family import (
+    Share,
+    TreesFamily,
+    TreesParameters,
+    expected_value,
+)
+
+# A file is CatBoost's magic, the size of the model, the model, and our seal. CatBoost
+# reads the model and stops; without the seal it would crash on a changed byte.
+_MAGIC = b"CBM1"
+_SIZE_BYTES = 4
+_SEAL = b"sha256:"
+_SEAL_BYTES = len(_SEAL) + hashlib.sha256().digest_size
+
+
+class CatboostParameters(TreesParameters):
+    """``[parameters]`` of ``catboost``, under CatBoost's names beside the common ones.
+
+    ``max_depth`` is its ``depth``, ``colsample_bytree`` its ``rsm``.
+    """
+
+    max_depth: Annotated[int, Field(ge=1, le=16)] = Field(
+        default=5,
+        description="deep trees learn the noise of single eras; CatBoost allows 16",
+    )
+    colsample_bytree: Share = Field(
+        default=0.1,
+        description="share of the features that a split may choose from (CatBoost has "
+        "no share of a tree); features come in correlated groups",
+    )
+    interaction: tuple[tuple[str, ...], ...] = Field(
+        default=(), description="CatBoost has no such constraints; leave it empty"
+    )
+    grow_policy: Literal["SymmetricTree", "Depthwise"] = Field(
+        default="SymmetricTree",
+        description="CatBoost's own: one split for all leaves of a level, fast and "
+        "hard to overfit; Depthwise: a split a leaf",
+    )
+    min_data_in_leaf: Positive = Field(
+        default=1, description="rows a leaf has at least; Depthwise alone heeds it"
+    )
+    l2_leaf_reg: float = Field(
+        default=3.0,
+        ge=0.0,
+        description="shrinks leaves; CatBoost's own, little beside the rows of a leaf",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.interaction:
+            raise ValueError(
+                "CatBoost has no interaction constraints. Delete 'interaction', or "
+                "use the family lightgbm or xgboost"
+            )
+        if self.grow_policy == "SymmetricTree" and self.min_data_in_leaf > 1:
+            raise ValueError(
+                f"'min_data_in_leaf' is {self.min_data_in_leaf}, which CatBoost heeds "
+                'in trees of grow_policy = "Depthwise" alone. Set one of the two'
+            )
+        if self.grow_policy == "Depthwise" and self.monotone:
+            raise ValueError(
+                "CatBoost has monotone constraints in symmetric trees alone. Set "
+                "grow_policy = \"SymmetricTree\", or delete 'monotone'"
+            )
+        return self
+
+
+def _booster(parameters: CatboostParameters, seed: int) -> dict[str, Any]:
+    is_classification = parameters.objective == "classification"
+    return {
+        "loss_function": "MultiClass" if is_classification else "RMSE",
+        "learning_rate": parameters.learning_rate,
+        "depth": parameters.max_depth,
+        "rsm": parameters.colsample_bytree,
+        "grow_policy": parameters.grow_policy,
+        "min_data_in_leaf": parameters.min_data_in_leaf,
+        "l2_leaf_reg": parameters.l2_leaf_reg,
+        "monotone": parameters.monotone,
+        "random_seed": seed,
+        # The same trees whatever was grown before them: CatBoost would choose by the
+        # size of the data, shrink what it sums, and add noise that fades with the
+        # number of trees since it was begun.
+        "boosting_type": "Plain",
+        "bootstrap_type": "No",
+        "score_function": "L2",
+        "random_strength": 0.0,
+        "leaf_estimation_iterations": 1,
+    }
+
+
+@cache
+def load_catboost() -> Any:
+    """Import CatBoost and return the module.
+
+    Raises:
+        ConfigError: if it is not installed.
+    """
+    try:
+        import catboost
+    except ModuleNotFoundError as error:
+        if error.name != "catboost":
+            raise
+        raise ConfigError(
+            "the family catboost needs the package catboost. Run "
+            "`pip install 'numerai-pipeline[catboost]'`."
+        ) from None
+    return catboost
+
+
+def write_catboost(model: Any, path: Path) -> None:
+    """Write a model, whole and sealed; CatBoost itself reads the file, too."""
+    # When it was made would make a file differ from its like.
+    metadata = model.get_metadata()
+    for key in ("train_finish_time", "model_guid"):
+        if key in metadata:
+            del metadata[key]
+    with atomic_path(path) as partial:
+        model.save_model(str(partial), format="cbm")
+        with partial.open("ab") as file:
+            file.write(_SEAL + hashlib.sha256(partial.read_bytes()).digest())
+
+
+def read_catboost(path: Path, *, remedy: str) -> Any:
+    """Read a model that ``write_catboost`` wrote, or CatBoost itself.
+
+    Args:
+        path: the file.
+        remedy: a sentence for the error.
+
+    Raises:
+        DataError: if the file is missing, cut or changed.
+    """
+    catboost = load_catboost()
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist. {remedy}") from None
+    size = int.from_bytes(content[len(_MAGIC) :][:_SIZE_BYTES], "little")
+    end = len(_MAGIC) + _SIZE_BYTES + size
+    seal = content[end:]
+    is_whole = content.startswith(_MAGIC) and (
+        seal == _SEAL + hashlib.sha256(content[:end]).digest()
+        or (not seal and len(content) == end)
+    )
+    if not is_whole:
+        raise DataError(
+            f"{path} is not a whole CatBoost model ({len(content):,} bytes of "
+            f"{end + _SEAL_BYTES:,}, or changed ones). {remedy}"
+        )
+    try:
+        return catboost.CatBoost().load_model(blob=content[:end])
+    except catboost.CatBoostError as error:
+        raise DataError(
+            f"{path} is not a model that CatBoost reads ({error}). {remedy}"
+        ) from error
+
+
+def class_probabilities(
+    raw: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """Return ``(rows, 5)`` probabilities of ``(rows, 5)`` sums of trees.
+
+    >>> class_probabilities(np.array([[0.0, 0.0, 0.0, 0.0, 0.0]])).round(3)
+    array([[0.2, 0.2, 0.2, 0.2, 0.2]])
+    """
+    powers = np.exp(raw - raw.max(axis=1, keepdims=True))
+    probabilities: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def _load(path: Path) -> Predictor:
+    return _CatboostPredictor(read_catboost(path, remedy="Train the model again."))
+
+
+class _CatboostPredictor:
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def predict(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        raw = self._model.predict(features, prediction_type="RawFormulaVal")
+        values = raw if raw.ndim == 1 else class_probabilities(raw)
+        return expected_value(values).astype(np.float32)
+
+
+FAMILY = TreesFamily(
+    name="catboost",
+    summary="gradient-boosted symmetric trees (CatBoost): a split a level",
+    engine="catboost",
+    Parameters=CatboostParameters,
+    booster=_booster,
+    load_model=_load,
+    trained_suffix=".cbm",
+    presets={
+        "quick": {
+            "n_estimators": 200,
+            "learning_rate": 0.05,
+            "training.evaluate_every": 20,
+        },
+        # A symmetric tree has all leaves of its depth: 32, 64 and 1,024.
+        "hello": {},
+        "large": {
+            "n_estimators": 20_000,
+            "learning_rate": 0.001,
+            "max_depth": 6,
+            "training.evaluate_every": 500,
+        },
+        "deep": {
+            "n_estimators": 30_000,
+            "learning_rate": 0.001,
+            "max_depth": 10,
+            "grow_policy": "Depthwise",
+            "min_data_in_leaf": 10_000,
+            "training.evaluate_every": 500,
+        },
+    },
+)
