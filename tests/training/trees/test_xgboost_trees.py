@@ -12,13 +12,25 @@ from numerai_pipeline.data import ShardReader, decode_features
 from numerai_pipeline.models import family
 from numerai_pipeline.training import train
 from numerai_pipeline.training.labels import Labels
+from numerai_pipeline.training.trees import xgboost_blocks, xgboost_matrix
 from numerai_pipeline.training.trees.library import TreeJob, TreeRows
 from numerai_pipeline.training.trees.xgboost_matrix import plan_matrix
 from numerai_pipeline.training.trees.xgboost_parameters import booster_parameters
 from numerai_pipeline.training.trees.xgboost_trees import XgboostLibrary
 
 LIBRARY = XgboostLibrary()
-IGNORED = lambda _amount: None  # noqa: E731
+PAGE_BYTES = 4_096
+
+
+def ignored(_amount):
+    """Take no notice of progress."""
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch):
+    """Several blocks and pages, though the rows are few."""
+    for module in (xgboost_blocks, xgboost_matrix):
+        monkeypatch.setattr(module, "PAGE_BYTES", PAGE_BYTES)
 
 
 @pytest.fixture
@@ -72,7 +84,7 @@ def grow(job, *, looks=4, each=5, weights=None):
     trees = LIBRARY.open(job)
     for look in range(looks):
         of_look = None if weights is None else weights(look, trees)
-        assert trees.grow(each, of_look, IGNORED) == each
+        assert trees.grow(each, of_look, ignored) == each
         trees.checkpoint((look + 1) * each)
     return trees
 
@@ -85,10 +97,9 @@ def model_of(job, n_trees, name="model.ubj"):
 
 def tiny_ram(job):
     """Memory for the way over the disk, but not for the other."""
-    on_disk = plan_matrix(
-        replace(job, max_ram_bytes=1 << 60), booster_parameters(job)
-    ).memory_bytes
-    return replace(job, max_ram_bytes=on_disk - 1)
+    parameters = booster_parameters(job)
+    in_memory = plan_matrix(replace(job, max_ram_bytes=1 << 60), parameters)
+    return replace(job, max_ram_bytes=in_memory.memory_bytes - 1)
 
 
 def best_corr(run):
@@ -150,7 +161,7 @@ def test_a_resumed_training_grows_the_same(
     grow(killed, looks=n_done // 5, weights=era_weights(killed))
     resumed = LIBRARY.open(replace(killed, n_done=n_done))
     for look in range(n_done // 5, 4):
-        resumed.grow(5, era_weights(killed)(look, resumed), IGNORED)
+        resumed.grow(5, era_weights(killed)(look, resumed), ignored)
     for split in ("train", "valid"):
         np.testing.assert_array_equal(
             resumed.predictions(split), trees.predictions(split)
@@ -166,7 +177,7 @@ def test_a_look_that_never_came_to_count_is_grown_again(make_trees_job):
     grow(killed, looks=3)  # killed after the checkpoint, before the line in history.csv
     resumed = LIBRARY.open(replace(killed, n_done=10))
     for n_trees in (15, 20):
-        resumed.grow(5, None, IGNORED)
+        resumed.grow(5, None, ignored)
         resumed.checkpoint(n_trees)
     assert model_of(killed, 20) == model_of(whole, 20)
 
@@ -259,7 +270,9 @@ def test_pages_are_deleted_when_the_process_ends(make_trees_job, tmp_path):
     script.write_text(
         "import pickle, sys\n"
         "from pathlib import Path\n"
+        "from numerai_pipeline.training.trees import xgboost_blocks, xgboost_matrix\n"
         "from numerai_pipeline.training.trees.xgboost_trees import XgboostLibrary\n"
+        f"xgboost_blocks.PAGE_BYTES = xgboost_matrix.PAGE_BYTES = {PAGE_BYTES}\n"
         "job = pickle.loads(Path(sys.argv[1]).read_bytes())\n"
         "trees = XgboostLibrary().open(job)\n"
         "trees.grow(2, None, lambda amount: None)\n"

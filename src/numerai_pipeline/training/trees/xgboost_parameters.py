@@ -1,0 +1,70 @@
+"""What XGBoost is called with: parameters, seeds and the device."""
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import xgboost
+
+from numerai_pipeline.core import ConfigError
+from numerai_pipeline.training.trees.library import TreeJob
+
+# Seeds of 31 bits, which every build takes.
+_SEED_MASK = 0x7FFF_FFFF
+
+
+def booster_parameters(job: TreeJob) -> dict[str, Any]:
+    """Return what XGBoost is called with; features are named by their places.
+
+    Raises:
+        ConfigError: if a feature is not there, or a value is refused.
+    """
+    if math.isinf(job.train.missing):
+        raise ConfigError(
+            f"model.toml: 'missing' is {job.train.missing}, which XGBoost refuses. "
+            "Write nan, which leaves missing values to it, or a number."
+        )
+    parameters = {"seed": 0, **job.booster}
+    place = {name: index for index, name in enumerate(job.train.features)}
+    monotone = parameters.pop("monotone", {})
+    interaction = parameters.pop("interaction", ())
+    named = {*monotone, *(name for names in interaction for name in names)}
+    unknown = sorted(named - {*place})
+    if unknown:
+        raise ConfigError(
+            f"model.toml [parameters] names the feature '{unknown[0]}', which is not "
+            "in the model's feature set. Correct it, or choose another feature_set."
+        )
+    if monotone:
+        signs = (str(monotone.get(name, 0)) for name in job.train.features)
+        parameters["monotone_constraints"] = f"({','.join(signs)})"
+    if interaction:
+        places = [[place[name] for name in names] for names in interaction]
+        parameters["interaction_constraints"] = str(places)
+    parameters["device"] = job.device
+    return parameters
+
+
+def seed_at(seed: int, n_trees: int) -> int:
+    """Return the seed of the trees after some; the first ones have the recipe's.
+
+    >>> seed_at(7, 0), seed_at(7, 50) == seed_at(7, 51)
+    (7, False)
+    """
+    if n_trees == 0:
+        return seed & _SEED_MASK
+    state = np.random.SeedSequence((seed & _SEED_MASK, n_trees)).generate_state(1)
+    return int(state[0]) & _SEED_MASK
+
+
+def device_of_a_tree_on(device: str) -> str:
+    """Return where XGBoost really grows a tree: without a GPU it takes the CPU."""
+    data = xgboost.DMatrix(np.array([[0.0], [1.0]]), np.array([0.0, 1.0]))
+    booster = xgboost.Booster({"device": device, "verbosity": 0})
+    try:
+        booster.update(data, 0)
+    except xgboost.core.XGBoostError:  # a driver that is too old, for one
+        return "cpu"
+    config = json.loads(booster.save_config())
+    return str(config["learner"]["generic_param"]["device"])
