@@ -101,7 +101,7 @@ def test_another_key_and_an_error_leave_nothing(tmp_path: Path) -> None:
         write_and_raise(folder, "k1", KeyboardInterrupt)
     with atomic_folder(folder, key="k2") as partial:
         assert not list(partial.iterdir())
-    with pytest.raises(ValueError, match="^$"):
+    with pytest.raises(ValueError, match=r"^$"):
         write_and_raise(folder, "k1", ValueError)
     assert leftovers_of(folder) == []
 

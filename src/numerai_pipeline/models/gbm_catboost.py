@@ -16,6 +16,7 @@ from numerai_pipeline.models.trees_family import (
     TreesFamily,
     TreesParameters,
     expected_value,
+    numerai_presets,
 )
 
 # A file is CatBoost's magic, the size of the model, the model, and our seal. CatBoost
@@ -203,27 +204,8 @@ FAMILY = TreesFamily(
     booster=_booster,
     load_model=_load,
     trained_suffix=".cbm",
-    presets={
-        "quick": {
-            "n_estimators": 200,
-            "learning_rate": 0.05,
-            "training.evaluate_every": 20,
-        },
-        # A symmetric tree has all leaves of its depth: 32, 64 and 1,024.
-        "hello": {},
-        "large": {
-            "n_estimators": 20_000,
-            "learning_rate": 0.001,
-            "max_depth": 6,
-            "training.evaluate_every": 500,
-        },
-        "deep": {
-            "n_estimators": 30_000,
-            "learning_rate": 0.001,
-            "max_depth": 10,
-            "grow_policy": "Depthwise",
-            "min_data_in_leaf": 10_000,
-            "training.evaluate_every": 500,
-        },
-    },
+    # A symmetric tree has all leaves of its depth: 32, 64 and 1,024.
+    presets=numerai_presets(
+        large={}, deep={"grow_policy": "Depthwise", "min_data_in_leaf": 10_000}
+    ),
 )

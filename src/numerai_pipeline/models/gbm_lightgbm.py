@@ -16,6 +16,7 @@ from numerai_pipeline.models.trees_family import (
     TreesFamily,
     TreesParameters,
     expected_value,
+    numerai_presets,
 )
 
 # How LightGBM reads the data, always the same: each of a feature's few values gets a
@@ -116,27 +117,7 @@ FAMILY = TreesFamily(
     booster=_booster,
     load_model=_load,
     trained_suffix=".txt",
-    presets={
-        "quick": {
-            "n_estimators": 200,
-            "learning_rate": 0.05,
-            "training.evaluate_every": 20,
-        },
-        "hello": {},
-        "large": {
-            "n_estimators": 20_000,
-            "learning_rate": 0.001,
-            "max_depth": 6,
-            "num_leaves": 64,
-            "training.evaluate_every": 500,
-        },
-        "deep": {
-            "n_estimators": 30_000,
-            "learning_rate": 0.001,
-            "max_depth": 10,
-            "num_leaves": 1_024,
-            "min_data_in_leaf": 10_000,
-            "training.evaluate_every": 500,
-        },
-    },
+    presets=numerai_presets(
+        large={"num_leaves": 64}, deep={"num_leaves": 1_024, "min_data_in_leaf": 10_000}
+    ),
 )

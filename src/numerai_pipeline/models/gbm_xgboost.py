@@ -16,6 +16,7 @@ from numerai_pipeline.models.trees_family import (
     TreesFamily,
     TreesParameters,
     expected_value,
+    numerai_presets,
 )
 
 # A feature has five values, and a missing one may be a sixth: each gets its own bin.
@@ -127,25 +128,5 @@ FAMILY = TreesFamily(
     booster=_booster,
     load_model=_load,
     trained_suffix=".ubj",
-    presets={
-        "quick": {
-            "n_estimators": 200,
-            "learning_rate": 0.05,
-            "training.evaluate_every": 20,
-        },
-        "hello": {},
-        "large": {
-            "n_estimators": 20_000,
-            "learning_rate": 0.001,
-            "max_depth": 6,
-            "training.evaluate_every": 500,
-        },
-        "deep": {
-            "n_estimators": 30_000,
-            "learning_rate": 0.001,
-            "max_depth": 10,
-            "min_child_weight": 10_000,
-            "training.evaluate_every": 500,
-        },
-    },
+    presets=numerai_presets(large={}, deep={"min_child_weight": 10_000}),
 )

@@ -160,6 +160,31 @@ class _OneATarget:
         return np.stack([model.predict(features) for model in self.models], axis=1)
 
 
+def numerai_presets(
+    *, large: Mapping[str, Any], deep: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return the presets that every family of trees has.
+
+    ``hello``, ``large`` and ``deep`` are Numerai's published sets, ``quick`` is for a
+    first try.
+
+    Args:
+        large: what a library adds to ``large`` under its own names.
+        deep: what it adds to ``deep``.
+    """
+    slow = {"learning_rate": 0.001, "training.evaluate_every": 500}
+    return {
+        "quick": {
+            "n_estimators": 200,
+            "learning_rate": 0.05,
+            "training.evaluate_every": 20,
+        },
+        "hello": {},
+        "large": {"n_estimators": 20_000, "max_depth": 6, **slow, **large},
+        "deep": {"n_estimators": 30_000, "max_depth": 10, **slow, **deep},
+    }
+
+
 def expected_value(predictions: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Return a value a row.
 

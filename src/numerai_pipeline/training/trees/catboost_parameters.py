@@ -23,20 +23,10 @@ def told_parameters(job: TreeJob) -> dict[str, Any]:
     Raises:
         ConfigError: if a constraint names an unknown feature, or a GPU cannot do it.
     """
-    parameters = {**job.booster, **_SILENT}
-    place = {name: index for index, name in enumerate(job.train.features)}
-    monotone = parameters.pop("monotone", {})
-    unknown = sorted({*monotone} - {*place})
-    if unknown:
-        raise ConfigError(
-            f"model.toml [parameters] names the feature '{unknown[0]}', which is not "
-            "in the model's feature set. Correct the name, or choose another "
-            "feature_set."
-        )
+    parameters = {**job.parameters(), **_SILENT}
+    monotone = job.monotone()
     if monotone:
-        parameters["monotone_constraints"] = {
-            place[name]: direction for name, direction in monotone.items()
-        }
+        parameters["monotone_constraints"] = monotone
     # A baseline is where it begins; it warns of what cannot go together with one.
     parameters["boost_from_average"] = False
     # Targets that are all the same are told of by the look at the held-out eras.
@@ -54,9 +44,8 @@ def told_parameters(job: TreeJob) -> dict[str, Any]:
 
 def label_of(rows: TreeRows, job: TreeJob) -> npt.NDArray[Any]:
     """Return ``(rows,)`` float32 targets, or int64 classes in 0..4."""
-    if not job.is_classification:
-        return rows.labels.values
-    return np.rint(rows.labels.values * (len(CLASS_VALUES) - 1)).astype(np.int64)
+    labels = job.labels(rows)
+    return labels.astype(np.int64) if job.is_classification else labels
 
 
 def start_of(label: npt.NDArray[Any], job: TreeJob) -> Values:

@@ -1,6 +1,6 @@
 """What the engine of trees needs of a library, and what it hands to it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,11 +9,21 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from numerai_pipeline.core import Advance, Progress, columns, digest_of
+from numerai_pipeline.core import (
+    Advance,
+    ConfigError,
+    Progress,
+    columns,
+    digest_of,
+)
 from numerai_pipeline.data import ShardReader
+from numerai_pipeline.models import CLASS_VALUES
 from numerai_pipeline.training.labels import Labels
 
 Values = npt.NDArray[np.float64]
+
+# From class to class.
+N_STEPS = len(CLASS_VALUES) - 1
 
 
 @dataclass(frozen=True)
@@ -128,6 +138,45 @@ class TreeJob:
     n_done: int
     max_ram_bytes: int
     progress: Progress
+
+    def monotone(self) -> dict[int, int]:
+        """Return -1 or 1 by the place of the feature that it is about.
+
+        Raises:
+            ConfigError: if one of them is no feature of the model.
+        """
+        named: Mapping[str, int] = self.booster.get("monotone", {})
+        return dict(zip(self._places(list(named)), named.values(), strict=True))
+
+    def interaction(self) -> list[list[int]]:
+        """Return the places of features that may stand in one branch.
+
+        Raises:
+            ConfigError: if one of them is no feature of the model.
+        """
+        groups: Sequence[Sequence[str]] = self.booster.get("interaction", ())
+        return [self._places(names) for names in groups]
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the library's parameters without those that name features."""
+        named = ("monotone", "interaction")
+        return {key: self.booster[key] for key in self.booster if key not in named}
+
+    def labels(self, rows: TreeRows) -> npt.NDArray[np.float32]:
+        """Return ``(rows,)`` targets, or classes 0..4."""
+        values = rows.labels.values
+        return np.rint(values * N_STEPS) if self.is_classification else values
+
+    def _places(self, names: Sequence[str]) -> list[int]:
+        place = {name: index for index, name in enumerate(self.train.features)}
+        for name in names:
+            if name not in place:
+                raise ConfigError(
+                    f"model.toml [parameters] names the feature '{name}', which is "
+                    "not in the model's feature set. Correct it, or choose another "
+                    "feature_set."
+                )
+        return [place[name] for name in names]
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,6 @@ from numerai_pipeline.models import CLASS_VALUES, expected_value, load_lightgbm
 from numerai_pipeline.training.trees.library import (
     Importance,
     TreeJob,
-    TreeRows,
     Trees,
     Values,
 )
@@ -85,7 +84,7 @@ class LightgbmLibrary:
         sets = {}
         for rows in (job.train, job.held_out):
             dataset = binned(rows, job.cache, job.progress).load(parameters)
-            dataset.set_label(_labels(rows, job))
+            dataset.set_label(job.labels(rows))
             sets[rows.split] = dataset
         trees = _LightgbmTrees(job, parameters, sets)
         if job.n_done:
@@ -243,35 +242,16 @@ class _LightgbmTrees:
 
 def _parameters(job: TreeJob) -> dict[str, Any]:
     """Return what LightGBM is called with; features are named by their places."""
-    parameters = dict(job.booster)
-    place = {name: index for index, name in enumerate(job.train.features)}
-    monotone = parameters.pop("monotone", {})
-    interaction = parameters.pop("interaction", ())
-    unknown = sorted(
-        {*monotone, *(n for names in interaction for n in names)} - {*place}
-    )
-    if unknown:
-        raise ConfigError(
-            f"model.toml [parameters] names the feature '{unknown[0]}', which is not "
-            "in the model's feature set. Correct it, or choose another feature_set."
-        )
+    parameters = job.parameters()
+    monotone, interaction = job.monotone(), job.interaction()
     if monotone:
-        parameters["monotone_constraints"] = [
-            monotone.get(name, 0) for name in job.train.features
-        ]
+        places = range(len(job.train.features))
+        parameters["monotone_constraints"] = [monotone.get(at, 0) for at in places]
     if interaction:
-        parameters["interaction_constraints"] = [
-            [place[name] for name in names] for names in interaction
-        ]
+        parameters["interaction_constraints"] = interaction
     parameters.setdefault("feature_fraction_seed", parameters.get("seed", 1))
     parameters["device_type"] = job.device
     return parameters
-
-
-def _labels(rows: TreeRows, job: TreeJob) -> npt.NDArray[np.float32]:
-    if not job.is_classification:
-        return rows.labels.values
-    return np.rint(rows.labels.values * (_N_CLASSES - 1)).astype(np.float32)
 
 
 def _check_memory(job: TreeJob, parameters: Mapping[str, Any]) -> None:

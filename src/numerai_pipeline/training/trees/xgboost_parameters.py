@@ -25,23 +25,13 @@ def booster_parameters(job: TreeJob) -> dict[str, Any]:
             f"model.toml: 'missing' is {job.train.missing}, which XGBoost refuses. "
             "Write nan, which leaves missing values to it, or a number."
         )
-    parameters = {"seed": 0, **job.booster}
-    place = {name: index for index, name in enumerate(job.train.features)}
-    monotone = parameters.pop("monotone", {})
-    interaction = parameters.pop("interaction", ())
-    named = {*monotone, *(name for names in interaction for name in names)}
-    unknown = sorted(named - {*place})
-    if unknown:
-        raise ConfigError(
-            f"model.toml [parameters] names the feature '{unknown[0]}', which is not "
-            "in the model's feature set. Correct it, or choose another feature_set."
-        )
+    parameters = {"seed": 0, **job.parameters()}
+    monotone, interaction = job.monotone(), job.interaction()
     if monotone:
-        signs = (str(monotone.get(name, 0)) for name in job.train.features)
+        signs = (str(monotone.get(at, 0)) for at in range(len(job.train.features)))
         parameters["monotone_constraints"] = f"({','.join(signs)})"
     if interaction:
-        places = [[place[name] for name in names] for names in interaction]
-        parameters["interaction_constraints"] = str(places)
+        parameters["interaction_constraints"] = str(interaction)
     parameters["device"] = job.device
     return parameters
 

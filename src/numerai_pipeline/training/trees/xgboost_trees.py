@@ -30,7 +30,6 @@ from numerai_pipeline.models import (
 from numerai_pipeline.training.trees.library import (
     Importance,
     TreeJob,
-    TreeRows,
     Trees,
     Values,
 )
@@ -91,7 +90,7 @@ class XgboostLibrary:
         if job.n_done:  # before the rows are read: it may be broken
             booster = load_checkpoint(job.checkpoints, job.n_done)
         matrix = make_matrix(job, parameters)
-        matrix.set_label(_labels(job.train, job))
+        matrix.set_label(job.labels(job.train))
         if booster is None:
             booster = xgboost.Booster(parameters, [matrix])
         return _XgboostTrees(job, parameters, matrix, booster, job.n_done)
@@ -159,7 +158,7 @@ class _XgboostTrees:
     def loss(self, split: str) -> float:
         """Return the loss of a split; see ``Trees``."""
         rows = self.job.train if split == "train" else self.job.held_out
-        outputs, labels = self._outputs(split), _labels(rows, self.job)
+        outputs, labels = self._outputs(split), self.job.labels(rows)
         if self.job.is_classification:
             of_label = outputs[np.arange(len(labels)), labels.astype(np.intp)]
             losses = -np.log(np.maximum(of_label, np.finfo(np.float32).tiny))
@@ -216,12 +215,6 @@ class _XgboostTrees:
                 start = end
             self._sums, self._n_summed = np.concatenate(parts), self.n_trees
         return self._sums
-
-
-def _labels(rows: TreeRows, job: TreeJob) -> npt.NDArray[np.float32]:
-    if not job.is_classification:
-        return rows.labels.values
-    return np.rint(rows.labels.values * (_N_CLASSES - 1)).astype(np.float32)
 
 
 def _softmax(sums: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
