@@ -1,8 +1,10 @@
 """Every test starts from a clean world: no keys, no network but loopback."""
 
 import os
+import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
@@ -37,3 +39,22 @@ def loopback_only() -> Iterator[None]:
     patch.setattr(socket.socket, "connect", guarded)
     yield
     patch.undo()
+
+
+@pytest.fixture
+def small_files() -> Callable[[], AbstractContextManager[None]]:
+    """Return a context in which no file of this process grows beyond 4 KB.
+
+    Only inside of a test: the files to which pytest itself writes are no smaller.
+    """
+
+    @contextmanager
+    def limited() -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited

@@ -1,6 +1,5 @@
 import errno
 import os
-import resource
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,19 +62,14 @@ def test_a_disk_without_room_is_said_before_a_byte_is_read(tmp_path: Path) -> No
         in_mapped_file(chunks(), n_rows, 3, tmp_path)
 
 
-@pytest.fixture
-def small_files() -> Iterator[None]:
-    """No file of this process may grow beyond 4 KB."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-@pytest.mark.usefixtures("small_files")
-def test_a_write_that_fails_on_the_way_is_said(tmp_path: Path) -> None:
+def test_a_write_that_fails_on_the_way_is_said(
+    tmp_path: Path, small_files: Callable[..., Any]
+) -> None:
     chunks = [np.zeros((1_000, 3), np.uint8)] * 2
-    with pytest.raises(DataError, match=r"takes no temporary file \(.*File too large"):
+    with (
+        small_files(),
+        pytest.raises(DataError, match=r"takes no temporary file \(.*File too large"),
+    ):
         in_mapped_file(chunks, 2_000, 3, tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -1,4 +1,3 @@
-import resource
 import shutil
 from dataclasses import replace
 
@@ -112,14 +111,12 @@ def test_a_full_disk_is_told_before_anything_is_read(job, monkeypatch):
         check_room(job)
 
 
-def test_a_disk_that_fills_meanwhile_is_told(job, tmp_path):
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, limits[1]))
-    try:
-        with pytest.raises(ConfigError, match=r"cannot be written .* Free some disk"):
-            quantized_pool(job.train, None, scratch=tmp_path, progress=SILENT)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+def test_a_disk_that_fills_meanwhile_is_told(job, tmp_path, small_files):
+    with (
+        small_files(),
+        pytest.raises(ConfigError, match=r"cannot be written .* Free some disk"),
+    ):
+        quantized_pool(job.train, None, scratch=tmp_path, progress=SILENT)
 
 
 def test_a_folder_that_is_gone_is_told(job, tmp_path):
