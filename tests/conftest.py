@@ -1,7 +1,6 @@
 """Every test starts from a clean world: no keys, no network but loopback."""
 
 import os
-import resource
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -50,6 +49,8 @@ def small_files() -> Callable[[], AbstractContextManager[None]]:
 
     @contextmanager
     def limited() -> Iterator[None]:
+        import resource  # POSIX alone has it
+
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, hard))
         try:
