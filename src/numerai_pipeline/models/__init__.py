@@ -2,24 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from numerai_pipeline.models.gbm_catboost import (
-    class_probabilities,
-    load_catboost,
-    read_catboost,
-    write_catboost,
-)
-from numerai_pipeline.models.gbm_lightgbm import LIGHTGBM_DATASET, load_lightgbm
-from numerai_pipeline.models.gbm_xgboost import (
-    XGBOOST_MAX_BIN,
-    load_xgboost,
-    read_xgboost,
-)
-from numerai_pipeline.models.keras_family import (
+from numerai_pipeline.models.networks.family import (
     KerasFamily,
     KerasTraining,
     load_network,
     save_network,
 )
+from numerai_pipeline.models.networks.quiet_keras import load_keras
 from numerai_pipeline.models.protocol import (
     Engine,
     Family,
@@ -27,19 +16,33 @@ from numerai_pipeline.models.protocol import (
     Predictor,
     TrainingTable,
 )
-from numerai_pipeline.models.quiet_keras import load_keras
 from numerai_pipeline.models.recipe import CheckedRecipe, check_recipe, new_model
 from numerai_pipeline.models.registry import families, family
-from numerai_pipeline.models.trees_family import (
+from numerai_pipeline.models.trees.catboost_family import (
+    class_probabilities,
+    load_catboost,
+    read_catboost,
+    write_catboost,
+)
+from numerai_pipeline.models.trees.family import (
     CLASS_VALUES,
     TreesFamily,
     TreesParameters,
     TreesTraining,
     expected_value,
 )
+from numerai_pipeline.models.trees.lightgbm_family import (
+    LIGHTGBM_DATASET,
+    load_lightgbm,
+)
+from numerai_pipeline.models.trees.xgboost_family import (
+    XGBOOST_MAX_BIN,
+    load_xgboost,
+    read_xgboost,
+)
 
 if TYPE_CHECKING:
-    from numerai_pipeline.models.unpacking import UnpackFeatures
+    from numerai_pipeline.models.networks.unpacking import UnpackFeatures
 
 __all__ = [
     "CLASS_VALUES",
@@ -78,7 +81,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import the layer when it is asked for: a class of Keras needs Keras."""
     if name == "UnpackFeatures":
-        from numerai_pipeline.models.unpacking import UnpackFeatures
+        from numerai_pipeline.models.networks.unpacking import UnpackFeatures
 
         return UnpackFeatures
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

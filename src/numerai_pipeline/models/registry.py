@@ -3,14 +3,19 @@
 import difflib
 
 from numerai_pipeline.core import ConfigError
-from numerai_pipeline.models import gbm_catboost, gbm_lightgbm, gbm_xgboost, mlp
+from numerai_pipeline.models.networks import mlp
 from numerai_pipeline.models.protocol import Family
+from numerai_pipeline.models.trees import (
+    catboost_family,
+    lightgbm_family,
+    xgboost_family,
+)
 
 _FAMILIES: tuple[Family, ...] = (
     mlp.FAMILY,
-    gbm_lightgbm.FAMILY,
-    gbm_xgboost.FAMILY,
-    gbm_catboost.FAMILY,
+    lightgbm_family.FAMILY,
+    xgboost_family.FAMILY,
+    catboost_family.FAMILY,
 )
 
 

@@ -23,8 +23,8 @@ from numerai_pipeline.core import (
     PositiveFloat,
     atomic_path,
 )
+from numerai_pipeline.models.networks.quiet_keras import load_keras
 from numerai_pipeline.models.protocol import Engine, Origin, Predictor, TrainingTable
-from numerai_pipeline.models.quiet_keras import load_keras
 
 # A `.keras` file is a zip; this member is ours, Keras passes it over.
 _ORIGIN_MEMBER = "origin.json"
@@ -128,7 +128,9 @@ def load_network(path: Path, *, compiled: bool = False) -> Any:
                 f"{path} is broken: its part {broken_member} is not what was written. "
                 "Delete it and make it again."
             )
-        import_module("numerai_pipeline.models.unpacking")  # registers our layer
+        import_module(
+            "numerai_pipeline.models.networks.unpacking"
+        )  # registers our layer
         return keras.saving.load_model(path, compile=compiled)
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError) as error:
         raise _broken(path, error) from error

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from numerai_pipeline.core import Frozen, Positive
-from numerai_pipeline.models.keras_family import KerasFamily
-from numerai_pipeline.models.quiet_keras import load_keras
+from numerai_pipeline.models.networks.family import KerasFamily
+from numerai_pipeline.models.networks.quiet_keras import load_keras
 
 
 class MlpParameters(Frozen):

@@ -7,7 +7,7 @@ can be loaded after that.
 from typing import Any
 
 from numerai_pipeline.data import decode_packed
-from numerai_pipeline.models.quiet_keras import load_keras
+from numerai_pipeline.models.networks.quiet_keras import load_keras
 
 keras = load_keras()
 

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from numerai_pipeline.core import ConfigError, DataError, Positive, atomic_path
 from numerai_pipeline.models.protocol import Predictor
-from numerai_pipeline.models.trees_family import (
+from numerai_pipeline.models.trees.family import (
     Share,
     TreesFamily,
     TreesParameters,

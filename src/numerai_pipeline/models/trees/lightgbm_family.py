@@ -12,7 +12,7 @@ from pydantic import Field
 
 from numerai_pipeline.core import DataError, Positive
 from numerai_pipeline.models.protocol import Predictor
-from numerai_pipeline.models.trees_family import (
+from numerai_pipeline.models.trees.family import (
     TreesFamily,
     TreesParameters,
     expected_value,

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from numerai_pipeline.core import DataError
 from numerai_pipeline.models.protocol import Predictor
-from numerai_pipeline.models.trees_family import (
+from numerai_pipeline.models.trees.family import (
     CLASS_VALUES,
     Share,
     TreesFamily,

@@ -1,0 +1,1 @@
+"""Boosted trees: a file a family, and what all of them share."""
