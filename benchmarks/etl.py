@@ -168,6 +168,7 @@ def in_turn(folder: Path, ways: Sequence[str], repeats: int) -> dict[str, Measur
         way: Measured(
             *min((run.rows, run.seconds) for run in runs),
             peak_mb=max(run.peak_mb for run in runs),
+            anonymous_mb=max(run.anonymous_mb for run in runs),
         )
         for way, runs in zip(ways, zip(*rounds, strict=True), strict=True)
     }

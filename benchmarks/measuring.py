@@ -5,19 +5,33 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 ROWS_OF_ERA = 5_000
 
+# Between two looks at the memory that is a process's own.
+_LOOK_SECONDS = 0.02
+
 
 @dataclass(frozen=True)
 class Measured:
-    """What one run of a way took; imports are not timed, but are in the memory."""
+    """What one run of a way took; imports are not timed, but are in the memory.
+
+    Attributes:
+        rows: rows that it went through.
+        seconds: how long it took.
+        peak_mb: most memory that it had, pages of mapped files included.
+        anonymous_mb: most memory that was its own: without such pages, which the
+            system can take back.
+    """
 
     rows: int
     seconds: float
     peak_mb: float
+    anonymous_mb: float
 
     @property
     def rows_per_second(self) -> float:
@@ -25,7 +39,7 @@ class Measured:
         return self.rows / self.seconds
 
 
-def write_market(folder: Path, n_rows: int) -> None:
+def write_market(folder: Path, n_rows: int, rows_of_era: int = ROWS_OF_ERA) -> None:
     """Write the simulated market's ``v5.3`` with about ``n_rows`` training rows.
 
     2,748 features, 41 targets, 12 validation eras. A process of its own does it:
@@ -33,7 +47,7 @@ def write_market(folder: Path, n_rows: int) -> None:
     the parent of all that is measured.
     """
     work = multiprocessing.get_context("spawn").Process(
-        target=_write_market, args=(folder, n_rows)
+        target=_write_market, args=(folder, n_rows, rows_of_era)
     )
     work.start()
     work.join()
@@ -41,16 +55,16 @@ def write_market(folder: Path, n_rows: int) -> None:
         sys.exit(f"writing the market ended with {work.exitcode}")
 
 
-def _write_market(folder: Path, n_rows: int) -> None:
+def _write_market(folder: Path, n_rows: int, rows_of_era: int) -> None:
     from numerai_pipeline.core import write_json
     from numerai_pipeline.simulator import Market, preset
 
     spec = preset(
         "full",
-        n_train_eras=max(2, n_rows // ROWS_OF_ERA),
+        n_train_eras=max(2, n_rows // rows_of_era),
         n_validation_eras=12,
-        min_rows=ROWS_OF_ERA,
-        max_rows=ROWS_OF_ERA,
+        min_rows=rows_of_era,
+        max_rows=rows_of_era,
     )
     market = Market(spec)
     market.write(folder, ("v5.3",))
@@ -68,10 +82,35 @@ def measured(script: str, way: str, folder: Path) -> Measured:
     """
     command = [sys.executable, script, "--way", way, "--folder", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        own = _OwnMemory(process.pid)
+        own.start()
         printed = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
+        own.join()
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"{way} ended with {process.returncode}")
     found = json.loads(printed.splitlines()[-1])
-    return Measured(found["rows"], found["seconds"], usage.ru_maxrss / 1024)
+    return Measured(
+        found["rows"], found["seconds"], usage.ru_maxrss / 1024, own.peak_bytes / 2**20
+    )
+
+
+class _OwnMemory(threading.Thread):
+    """Watches the memory that is a process's own until it ends; Linux tells it."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.peak_bytes = 0
+        self._status = Path(f"/proc/{pid}/status")
+
+    def run(self) -> None:
+        while True:
+            try:
+                found = self._status.read_text().partition("RssAnon:")[2]
+            except OSError:
+                return
+            if not found:  # it has ended, and waits to be asked how
+                return
+            self.peak_bytes = max(self.peak_bytes, int(found.split()[0]) * 1024)
+            time.sleep(_LOOK_SECONDS)
