@@ -18,6 +18,7 @@ from numerai_pipeline.models.trees.family import (
     expected_value,
     numerai_presets,
 )
+from numerai_pipeline.models.trees.forest_inference import on_gpu
 
 # How LightGBM reads the data, always the same: each of a feature's few values gets a
 # bin of its own whatever its size, and there is nothing sparse to bundle, which
@@ -79,11 +80,12 @@ def _load(path: Path) -> Predictor:
     if not text.startswith("tree\n") or "\npandas_categorical:" not in text:
         raise DataError(f"{path} is not a whole LightGBM model. Train the model again.")
     try:
-        return _LightgbmPredictor(lightgbm.Booster(model_str=text))
+        booster = lightgbm.Booster(model_str=text)
     except lightgbm.basic.LightGBMError as error:
         raise DataError(
             f"{path} is not a LightGBM model ({error}). Train the model again."
         ) from error
+    return on_gpu(path, "lightgbm") or _LightgbmPredictor(booster)
 
 
 @cache

@@ -18,6 +18,7 @@ from numerai_pipeline.models.trees.family import (
     expected_value,
     numerai_presets,
 )
+from numerai_pipeline.models.trees.forest_inference import on_gpu
 
 # A feature has five values, and a missing one may be a sixth: each gets its own bin.
 XGBOOST_MAX_BIN = 8
@@ -103,11 +104,12 @@ def read_xgboost(path: Path) -> Any:
 
 def _load(path: Path) -> Predictor:
     try:
-        return _XgboostPredictor(read_xgboost(path))
+        booster = read_xgboost(path)
     except ValueError as error:
         raise DataError(
             f"{path} is not an XGBoost model ({error}). Train the model again."
         ) from error
+    return on_gpu(path, "xgboost_ubj") or _XgboostPredictor(booster)
 
 
 class _XgboostPredictor:
