@@ -2,14 +2,24 @@
 
 from typing import TYPE_CHECKING, Any
 
-from numerai_pipeline.models.networks.family import (
-    KerasFamily,
-    KerasTraining,
-    load_network,
-    save_network,
+from numerai_pipeline.core import Positive, PositiveFloat
+from numerai_pipeline.models.networks.dense import (
+    DenseParameters,
+    LayerParameters,
+    activated,
+    dense_layers,
+)
+from numerai_pipeline.models.networks.family import KerasFamily, KerasTraining
+from numerai_pipeline.models.networks.files import load_network, save_network
+from numerai_pipeline.models.networks.heads import class_head
+from numerai_pipeline.models.networks.parts import (
+    KerasParameters,
+    network_input,
+    target_head,
 )
 from numerai_pipeline.models.networks.quiet_keras import load_keras
 from numerai_pipeline.models.protocol import (
+    CLASS_VALUES,
     Engine,
     Family,
     Origin,
@@ -25,7 +35,6 @@ from numerai_pipeline.models.trees.catboost_family import (
     write_catboost,
 )
 from numerai_pipeline.models.trees.family import (
-    CLASS_VALUES,
     TreesFamily,
     TreesParameters,
     TreesTraining,
@@ -40,6 +49,7 @@ from numerai_pipeline.models.trees.xgboost_family import (
     load_xgboost,
     read_xgboost,
 )
+from numerai_pipeline.models.user_zoo import load_user_families, read_user_family
 
 if TYPE_CHECKING:
     from numerai_pipeline.models.networks.unpacking import UnpackFeatures
@@ -49,19 +59,27 @@ __all__ = [
     "LIGHTGBM_DATASET",
     "XGBOOST_MAX_BIN",
     "CheckedRecipe",
+    "DenseParameters",
     "Engine",
     "Family",
     "KerasFamily",
+    "KerasParameters",
     "KerasTraining",
+    "LayerParameters",
     "Origin",
+    "Positive",
+    "PositiveFloat",
     "Predictor",
     "TrainingTable",
     "TreesFamily",
     "TreesParameters",
     "TreesTraining",
     "UnpackFeatures",
+    "activated",
     "check_recipe",
+    "class_head",
     "class_probabilities",
+    "dense_layers",
     "expected_value",
     "families",
     "family",
@@ -69,11 +87,15 @@ __all__ = [
     "load_keras",
     "load_lightgbm",
     "load_network",
+    "load_user_families",
     "load_xgboost",
+    "network_input",
     "new_model",
     "read_catboost",
+    "read_user_family",
     "read_xgboost",
     "save_network",
+    "target_head",
     "write_catboost",
 ]
 
