@@ -89,8 +89,8 @@ class Step(ABC):
         """
         if len(words) != len(cls.ARGUMENTS):
             raise ConfigError(
-                f"transform step '{text}' has {len(words)} arguments, but "
-                f"{cls.signature()} takes {len(cls.ARGUMENTS)}."
+                f"transform step '{text}' takes {len(cls.ARGUMENTS)} arguments, "
+                f"{cls.signature()}, but has {len(words)}."
             )
         values = []
         for (name, kind), word in zip(cls.ARGUMENTS.items(), words, strict=True):
@@ -155,4 +155,6 @@ def show_shape(shape: Shape) -> str:
 def _show(value: object) -> str:
     if isinstance(value, tuple):
         return ":".join(map(str, value))
+    if isinstance(value, float):
+        return f"{value:g}"
     return UNUSED if value is None else str(value)
