@@ -143,12 +143,11 @@ class KerasFamily:
             A ``keras.Model``: ``(batch, n_features)`` to ``(batch, targets)``. It has
             neither decoder nor losses, and Keras loads it without the recipe.
         """
-        keras = load_keras()
-        if HEAD not in [layer.name for layer in model.layers]:
-            return keras.Model(model.inputs, model.outputs, name=model.name)
-        raw = model.get_layer(HEAD).output
-        value = self.value or VALUES[self.learns]
-        return keras.Model(model.inputs, value(parameters, raw), name=model.name)
+        values = model.outputs[0]
+        if HEAD in [layer.name for layer in model.layers]:
+            value = self.value or VALUES[self.learns]
+            values = value(parameters, model.get_layer(HEAD).output)
+        return load_keras().Model(model.inputs[0], values, name=model.name)
 
     def write_untrained(
         self, parameters: Frozen, *, n_features: int, seed: int, path: Path
