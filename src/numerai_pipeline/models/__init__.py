@@ -1,5 +1,6 @@
 """The zoo: every model family behind one protocol, networks and trees alike."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.core import Positive, PositiveFloat
@@ -52,7 +53,16 @@ from numerai_pipeline.models.trees.xgboost_family import (
 from numerai_pipeline.models.user_zoo import load_user_families, read_user_family
 
 if TYPE_CHECKING:
+    from numerai_pipeline.models.networks.members import MemberDense
+    from numerai_pipeline.models.networks.reconstruction import ReconstructionLoss
     from numerai_pipeline.models.networks.unpacking import UnpackFeatures
+
+# Layers of our own: classes of Keras, which need Keras.
+_LAYERS = {
+    "MemberDense": "members",
+    "ReconstructionLoss": "reconstruction",
+    "UnpackFeatures": "unpacking",
+}
 
 __all__ = [
     "CLASS_VALUES",
@@ -66,10 +76,12 @@ __all__ = [
     "KerasParameters",
     "KerasTraining",
     "LayerParameters",
+    "MemberDense",
     "Origin",
     "Positive",
     "PositiveFloat",
     "Predictor",
+    "ReconstructionLoss",
     "TrainingTable",
     "TreesFamily",
     "TreesParameters",
@@ -101,9 +113,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the layer when it is asked for: a class of Keras needs Keras."""
-    if name == "UnpackFeatures":
-        from numerai_pipeline.models.networks.unpacking import UnpackFeatures
-
-        return UnpackFeatures
+    """Import a layer when it is asked for."""
+    if name in _LAYERS:
+        module = import_module(f"{__name__}.networks.{_LAYERS[name]}")
+        return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

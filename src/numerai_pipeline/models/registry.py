@@ -66,20 +66,15 @@ def family(name: str) -> Family:
     raise ConfigError(f"there is no family '{name}'. {hint}")
 
 
+def is_ours(name: str) -> bool:
+    """Tell whether one of our families has this name."""
+    return name in {kind.name for kind in _OURS}
+
+
 def register_user_families(found: Iterable[Family]) -> None:
     """Take these for the user's own families, in place of those before.
 
     Args:
-        found: families whose names differ from each other's.
-
-    Raises:
-        ConfigError: if a name is taken by one of ours.
+        found: families whose names differ from ours and from each other's.
     """
-    ours = {kind.name for kind in _OURS}
-    yours = list(found)
-    for kind in yours:
-        if kind.name in ours:
-            raise ConfigError(
-                f"there is a family '{kind.name}' already. Give yours another name."
-            )
-    _yours[:] = yours
+    _yours[:] = found

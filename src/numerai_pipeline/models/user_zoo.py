@@ -11,7 +11,7 @@ from numerai_pipeline.core import ConfigError, DataError, digest_of
 from numerai_pipeline.models.networks.family import KerasFamily
 from numerai_pipeline.models.networks.parts import KerasParameters
 from numerai_pipeline.models.networks.quiet_keras import load_keras
-from numerai_pipeline.models.registry import register_user_families
+from numerai_pipeline.models.registry import is_ours, register_user_families
 
 # Keras must come by `load_keras`, which chooses its backend.
 _IMPORTS_KERAS = re.compile(r"^\s*(?:import|from)\s+(?:keras|tensorflow)\b", re.M)
@@ -33,10 +33,10 @@ def load_user_families(folder: Path) -> tuple[KerasFamily, ...]:
     found: dict[str, KerasFamily] = {}
     for file in files:
         kind = read_user_family(file)
-        if kind.name in found:
+        if kind.name in found or is_ours(kind.name):
             raise ConfigError(
-                f"{file}: another file of {folder} has a family '{kind.name}'. "
-                "Give one of them another name."
+                f"{file}: there is a family '{kind.name}' already. Give this one "
+                "another name."
             )
         found[kind.name] = kind
     register_user_families(found.values())

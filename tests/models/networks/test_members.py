@@ -1,26 +1,19 @@
 import numpy as np
 import pytest
 
-from numerai_pipeline.models import load_keras
+from numerai_pipeline.models import MemberDense, load_keras
 from numerai_pipeline.models.networks.tabm import FAMILY
 
 keras = load_keras()
 
 
-@pytest.fixture
-def make_layer():
-    from numerai_pipeline.models.networks.members import MemberDense
-
-    return MemberDense
-
-
 @pytest.mark.parametrize("has_members", [False, True])
-def test_each_member_scales_what_goes_in_and_out(make_layer, has_members):
+def test_each_member_scales_what_goes_in_and_out(has_members):
     random = np.random.default_rng(1)
     batch, members, width, units = 4, 3, 5, 2
     shape = (batch, members, width) if has_members else (batch, width)
     x = random.normal(size=shape).astype(np.float32)
-    layer = make_layer(units, members)
+    layer = MemberDense(units, members)
     layer.build(shape)
     layer.set_weights([random.normal(size=w.shape) for w in layer.get_weights()])
     kernel, scale_in, scale_out, bias = layer.get_weights()
@@ -32,19 +25,19 @@ def test_each_member_scales_what_goes_in_and_out(make_layer, has_members):
         np.testing.assert_allclose(found[:, member], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_signs_make_the_members_differ_at_the_start(make_layer):
-    layer = make_layer(2, 4, first_scales="signs")
+def test_signs_make_the_members_differ_at_the_start():
+    layer = MemberDense(2, 4, first_scales="signs")
     layer.build((None, 50))
     assert set(np.unique(layer.input_scale)) == {-1.0, 1.0}
     assert len(np.unique(np.asarray(layer.input_scale), axis=0)) == 4
-    plain = make_layer(2, 4)
+    plain = MemberDense(2, 4)
     plain.build((None, 50))
     assert set(np.unique(plain.input_scale)) == {1.0}
 
 
-def test_it_is_made_again_from_its_config(make_layer):
-    layer = make_layer(2, 4, first_scales="signs", name="dense_1")
-    again = make_layer.from_config(layer.get_config())
+def test_it_is_made_again_from_its_config():
+    layer = MemberDense(2, 4, first_scales="signs", name="dense_1")
+    again = MemberDense.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
 
 

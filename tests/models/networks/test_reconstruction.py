@@ -3,23 +3,16 @@ import math
 import numpy as np
 import pytest
 
-from numerai_pipeline.models import load_keras
+from numerai_pipeline.models import ReconstructionLoss, family, load_keras
 
 keras = load_keras()
-
-
-@pytest.fixture
-def make_layer():
-    from numerai_pipeline.models.networks.reconstruction import ReconstructionLoss
-
-    return ReconstructionLoss
 
 
 HEAD = np.array([[0.3], [0.7]], np.float32)
 
 
-def test_the_mean_square_is_added_in_training_alone(make_layer):
-    layer = make_layer(0.5, "mse")
+def test_the_mean_square_is_added_in_training_alone():
+    layer = ReconstructionLoss(0.5, "mse")
     x, told = np.array([[1, 0], [0, 0]]), np.array([[0, 0], [0, 2]])
     inputs = [keras.ops.array(part, "float32") for part in (x, told, HEAD)]
     np.testing.assert_array_equal(layer(inputs), HEAD)
@@ -29,8 +22,8 @@ def test_the_mean_square_is_added_in_training_alone(make_layer):
     assert float(layer.losses[0]) == pytest.approx(0.625)
 
 
-def test_the_crossentropy_of_codes_is_added(make_layer):
-    layer = make_layer(2.0, "crossentropy")
+def test_the_crossentropy_of_codes_is_added():
+    layer = ReconstructionLoss(2.0, "crossentropy")
     logits = np.zeros((1, 2, 5), np.float32)
     logits[0, 0, 3] = math.log(4)  # 4 of 8
     inputs = [keras.ops.array(part) for part in (np.array([[3.0, 0]]), logits, HEAD)]
@@ -39,27 +32,23 @@ def test_the_crossentropy_of_codes_is_added(make_layer):
 
 
 @pytest.mark.parametrize(("code", "counts_as"), [(-1, 0), (7, 4), (2.4, 2)])
-def test_a_value_outside_of_the_classes_counts_as_the_nearest(
-    make_layer, code, counts_as
-):
-    layer = make_layer(1.0, "crossentropy")
+def test_a_value_outside_of_the_classes_counts_as_the_nearest(code, counts_as):
+    layer = ReconstructionLoss(1.0, "crossentropy")
     logits = np.arange(5, dtype=np.float32)[None, None]
     expected = np.log(np.exp(logits).sum()) - counts_as
     layer([np.array([[code]], np.float32), logits, HEAD[:1]], training=True)
     assert float(layer.losses[0]) == pytest.approx(float(expected), rel=1e-5)
 
 
-def test_it_is_made_again_from_its_config(make_layer):
-    layer = make_layer(0.25, "crossentropy", name="loss")
-    again = make_layer.from_config(layer.get_config())
+def test_it_is_made_again_from_its_config():
+    layer = ReconstructionLoss(0.25, "crossentropy", name="loss")
+    again = ReconstructionLoss.from_config(layer.get_config())
     assert (again.weight, again.kind, again.name) == (0.25, "crossentropy", "loss")
     assert again.compute_dtype == "float32"
 
 
 @pytest.mark.parametrize("name", ["autoencoder", "autoencoding_classifier"])
 def test_the_loss_in_training_has_the_reconstruction_in_it(name):
-    from numerai_pipeline.models import family
-
     kind = family(name)
     weight = kind.Parameters().reconstruction_weight
     model = kind.network(kind.Parameters(units=(4,), dropout=0.0), 6)
