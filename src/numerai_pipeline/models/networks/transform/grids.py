@@ -1,7 +1,6 @@
 """Steps that make a grid of a row of features."""
 
 import math
-from abc import abstractmethod
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -18,35 +17,38 @@ from numerai_pipeline.models.networks.transform.step import (
 
 
 class _Reshaping(Step):
-    """A row of features, read into a grid place by place."""
+    """A row of features, read into a grid place by place.
 
-    @property
-    @abstractmethod
-    def read_as(self) -> Shape:
-        """The grid into which the row is read."""
-
-    @property
-    def axes(self) -> Shape:
-        """The order of its axes in the result, counted from 1."""
-        return tuple(range(1, len(self.read_as) + 1))
+    The letters of its name are the axes in the order in which the row is read; in the
+    result they always are y, x and, where there are channels, z.
+    """
 
     def shape(self, shape: Shape) -> Shape:
         """Return the grid's shape."""
-        found, expected = self.features(shape), math.prod(self.read_as)
+        found, expected = self.features(shape), math.prod(self._read_as)
         if found != expected:
             raise self.refuse(
-                f"expects {expected:,} features ({show_shape(self.read_as)}), but "
+                f"expects {expected:,} features ({show_shape(self._read_as)}), but "
                 f"finds {found:,}."
             )
-        return tuple(self.read_as[axis - 1] for axis in self.axes)
+        return tuple(self._read_as[axis - 1] for axis in self._axes)
 
     def apply(self, x: Any) -> Any:
         """Reshape, and bring the axes into their order."""
         layers = load_keras().layers
-        grid = layers.Reshape(self.read_as)(x)
-        if self.axes == tuple(sorted(self.axes)):
+        grid = layers.Reshape(self._read_as)(x)
+        if self._axes == tuple(sorted(self._axes)):
             return grid
-        return layers.Permute(self.axes)(grid)
+        return layers.Permute(self._axes)(grid)
+
+    @property
+    def _read_as(self) -> Shape:
+        return tuple(getattr(self, letter) for letter in self.NAME.lower())
+
+    @property
+    def _axes(self) -> Shape:
+        """The places of y, x and z in what is read, counted from 1 as Keras does."""
+        return tuple(self.NAME.index(axis) + 1 for axis in "YXZ" if axis in self.NAME)
 
 
 @dataclass(frozen=True)
@@ -59,31 +61,12 @@ class RowByRow(_Reshaping):
     y: int
     x: int
 
-    @property
-    def read_as(self) -> Shape:
-        """The grid into which the row is read."""
-        return self.y, self.x
-
 
 @dataclass(frozen=True)
-class ColumnByColumn(_Reshaping):
+class ColumnByColumn(RowByRow):
     """``XY,y,x``: ``x`` columns of ``y``, one after the other: ``(y, x)``."""
 
     NAME: ClassVar = "XY"
-    ARGUMENTS: ClassVar = {"y": SIZE, "x": SIZE}
-
-    y: int
-    x: int
-
-    @property
-    def read_as(self) -> Shape:
-        """The grid into which the row is read."""
-        return self.x, self.y
-
-    @property
-    def axes(self) -> Shape:
-        """The order of its axes in the result."""
-        return 2, 1
 
 
 @dataclass(frozen=True)
@@ -97,11 +80,6 @@ class PlaceByPlace(_Reshaping):
     x: int
     z: int
 
-    @property
-    def read_as(self) -> Shape:
-        """The grid into which the row is read."""
-        return self.y, self.x, self.z
-
 
 @dataclass(frozen=True)
 class ChannelByChannel(_Reshaping):
@@ -113,16 +91,6 @@ class ChannelByChannel(_Reshaping):
     z: int
     y: int
     x: int
-
-    @property
-    def read_as(self) -> Shape:
-        """The grid into which the row is read."""
-        return self.z, self.y, self.x
-
-    @property
-    def axes(self) -> Shape:
-        """The order of its axes in the result."""
-        return 2, 3, 1
 
 
 @dataclass(frozen=True)

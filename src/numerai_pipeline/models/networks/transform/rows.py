@@ -34,10 +34,6 @@ class FillMissing(Step):
     value: float
     target: float | None = None
 
-    def shape(self, shape: Shape) -> Shape:
-        """Return the shape as it is."""
-        return shape
-
     def apply(self, x: Any) -> Any:
         """Fill what is NaN."""
         ops = load_keras().ops
@@ -157,10 +153,6 @@ class Sparse(Step):
 
     n_classes: int
     unused: float | None = None
-
-    def shape(self, shape: Shape) -> Shape:
-        """Return the shape as it is."""
-        return shape
 
     def apply(self, x: Any) -> Any:
         """Return the features as they are."""
