@@ -28,8 +28,8 @@ class TabmParameters(KerasParameters):
 
     members: Positive = Field(
         default=16,
-        description="how many share the kernels; the paper takes 32, which costs twice "
-        "the time and adds little",
+        description="how many share the kernels; the paper takes 32, but time grows "
+        "with them: at full width each takes as long as an mlp",
     )
     units: tuple[Positive, ...] = Field(
         default=(128, 64),
