@@ -7,7 +7,6 @@ from numerai_pipeline.core import Positive, PositiveFloat
 from numerai_pipeline.models.networks.dense import (
     DenseParameters,
     LayerParameters,
-    activated,
     dense_layers,
 )
 from numerai_pipeline.models.networks.family import KerasFamily, KerasTraining
@@ -87,7 +86,6 @@ __all__ = [
     "TreesParameters",
     "TreesTraining",
     "UnpackFeatures",
-    "activated",
     "check_recipe",
     "class_head",
     "class_probabilities",
