@@ -1,4 +1,5 @@
 import json
+import math
 
 import pytest
 
@@ -88,6 +89,87 @@ def test_a_network_refuses_a_missing_value_that_is_no_number():
     with pytest.raises(ConfigError, match="'missing' is nan, which no network can"):
         check_recipe(Recipe(family="mlp", missing=float("nan")))
     assert check_recipe(Recipe(family="lightgbm", missing=float("nan")))
+
+
+def network(transform, family="mlp", missing=2.0, **parameters):
+    return check_recipe(
+        Recipe(
+            family=family,
+            missing=missing,
+            parameters={"transform": transform, **parameters},
+        )
+    )
+
+
+@pytest.mark.parametrize("transform", ["NaN,2.0,_", "Mask", "NaN,0.5,-1|Slice,0,2"])
+def test_a_network_that_fills_missing_features_must_see_them(tmp_path, transform):
+    assert network(transform, missing=float("nan"))
+    made = make(tmp_path / "m", "mlp", overrides={"transform": transform})
+    recipe = load_recipe(tmp_path / "m/model.toml")
+    assert math.isnan(recipe.missing)
+    assert recipe == made.complete()
+
+
+def test_a_step_and_missing_may_say_the_same():
+    assert network("NaN,2.0,_|Slice,0,2", missing=2.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            {"transform": "Mask"},
+            "model.toml: 'missing' is 2.0, so the transform's first step, Mask, never "
+            "finds what is missing. Write missing = nan, or leave the step out.",
+        ),
+        (
+            {"transform": "NaN,0.5,_"},
+            "model.toml: 'missing' is 2.0, so the transform's first step, NaN,f,t, "
+            "never finds what is missing. Write missing = nan, or leave the step out.",
+        ),
+        (
+            {"transform": "Slice,0,2", "missing": math.nan},
+            "model.toml: 'missing' is nan, which no network can compute with. Write a "
+            "number, such as missing = 2.0, or begin the transform with a step that "
+            "fills what is missing: NaN,2.0,_ or Mask.",
+        ),
+        (
+            {"transform": "Slice,0"},
+            "model.toml: transform step 'Slice,0' takes 2 arguments, Slice,from,to, "
+            "but has 1.",
+        ),
+        (
+            {"transform": "Sparse,5,_"},
+            "model.toml: transform step 'Sparse,5,_' makes classes of the target, but "
+            "'mlp' learns its value. Leave the step out, or take a family that learns "
+            "classes, such as classifier.",
+        ),
+        (
+            {"transform": "Sparse,3,_", "family": "classifier"},
+            "model.toml: transform step 'Sparse,3,_' expects 3 classes, but targets "
+            "have 5. Write Sparse,5,_.",
+        ),
+        (
+            {"transform": "", "also_targets": ["target_b", "target"]},
+            "model.toml: 'target' is learned twice. Name it in 'target' or in "
+            "'also_targets', once.",
+        ),
+    ],
+)
+def test_what_a_network_cannot_do_is_told(arguments, sentence):
+    with pytest.raises(ConfigError) as caught:
+        network(**arguments)
+    assert str(caught.value) == sentence
+
+
+def test_classes_may_be_asked_for_where_they_are_learned():
+    assert network("NaN,0.5,-1|Sparse,5,_", "classifier", missing=math.nan)
+
+
+def test_nothing_is_written_of_a_network_that_does_not_fit(tmp_path):
+    with pytest.raises(ConfigError, match="expects 6 features"):
+        make(tmp_path / "m", "mlp", overrides={"transform": "YX,2,3"})
+    assert not (tmp_path / "m/model.toml").exists()
 
 
 def start(recipe, existing, into, n_features=4):

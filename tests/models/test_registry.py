@@ -15,7 +15,11 @@ def test_families_are_found_by_their_own_names():
     ("name", "hint"),
     [
         ("mpl", "Did you mean 'mlp'?"),
-        ("zzz", "There are mlp, lightgbm, xgboost, catboost."),
+        (
+            "zzz",
+            "There are mlp, resnet, tabm, cnn, classifier, autoencoder, "
+            "autoencoding_classifier, lightgbm, xgboost, catboost.",
+        ),
     ],
 )
 def test_an_unknown_family_is_named_with_the_nearest(name, hint):

@@ -23,7 +23,7 @@ Names = Annotated[list[str], typer.Argument(help="Models of the workspace.")]
 
 
 def zoo(context: typer.Context, as_json: AsJson = False) -> None:
-    """List the model families, and the workspace's models with their best epochs."""
+    """List the families, your own ones in zoo/, and the models with their scores."""
     from numerai_pipeline import operations
 
     shell: Shell = context.obj
@@ -34,9 +34,9 @@ def zoo(context: typer.Context, as_json: AsJson = False) -> None:
         return
     print_table(
         "Zoo",
-        ["kind", "name", "about", "best epoch", "monitor", "value"],
+        ["kind", "name", "about", "best epoch", "monitor", "value", "CORR"],
         [
-            (e.kind, e.name, e.about, e.best_epoch, e.monitor, e.best_value)
+            (e.kind, e.name, e.about, e.best_epoch, e.monitor, e.best_value, e.corr)
             for e in entries
         ],
     )

@@ -61,6 +61,11 @@ class Workspace:
         """Folder with one folder a training run of the model."""
         return self.model_dir(name) / "runs"
 
+    @property
+    def zoo_dir(self) -> Path:
+        """Folder of the user's own families of networks, a file each."""
+        return self.root / "zoo"
+
     def round_dir(self, number: int) -> Path:
         """Folder of one round: live data, predictions, receipts."""
         return self.root / "rounds" / str(number)

@@ -1,15 +1,25 @@
 """The zoo: every model family behind one protocol, networks and trees alike."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from numerai_pipeline.models.networks.family import (
-    KerasFamily,
-    KerasTraining,
-    load_network,
-    save_network,
+from numerai_pipeline.core import Positive, PositiveFloat
+from numerai_pipeline.models.networks.dense import (
+    DenseParameters,
+    LayerParameters,
+    dense_layers,
+)
+from numerai_pipeline.models.networks.family import KerasFamily, KerasTraining
+from numerai_pipeline.models.networks.files import load_network, save_network
+from numerai_pipeline.models.networks.heads import class_head
+from numerai_pipeline.models.networks.parts import (
+    KerasParameters,
+    network_input,
+    target_head,
 )
 from numerai_pipeline.models.networks.quiet_keras import load_keras
 from numerai_pipeline.models.protocol import (
+    CLASS_VALUES,
     Engine,
     Family,
     Origin,
@@ -25,7 +35,6 @@ from numerai_pipeline.models.trees.catboost_family import (
     write_catboost,
 )
 from numerai_pipeline.models.trees.family import (
-    CLASS_VALUES,
     TreesFamily,
     TreesParameters,
     TreesTraining,
@@ -40,28 +49,47 @@ from numerai_pipeline.models.trees.xgboost_family import (
     load_xgboost,
     read_xgboost,
 )
+from numerai_pipeline.models.user_zoo import load_user_families, read_user_family
 
 if TYPE_CHECKING:
+    from numerai_pipeline.models.networks.members import MemberDense
+    from numerai_pipeline.models.networks.reconstruction import ReconstructionLoss
     from numerai_pipeline.models.networks.unpacking import UnpackFeatures
+
+# Layers of our own: classes of Keras, which need Keras.
+_LAYERS = {
+    "MemberDense": "members",
+    "ReconstructionLoss": "reconstruction",
+    "UnpackFeatures": "unpacking",
+}
 
 __all__ = [
     "CLASS_VALUES",
     "LIGHTGBM_DATASET",
     "XGBOOST_MAX_BIN",
     "CheckedRecipe",
+    "DenseParameters",
     "Engine",
     "Family",
     "KerasFamily",
+    "KerasParameters",
     "KerasTraining",
+    "LayerParameters",
+    "MemberDense",
     "Origin",
+    "Positive",
+    "PositiveFloat",
     "Predictor",
+    "ReconstructionLoss",
     "TrainingTable",
     "TreesFamily",
     "TreesParameters",
     "TreesTraining",
     "UnpackFeatures",
     "check_recipe",
+    "class_head",
     "class_probabilities",
+    "dense_layers",
     "expected_value",
     "families",
     "family",
@@ -69,19 +97,22 @@ __all__ = [
     "load_keras",
     "load_lightgbm",
     "load_network",
+    "load_user_families",
     "load_xgboost",
+    "network_input",
     "new_model",
     "read_catboost",
+    "read_user_family",
     "read_xgboost",
     "save_network",
+    "target_head",
     "write_catboost",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the layer when it is asked for: a class of Keras needs Keras."""
-    if name == "UnpackFeatures":
-        from numerai_pipeline.models.networks.unpacking import UnpackFeatures
-
-        return UnpackFeatures
+    """Import a layer when it is asked for."""
+    if name in _LAYERS:
+        module = import_module(f"{__name__}.networks.{_LAYERS[name]}")
+        return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,6 @@
 """What every family of models can do, and what every trained model can do."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -9,7 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from numerai_pipeline.core import Frozen, Positive, digest_of
+from numerai_pipeline.core import DataError, Frozen, Positive, digest_of
+
+# The values of the five classes of a target; the prediction is their mean, weighted
+# by the probabilities.
+CLASS_VALUES = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
 
 Engine = Literal["keras", "lightgbm", "xgboost", "catboost"]
 
@@ -39,12 +43,33 @@ class Origin:
 
     Training compares it with the recipe, so that an edited recipe is followed and
     a file that somebody made by hand (which has no origin) is left as it is.
+
+    Attributes:
+        family: name of the family.
+        n_features: width of the input.
+        seed: decided the first weights.
+        parameters: ``[parameters]`` with all defaults.
+        source: digest of a user's own family; empty for ours.
     """
 
     family: str
     n_features: int
     seed: int
     parameters: Mapping[str, Any]
+    source: str
+
+    @classmethod
+    def of(
+        cls, kind: "Family", parameters: Frozen, *, n_features: int, seed: int
+    ) -> "Origin":
+        """Return the origin of what a family makes from these."""
+        return cls(
+            family=kind.name,
+            n_features=n_features,
+            seed=seed,
+            parameters=parameters.model_dump(mode="json"),
+            source=digest_of(kind.source) if kind.source else "",
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
@@ -119,6 +144,11 @@ class Family(Protocol):
         """Ending of a trained model's file, with its dot."""
         ...
 
+    @property
+    def source(self) -> str:
+        """Text of the file of a user's own family; empty for ours."""
+        ...
+
     def write_untrained(
         self, parameters: Frozen, *, n_features: int, seed: int, path: Path
     ) -> None:
@@ -143,7 +173,39 @@ class Family(Protocol):
     def load(self, path: Path) -> Predictor:
         """Load a trained model from its file alone.
 
+        Models of the same file name in folders beside it, of other targets or of
+        other windows of eras, predict with it, each in its own columns. It may be
+        missing if there are such.
+
         Raises:
             DataError: if the file is missing or broken.
         """
         ...
+
+
+def load_models(path: Path, load: Callable[[Path], Predictor]) -> Predictor:
+    """Load a trained model together with those in folders beside it.
+
+    Args:
+        path: the model's file; the others have its name.
+        load: loads one of them.
+
+    Raises:
+        DataError: if there is none of them, or one is broken.
+    """
+    own = [path] if path.is_file() else []
+    found = [*own, *sorted(path.parent.glob(f"*/{path.name}"))]
+    if not found:
+        raise DataError(f"{path} does not exist. Train the model again.")
+    models = [load(one) for one in found]
+    return models[0] if len(models) == 1 else _Together(models)
+
+
+@dataclass(frozen=True)
+class _Together:
+    """Several models, which predict beside each other."""
+
+    models: Sequence[Predictor]
+
+    def predict(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return np.column_stack([model.predict(features) for model in self.models])

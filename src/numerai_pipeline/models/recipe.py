@@ -17,6 +17,9 @@ from numerai_pipeline.core import (
     parse_table,
     write_text,
 )
+from numerai_pipeline.models.networks.family import KerasFamily
+from numerai_pipeline.models.networks.parts import KerasParameters
+from numerai_pipeline.models.networks.transform import parse_transform
 from numerai_pipeline.models.protocol import Family, Origin, TrainingTable
 from numerai_pipeline.models.registry import family
 
@@ -77,11 +80,11 @@ class CheckedRecipe:
         Raises:
             DataError: if ``existing`` is broken.
         """
-        origin = Origin(
-            self.family.name,
-            n_features,
-            self.recipe.seed,
-            self.parameters.model_dump(mode="json"),
+        origin = Origin.of(
+            self.family,
+            self.parameters,
+            n_features=n_features,
+            seed=self.recipe.seed,
         )
         if existing.is_file():
             found = self.family.origin_of(existing)
@@ -99,20 +102,20 @@ def check_recipe(recipe: Recipe) -> CheckedRecipe:
     """Check a recipe's tables against its family.
 
     Raises:
-        ConfigError: if the family is unknown, or a key or value of its tables.
+        ConfigError: if the family is unknown, a key or value of its tables is wrong, or
+            the family cannot do what they say together.
     """
     kind = family(recipe.family)
-    if kind.engine == "keras" and not math.isfinite(recipe.missing):
-        raise ConfigError(
-            f"{RECIPE_FILE}: 'missing' is {recipe.missing}, which no network can "
-            "compute with. Write a number, such as missing = 2.0."
-        )
+    parameters = _parameters(kind, recipe.parameters)
+    if isinstance(kind, KerasFamily):
+        try:
+            kind.check(recipe, parameters)
+        except ConfigError as error:
+            raise ConfigError(f"{RECIPE_FILE}: {error}") from error
     return CheckedRecipe(
         recipe=recipe,
         family=kind,
-        parameters=parse_table(
-            kind.Parameters, recipe.parameters, where=f"{RECIPE_FILE} [parameters]"
-        ),
+        parameters=parameters,
         training=parse_table(
             kind.Training, recipe.training, where=f"{RECIPE_FILE} [training]"
         ),
@@ -152,17 +155,19 @@ def new_model(
         raise ConfigError(
             f"{recipe_path} exists. Edit it, or pass --force to write over it."
         )
-    chosen = _preset(family(family_name), preset)
+    kind = family(family_name)
+    chosen = _preset(kind, preset)
     parameters, training = _split({**chosen, **(overrides or {})})
-    checked = check_recipe(
-        Recipe(
-            family=family_name,
-            feature_set=feature_set,
-            target=target,
-            parameters=parameters,
-            training=training,
-        )
+    recipe = Recipe(
+        family=family_name,
+        feature_set=feature_set,
+        target=target,
+        parameters=parameters,
+        training=training,
     )
+    if _fills_missing(_parameters(kind, parameters)):
+        recipe = recipe.model_copy(update={"missing": math.nan})
+    checked = check_recipe(recipe)
     checked.family.write_untrained(
         checked.parameters,
         n_features=n_features,
@@ -172,6 +177,17 @@ def new_model(
     # The recipe comes last: a model is there when it is.
     write_text(recipe_path, _HEADER + commented_toml(_typed(checked)))
     return checked
+
+
+def _parameters(kind: Family, table: Mapping[str, Any]) -> Frozen:
+    return parse_table(kind.Parameters, table, where=f"{RECIPE_FILE} [parameters]")
+
+
+def _fills_missing(parameters: Frozen) -> bool:
+    """Tell whether a network itself fills missing features: then it must see them."""
+    if not isinstance(parameters, KerasParameters):
+        return False
+    return parse_transform(parameters.transform).takes_missing
 
 
 def _preset(kind: Family, name: str | None) -> Mapping[str, Any]:

@@ -12,16 +12,26 @@ from numerai_pipeline.data import (
     ShardReader,
     inspect_path,
 )
-from numerai_pipeline.models import Family, families, family
+from numerai_pipeline.models import Family, families, family, load_user_families
 from numerai_pipeline.operations.pipeline import Pipeline
-from numerai_pipeline.prediction import Evaluation, evaluate
+from numerai_pipeline.prediction import Evaluation, evaluate, known_corr
 from numerai_pipeline.training import RUN_CONFIG, Run, TrainingJob, latest_run
 from numerai_pipeline.training import train as run_job
 
 
 @dataclass(frozen=True)
 class ZooEntry:
-    """A line of the zoo: a family, or a model of the workspace."""
+    """A line of the zoo: a family, or a model of the workspace.
+
+    Attributes:
+        kind: ``family``, ``yours`` (a family of the workspace's own) or ``model``.
+        name: its name.
+        about: what a family is; a model's family.
+        best_epoch: of a model's latest run.
+        monitor: what the best epoch was chosen by.
+        best_value: the monitored value.
+        corr: mean CORR per held-out era, where the run was scored.
+    """
 
     kind: str
     name: str
@@ -29,6 +39,7 @@ class ZooEntry:
     best_epoch: int | None = None
     monitor: str | None = None
     best_value: float | None = None
+    corr: float | None = None
 
 
 def training_job(
@@ -39,6 +50,7 @@ def training_job(
     max_ram_bytes: int | None = None,
 ) -> TrainingJob:
     """Return the job that trains a model on the workspace's shards."""
+    load_user_families(pipeline.workspace.zoo_dir)
     recipe = load_recipe(pipeline.workspace.recipe_path(name))
     catalog = FeatureCatalog.load(pipeline.data_dir / "features.json")
     return TrainingJob(
@@ -158,9 +170,19 @@ def describe(path: Path, *, verify: bool = False) -> dict[str, Any]:
 
 
 def zoo(pipeline: Pipeline | None) -> list[ZooEntry]:
-    """List the families and, in a workspace, its models with their best epochs."""
+    """List the families and, in a workspace, its own ones and its models.
+
+    A model comes with the best epoch of its latest run, and with the mean CORR of that
+    run's last score.
+
+    Raises:
+        ConfigError: if a file of the workspace's ``zoo`` is wrong.
+    """
+    if pipeline is not None:
+        load_user_families(pipeline.workspace.zoo_dir)
     entries: list[ZooEntry] = [
-        ZooEntry("family", kind.name, _about(kind)) for kind in families()
+        ZooEntry("yours" if kind.source else "family", kind.name, _about(kind))
+        for kind in families()
     ]
     if pipeline is None:
         return entries
@@ -174,6 +196,7 @@ def zoo(pipeline: Pipeline | None) -> list[ZooEntry]:
                 "best_epoch": found.epoch,
                 "monitor": run.monitor,
                 "best_value": found.value,
+                "corr": known_corr(run.folder),
             }
         entries.append(ZooEntry("model", name, load_recipe(path).family, **best))
     return entries

@@ -14,7 +14,7 @@ from numerai_pipeline.data import (
     download,
 )
 from numerai_pipeline.models import family as family_of
-from numerai_pipeline.models import new_model
+from numerai_pipeline.models import load_user_families, new_model
 from numerai_pipeline.operations.pipeline import Pipeline
 
 # What each flag of `nai download` fetches. Live data belongs to a round and is
@@ -163,6 +163,7 @@ def new(
         ConfigError: if there is no such family, preset, feature set or target.
         DataError: if ``features.json`` is not there: the width is not known.
     """
+    load_user_families(pipeline.workspace.zoo_dir)
     family_of(family)
     chosen = feature_set or pipeline.settings.data.feature_set
     catalog = FeatureCatalog.load(pipeline.data_dir / "features.json")

@@ -1,7 +1,12 @@
 """A trained run at work: on eras that it never saw, and on live data."""
 
 from numerai_pipeline.prediction.evaluating import evaluate
-from numerai_pipeline.prediction.evaluation import Coverage, Evaluation, ScoreRow
+from numerai_pipeline.prediction.evaluation import (
+    Coverage,
+    Evaluation,
+    ScoreRow,
+    known_corr,
+)
 from numerai_pipeline.prediction.live import live_ids, predict_live, write_predictions
 
 __all__ = [
@@ -9,6 +14,7 @@ __all__ = [
     "Evaluation",
     "ScoreRow",
     "evaluate",
+    "known_corr",
     "live_ids",
     "predict_live",
     "write_predictions",

@@ -172,6 +172,23 @@ def read_evaluation(folder: Path, split: str, fingerprint: str) -> Evaluation | 
         return None
 
 
+def known_corr(folder: Path, split: str = "valid") -> float | None:
+    """Return the mean CORR of a run's last score, whatever it was made from.
+
+    Returns:
+        None if it was never scored, if no era has a score, or if the file cannot be
+        read.
+    """
+    if not scores_path(folder, split).is_file():
+        return None
+    try:
+        row = ScoreRow.from_dict(read_json(scores_path(folder, split))["rows"][0])
+    except (DataError, LookupError, TypeError, ValueError):
+        return None
+    mean = row.summary.mean
+    return mean if row.metric == "CORR" and not math.isnan(mean) else None
+
+
 def scores_path(folder: Path, split: str) -> Path:
     """Return where the scores of a split stand: ``scores.json`` for ``valid``."""
     return folder / f"scores{_suffix(split)}.json"

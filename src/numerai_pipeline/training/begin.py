@@ -12,11 +12,12 @@ from numerai_pipeline.core import (
     format_time,
     read_toml,
     write_json,
+    write_text,
     write_toml,
 )
 from numerai_pipeline.training.engines import EngineModule
 from numerai_pipeline.training.plan import Plan
-from numerai_pipeline.training.run import CONFIG_FILE, FEATURES_FILE
+from numerai_pipeline.training.run import CONFIG_FILE, FAMILY_FILE, FEATURES_FILE
 
 # Hex digits of the fingerprint in a run's name.
 _SHORT = 8
@@ -60,6 +61,8 @@ def begin_run(plan: Plan, engine: EngineModule, progress: Progress) -> Path:
                 f"{job.untrained.name} was not made from this recipe and these "
                 "features; starting from a new one"
             )
+        if family.source:
+            write_text(partial / FAMILY_FILE, family.source)
         (partial / "checkpoints").mkdir()
         write_json(
             partial / FEATURES_FILE,

@@ -94,6 +94,7 @@ def make_plan(job: TrainingJob) -> Plan:
             "features": features,
             "shards": reader.manifest.fingerprint,
             "untrained": _hand_made(job, checked),
+            "source": checked.family.source,
         }
     )
     return Plan(job, checked, reader, features, fingerprint)

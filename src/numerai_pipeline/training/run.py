@@ -16,13 +16,15 @@ from numerai_pipeline.core import (
     sha256_of,
     write_json,
 )
-from numerai_pipeline.models import Predictor, family
+from numerai_pipeline.models import Family, Predictor, family, read_user_family
 from numerai_pipeline.training.history import Epoch, Monitor, best_row, read_history
 
 CONFIG_FILE = "config.toml"
 FEATURES_FILE = "features.json"
 HISTORY_FILE = "history.csv"
 DONE_FILE = "DONE"
+# A user's own family, as it was when the training began.
+FAMILY_FILE = "family.py"
 
 _CHECKPOINTS = "checkpoints"
 
@@ -137,17 +139,29 @@ class Run:
             DataError: if the run is not finished, or the model's file is broken.
         """
         self._require_done()
-        if not self._best_path.is_file():
+        models = [
+            file
+            for file in _read_done(self.folder).get("sha256", {})
+            if file.startswith(f"{_CHECKPOINTS}/")
+        ]
+        if not models:
             raise _broken(self._best_path, "it does not exist")
-        for file in _read_done(self.folder).get("sha256", {}):
-            if file.startswith(f"{_CHECKPOINTS}/"):
-                _verify(self.folder, file)
-        return family(self.recipe.family).load(self._best_path)
+        for file in models:
+            _verify(self.folder, file)
+        return self._family.load(self._best_path)
 
     @property
     def _best_path(self) -> Path:
-        suffix = family(self.recipe.family).trained_suffix
-        return self.folder / _CHECKPOINTS / f"best{suffix}"
+        return self.folder / _CHECKPOINTS / f"best{self._family.trained_suffix}"
+
+    @property
+    def _family(self) -> Family:
+        """The family that it was trained by: the user's own, or one of ours."""
+        own = self.folder / FAMILY_FILE
+        if not own.is_file():
+            return family(self.recipe.family)
+        _verify(self.folder, FAMILY_FILE)
+        return read_user_family(own)
 
     def _require_done(self) -> None:
         if not self.is_done:

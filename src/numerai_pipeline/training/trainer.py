@@ -13,6 +13,7 @@ from numerai_pipeline.training.plan import Plan, TrainingJob, make_plan
 from numerai_pipeline.training.recorder import Recorder
 from numerai_pipeline.training.run import (
     CONFIG_FILE,
+    FAMILY_FILE,
     FEATURES_FILE,
     HISTORY_FILE,
     Run,
@@ -109,6 +110,7 @@ def _train_what_is_left(
             CONFIG_FILE,
             FEATURES_FILE,
             HISTORY_FILE,
+            *([FAMILY_FILE] if (folder / FAMILY_FILE).is_file() else []),
             *(path.relative_to(folder).as_posix() for path in models),
         ),
         asked=format_time(job.started),

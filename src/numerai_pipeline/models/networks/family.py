@@ -1,36 +1,40 @@
-"""What all Keras families share: training options, files, prediction.
+"""What all Keras families share: training options, prediction.
 
 A family of networks is a ``KerasFamily`` with its own table of parameters and a
 function that builds the network from them.
 """
 
-import json
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from numerai_pipeline.core import (
-    DataError,
+    ConfigError,
     Frozen,
     Positive,
     PositiveFloat,
-    atomic_path,
+    Recipe,
 )
+from numerai_pipeline.models.networks.files import (
+    KerasPredictor,
+    read_origin,
+    save_network,
+)
+from numerai_pipeline.models.networks.heads import VALUES, Learns
+from numerai_pipeline.models.networks.parts import HEAD, KerasParameters
 from numerai_pipeline.models.networks.quiet_keras import load_keras
-from numerai_pipeline.models.protocol import Engine, Origin, Predictor, TrainingTable
-
-# A `.keras` file is a zip; this member is ours, Keras passes it over.
-_ORIGIN_MEMBER = "origin.json"
-
-# Rows that a network sees at once in prediction: 45 MB at 2,748 features.
-_PREDICT_ROWS = 4_096
+from numerai_pipeline.models.networks.transform import parse_transform
+from numerai_pipeline.models.protocol import (
+    Engine,
+    Origin,
+    Predictor,
+    TrainingTable,
+    load_models,
+)
 
 
 class KerasTraining(TrainingTable):
@@ -66,112 +70,110 @@ class KerasFamily:
         Parameters: the table ``[parameters]``.
         build: makes the network from parameters and the number of features. Input:
             ``(batch, n_features)`` float32, codes 0..4 and the recipe's value for
-            missing ones; output: ``(batch, 1)``.
+            missing ones. Its one output is the raw head, or passes that through.
         Training: the table ``[training]``.
         presets: name -> parameters and ``training.`` options that differ from the
             defaults.
+        learns: what the raw head gives, which is the layer named ``target``.
+            ``values``: ``(batch, targets)``; ``classes``: probabilities, ``(batch,
+            targets, 5)``; ``members``: ``(batch, targets, members)``, a value of each
+            member of an ensemble, which learn the target each.
+        value: makes ``(batch, targets)`` values of parameters and raw head, with
+            ``keras.ops`` alone, so that Keras can load it. None: the head itself, the
+            expectation over the classes, the mean over the members.
+        source: text of the file of a user's own family; empty for ours.
     """
 
     name: str
     summary: str
-    Parameters: type[Frozen]
+    Parameters: type[KerasParameters]
     build: Callable[[Any, int], Any]
     Training: type[KerasTraining] = KerasTraining
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    learns: Learns = "values"
+    value: Callable[[Any, Any], Any] | None = None
+    source: str = field(default="", repr=False)
     engine: Engine = "keras"
     untrained_file: str = "untrained.keras"
     trained_suffix: str = ".keras"
+
+    def check(self, recipe: Recipe, parameters: Frozen) -> None:
+        """Check what a recipe says against what a network can do.
+
+        Args:
+            recipe: the recipe.
+            parameters: its ``[parameters]``, checked by themselves.
+
+        Raises:
+            ConfigError: if the transform is wrong, nobody fills missing features, or
+                a target is named twice.
+        """
+        table = cast(KerasParameters, parameters)
+        transform = parse_transform(table.transform)
+        transform.check_missing(recipe.missing)
+        transform.check_targets(
+            learns_classes=self.learns == "classes", family=self.name
+        )
+        targets = (recipe.target, *table.also_targets)
+        for target in targets:
+            if targets.count(target) > 1:
+                raise ConfigError(
+                    f"'{target}' is learned twice. Name it in 'target' or in "
+                    "'also_targets', once."
+                )
+
+    def network(self, parameters: Frozen, n_features: int) -> Any:
+        """Build the network in the precision of the parameters.
+
+        Raises:
+            ConfigError: if the parameters do not fit the features.
+        """
+        with _precision(cast(KerasParameters, parameters).precision):
+            return self.build(parameters, n_features)
+
+    def predicting(self, model: Any, parameters: Frozen) -> Any:
+        """Return the part of a network that predicts, with the very same layers.
+
+        Args:
+            model: what ``build`` made, or a network made by hand, whose output is
+                taken for values unless it has a layer ``target``.
+            parameters: what it was made from.
+
+        Returns:
+            A ``keras.Model``: ``(batch, n_features)`` to ``(batch, targets)``. It has
+            neither decoder nor losses, and Keras loads it without the recipe.
+        """
+        values = model.outputs[0]
+        if HEAD in [layer.name for layer in model.layers]:
+            value = self.value or VALUES[self.learns]
+            values = value(parameters, model.get_layer(HEAD).output)
+        return load_keras().Model(model.inputs[0], values, name=model.name)
 
     def write_untrained(
         self, parameters: Frozen, *, n_features: int, seed: int, path: Path
     ) -> None:
         """Write the network with its first weights; see ``Family``."""
         load_keras().utils.set_random_seed(seed)
-        model = self.build(parameters, n_features)
-        origin = Origin(self.name, n_features, seed, parameters.model_dump(mode="json"))
+        model = self.network(parameters, n_features)
+        origin = Origin.of(self, parameters, n_features=n_features, seed=seed)
         save_network(model, path, origin)
 
     def origin_of(self, path: Path) -> Mapping[str, Any] | None:
         """Read what the network was made from; see ``Family``."""
-        try:
-            with zipfile.ZipFile(path) as archive:
-                if _ORIGIN_MEMBER not in archive.namelist():
-                    return None
-                origin: dict[str, Any] = json.loads(archive.read(_ORIGIN_MEMBER))
-                return origin
-        except (zipfile.BadZipFile, json.JSONDecodeError, OSError) as error:
-            raise _broken(path, error) from error
+        return read_origin(path)
 
     def load(self, path: Path) -> Predictor:
         """Load a trained network for prediction; see ``Family``."""
-        return _KerasPredictor(load_network(path))
+        return load_models(path, KerasPredictor)
 
 
-def load_network(path: Path, *, compiled: bool = False) -> Any:
-    """Load a network from a ``.keras`` file.
-
-    Args:
-        path: the file.
-        compiled: with loss and optimizer, to go on training.
-
-    Raises:
-        DataError: if the file is missing or broken; it is named.
-    """
+@contextmanager
+def _precision(policy: str) -> Iterator[None]:
+    """Let Keras build layers of a precision."""
     keras = load_keras()
-    if not path.is_file():
-        raise DataError(f"{path} does not exist. Train the model again.")
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
     try:
-        with zipfile.ZipFile(path) as archive:
-            broken_member = archive.testzip()
-        if broken_member:
-            raise DataError(
-                f"{path} is broken: its part {broken_member} is not what was written. "
-                "Delete it and make it again."
-            )
-        import_module(
-            "numerai_pipeline.models.networks.unpacking"
-        )  # registers our layer
-        return keras.saving.load_model(path, compile=compiled)
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError) as error:
-        raise _broken(path, error) from error
-
-
-def save_network(model: Any, path: Path, origin: Origin | None = None) -> None:
-    """Write a network as a ``.keras`` file, whole.
-
-    Args:
-        model: the network; if it is compiled, its optimizer's state is saved too.
-        path: the file.
-        origin: what it was made from, for an untrained one.
-    """
-    with atomic_path(path) as partial:
-        # Keras insists on its suffix, which the partial name does not have.
-        whole = partial.with_name(f"{partial.name}.keras")
-        try:
-            model.save(whole)
-            if origin is not None:
-                with zipfile.ZipFile(whole, "a") as archive:
-                    archive.writestr(_ORIGIN_MEMBER, json.dumps(origin.to_dict()))
-            whole.replace(partial)
-        finally:
-            whole.unlink(missing_ok=True)
-
-
-def _broken(path: Path, error: Exception) -> DataError:
-    return DataError(
-        f"{path} is not a whole Keras model ({error}). Delete it and make it again."
-    )
-
-
-class _KerasPredictor:
-    def __init__(self, model: Any) -> None:
-        self._model = model
-
-    def predict(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        predictions = np.empty(len(features), dtype=np.float32)
-        for start in range(0, len(features), _PREDICT_ROWS):
-            batch = features[start : start + _PREDICT_ROWS]
-            predictions[start : start + len(batch)] = np.ravel(
-                self._model.predict_on_batch(batch)
-            )
-        return predictions
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

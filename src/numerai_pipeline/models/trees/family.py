@@ -1,6 +1,6 @@
 """What all families of boosted trees share: training options, files, presets."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,13 +17,16 @@ from numerai_pipeline.core import (
     read_json,
     write_json,
 )
-from numerai_pipeline.models.protocol import Engine, Origin, Predictor, TrainingTable
+from numerai_pipeline.models.protocol import (
+    CLASS_VALUES,
+    Engine,
+    Origin,
+    Predictor,
+    TrainingTable,
+    load_models,
+)
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
-
-# The values of the five classes of a target; the prediction is their mean, weighted
-# by the probabilities.
-CLASS_VALUES = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
 
 
 class TreesParameters(Frozen):
@@ -113,19 +116,19 @@ class TreesFamily:
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     Training: type[TreesTraining] = TreesTraining
     untrained_file: str = "untrained.json"
+    source: str = ""
 
     def write_untrained(
         self, parameters: Frozen, *, n_features: int, seed: int, path: Path
     ) -> None:
         """Write the booster's parameters as JSON; see ``Family``."""
-        table = parameters.model_dump(mode="json")
-        origin = Origin(self.name, n_features, seed, table)
+        origin = Origin.of(self, parameters, n_features=n_features, seed=seed)
         write_json(
             path,
             {
                 "origin": origin.to_dict(),
                 "n_features": n_features,
-                "n_estimators": table["n_estimators"],
+                "n_estimators": origin.parameters["n_estimators"],
                 "booster": self.booster(parameters, seed),
             },
         )
@@ -143,21 +146,7 @@ class TreesFamily:
 
     def load(self, path: Path) -> Predictor:
         """Load a trained model from its file; see ``Family``."""
-        if not path.is_file():
-            raise DataError(f"{path} does not exist. Train the model again.")
-        of_other_targets = sorted(path.parent.glob(f"*/{path.name}"))
-        models = [self.load_model(found) for found in (path, *of_other_targets)]
-        return models[0] if len(models) == 1 else _OneATarget(models)
-
-
-@dataclass(frozen=True)
-class _OneATarget:
-    """Models of several targets, which predict a column each."""
-
-    models: Sequence[Predictor]
-
-    def predict(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return np.stack([model.predict(features) for model in self.models], axis=1)
+        return load_models(path, self.load_model)
 
 
 def numerai_presets(

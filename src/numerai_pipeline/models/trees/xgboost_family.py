@@ -9,9 +9,8 @@ import numpy.typing as npt
 from pydantic import Field
 
 from numerai_pipeline.core import DataError
-from numerai_pipeline.models.protocol import Predictor
+from numerai_pipeline.models.protocol import CLASS_VALUES, Predictor
 from numerai_pipeline.models.trees.family import (
-    CLASS_VALUES,
     Share,
     TreesFamily,
     TreesParameters,

@@ -1,0 +1,116 @@
+"""Networks as files, and a network that predicts."""
+
+import json
+import zipfile
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from numerai_pipeline.core import DataError, atomic_path
+from numerai_pipeline.models.networks.quiet_keras import load_keras
+from numerai_pipeline.models.protocol import Origin
+
+# A `.keras` file is a zip; this member is ours, Keras passes it over.
+_ORIGIN_MEMBER = "origin.json"
+
+# Modules with layers of our own, which Keras knows once they are imported.
+_LAYERS = ("unpacking", "reconstruction", "members")
+
+# Rows that a network sees at once in prediction: 45 MB at 2,748 features.
+_PREDICT_ROWS = 4_096
+
+
+def load_network(path: Path, *, compiled: bool = False) -> Any:
+    """Load a network from a ``.keras`` file.
+
+    Args:
+        path: the file.
+        compiled: with loss and optimizer, to go on training.
+
+    Raises:
+        DataError: if the file is missing or broken; it is named.
+    """
+    keras = load_keras()
+    if not path.is_file():
+        raise DataError(f"{path} does not exist. Train the model again.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken_member = archive.testzip()
+        if broken_member:
+            raise DataError(
+                f"{path} is broken: its part {broken_member} is not what was written. "
+                "Delete it and make it again."
+            )
+        for module in _LAYERS:
+            import_module(f"numerai_pipeline.models.networks.{module}")
+        return keras.saving.load_model(path, compile=compiled)
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError) as error:
+        raise _broken(path, error) from error
+
+
+def save_network(model: Any, path: Path, origin: Origin | None = None) -> None:
+    """Write a network as a ``.keras`` file, whole.
+
+    Args:
+        model: the network; if it is compiled, its optimizer's state is saved too.
+        path: the file.
+        origin: what it was made from, for an untrained one.
+    """
+    with atomic_path(path) as partial:
+        # Keras insists on its suffix, which the partial name does not have.
+        whole = partial.with_name(f"{partial.name}.keras")
+        try:
+            model.save(whole)
+            if origin is not None:
+                with zipfile.ZipFile(whole, "a") as archive:
+                    archive.writestr(_ORIGIN_MEMBER, json.dumps(origin.to_dict()))
+            whole.replace(partial)
+        finally:
+            whole.unlink(missing_ok=True)
+
+
+def read_origin(path: Path) -> Mapping[str, Any] | None:
+    """Read what a network was made from; None: made by hand.
+
+    Raises:
+        DataError: if the file is broken.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if _ORIGIN_MEMBER not in archive.namelist():
+                return None
+            origin: dict[str, Any] = json.loads(archive.read(_ORIGIN_MEMBER))
+            return origin
+    except (zipfile.BadZipFile, json.JSONDecodeError, OSError) as error:
+        raise _broken(path, error) from error
+
+
+def _broken(path: Path, error: Exception) -> DataError:
+    return DataError(
+        f"{path} is not a whole Keras model ({error}). Delete it and make it again."
+    )
+
+
+class KerasPredictor:
+    """A trained network that predicts; see ``Predictor``."""
+
+    def __init__(self, path: Path) -> None:
+        self._model = load_network(path)
+
+    def predict(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Predict a value a row, or one a row and target."""
+        predictions = np.empty((len(features), self._n_targets), dtype=np.float32)
+        for start in range(0, len(features), _PREDICT_ROWS):
+            batch = features[start : start + _PREDICT_ROWS]
+            predictions[start : start + len(batch)] = self._model.predict_on_batch(
+                batch
+            )
+        return predictions[:, 0] if self._n_targets == 1 else predictions
+
+    @property
+    def _n_targets(self) -> int:
+        return int(self._model.output_shape[-1])
