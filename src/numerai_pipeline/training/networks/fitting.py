@@ -217,6 +217,8 @@ class _Fitting:
                 # What a batch does is compiled in our own loop.
                 jit_compile=False,
             )
+            # Not within a compiled step, which several devices would begin at once.
+            model.optimizer.build(model.trainable_variables)
         set_clipping(model.optimizer, self._training.clip_norm, len(self._devices))
         return model
 

@@ -166,9 +166,8 @@ def _losses(loss: TargetLoss, head: Any, y: Any, share: Any, n_devices: int) -> 
     import tensorflow as tf
 
     context = tf.distribute.get_replica_context()
-    y, head, counts = (
-        context.all_gather(part, axis=0) for part in (y, head, share > 0)
-    )
+    y, head, shares = (context.all_gather(part, axis=0) for part in (y, head, share))
+    counts = shares > 0
     of_batch = loss.call(tf.boolean_mask(y, counts), tf.boolean_mask(head, counts))[0]
     return tf.fill(tf.shape(share), of_batch)
 
