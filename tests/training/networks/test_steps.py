@@ -13,7 +13,7 @@ from numerai_pipeline.models import KerasTraining
 from numerai_pipeline.training import Run, train
 from numerai_pipeline.training.networks.steps import Devices, make_steps
 
-# Each job is killed after its first epoch and goes on.
+# The first job is killed after its first epoch and goes on.
 ON_TWO = """
 import json, pickle, sys
 from contextlib import contextmanager
@@ -43,10 +43,12 @@ class Progress:
 runs = []
 for job in pickle.loads(Path(sys.argv[1]).read_bytes()):
     job = replace(job, runs=job.runs.with_name("on-two"))
-    try:
-        train(job, progress=Progress())
-    except Killed:
-        runs.append(str(train(job).folder))
+    if not runs:
+        try:
+            train(job, progress=Progress())
+        except Killed:
+            pass
+    runs.append(str(train(job).folder))
 print(json.dumps(runs))
 """
 

@@ -103,14 +103,12 @@ def test_killed_anywhere_and_resumed_the_windows_are_the_same(
     }
     whole = fitted(name="whole", **options)
     places = [
-        # In the first epoch of the first window, after its line, after the last one's.
-        {"at_step": 0.4},
+        # After the lines of the first window's epochs, after that of the window, in
+        # the middle of the next one.
         {"at_note": "epoch 1:"},
         {"at_note": "epoch 2:"},
-        # After the window's own line, in the middle of the next one, at the very end.
         {"at_note": "window 1:"},
         {"at_step": 1.4},
-        {"at_note": "window 2:"},
     ]
     for place in places:
         progress, kill = killed_at(**place)
