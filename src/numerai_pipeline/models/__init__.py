@@ -9,9 +9,13 @@ from numerai_pipeline.models.networks.dense import (
     LayerParameters,
     dense_layers,
 )
-from numerai_pipeline.models.networks.family import KerasFamily, KerasTraining
+from numerai_pipeline.models.networks.family import (
+    ClassesTraining,
+    KerasFamily,
+    KerasTraining,
+)
 from numerai_pipeline.models.networks.files import load_network, save_network
-from numerai_pipeline.models.networks.heads import class_head
+from numerai_pipeline.models.networks.heads import Learns, class_head
 from numerai_pipeline.models.networks.parts import (
     KerasParameters,
     network_input,
@@ -26,7 +30,12 @@ from numerai_pipeline.models.protocol import (
     Predictor,
     TrainingTable,
 )
-from numerai_pipeline.models.recipe import CheckedRecipe, check_recipe, new_model
+from numerai_pipeline.models.recipe import (
+    CheckedRecipe,
+    check_recipe,
+    new_model,
+    override,
+)
 from numerai_pipeline.models.registry import families, family
 from numerai_pipeline.models.trees.catboost_family import (
     class_probabilities,
@@ -68,6 +77,7 @@ __all__ = [
     "LIGHTGBM_DATASET",
     "XGBOOST_MAX_BIN",
     "CheckedRecipe",
+    "ClassesTraining",
     "DenseParameters",
     "Engine",
     "Family",
@@ -75,6 +85,7 @@ __all__ = [
     "KerasParameters",
     "KerasTraining",
     "LayerParameters",
+    "Learns",
     "MemberDense",
     "Origin",
     "Positive",
@@ -101,6 +112,7 @@ __all__ = [
     "load_xgboost",
     "network_input",
     "new_model",
+    "override",
     "read_catboost",
     "read_user_family",
     "read_xgboost",

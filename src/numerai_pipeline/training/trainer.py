@@ -72,7 +72,7 @@ def _train_what_is_left(
     recorder = Recorder(
         folder / HISTORY_FILE,
         plan.checked.training,
-        unit=engine.UNIT,
+        unit=engine.unit(plan.checked.training),
         curves=folder / _CURVES_FOLDER if job.tensorboard else None,
         progress=progress,
     )
@@ -101,7 +101,7 @@ def _train_what_is_left(
         recorder.best,
         folder / "plots" / "training.png",
         title=f"{job.name}, run {folder.name}",
-        unit=engine.UNIT,
+        unit=engine.unit(plan.checked.training),
     )
     models = sorted(assignment.checkpoints.rglob(assignment.best_path.name))
     mark_done(

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from numerai_pipeline.models.networks.dense import DenseParameters, dense_layers
-from numerai_pipeline.models.networks.family import KerasFamily
+from numerai_pipeline.models.networks.family import ClassesTraining, KerasFamily
 from numerai_pipeline.models.networks.heads import (
     by_thresholds,
     class_head,
@@ -55,6 +55,7 @@ FAMILY = KerasFamily(
     summary="multilayer perceptron (Keras) that learns the target's five classes",
     Parameters=ClassifierParameters,
     build=build,
+    Training=ClassesTraining,
     learns="classes",
     value=value,
 )

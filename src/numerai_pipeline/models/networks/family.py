@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from numerai_pipeline.core import (
     ConfigError,
@@ -36,6 +36,8 @@ from numerai_pipeline.models.protocol import (
     load_models,
 )
 
+NonNegative = Annotated[int, Field(ge=0)]
+
 
 class KerasTraining(TrainingTable):
     """``[training]`` of every Keras family."""
@@ -46,17 +48,93 @@ class KerasTraining(TrainingTable):
     batch_rows: Positive = Field(
         default=1_024, description="rows a step; fewer learn more in an epoch, slower"
     )
-    loss: Literal["mse", "mae", "huber"] = Field(
-        default="mse", description="mse makes it predict the mean of the target"
+    batches: Literal["rows", "eras"] = Field(
+        default="rows",
+        description="eras: each batch has the rows of one era, and every era as many "
+        "batches, so that all weigh the same",
+    )
+    era_weights: Literal["rows", "eras"] = Field(
+        default="rows", description="eras: every era weighs the same, whatever its rows"
+    )
+    loss: Literal["mse", "mae", "huber", "corr"] = Field(
+        default="mse",
+        description="mse makes it predict the mean of the target; corr is 1 - CORR "
+        'of a batch of one era, and needs batches = "eras"',
+    )
+    optimizer: Literal["adamw", "adam", "sgd", "lion"] = Field(
+        default="adamw", description="adam with a weight decay of its own"
     )
     learning_rate: PositiveFloat = Field(
-        default=1e-3, description="of AdamW; its common default"
+        default=1e-3, description="the common default of adamw; lion wants a tenth"
     )
     weight_decay: float = Field(
-        default=1e-2, ge=0.0, description="of AdamW; the signal is weak, so shrink"
+        default=1e-2,
+        ge=0.0,
+        description="of adamw and lion; the signal is weak, so shrink",
     )
     clip_norm: PositiveFloat = Field(
         default=1.0, description="longer gradients are cut: one odd batch does no harm"
+    )
+    schedule: Literal["constant", "cosine"] = Field(
+        default="constant",
+        description="cosine: the learning rate falls to 0 with the last of all "
+        "epochs, so set epochs to what you mean to train",
+    )
+    warmup_epochs: float = Field(
+        default=0.0,
+        ge=0.0,
+        description="the learning rate rises for so long, also half an epoch",
+    )
+    window_eras: NonNegative = Field(
+        default=0,
+        description="rolling windows: a network each learns from so many eras and is "
+        "chosen by as many later ones; 0: one network of all eras",
+    )
+    window_step: NonNegative = Field(
+        default=0, description="eras from window to window; 0: window_eras"
+    )
+    window_purge: NonNegative = Field(
+        default=4,
+        description="eras left out before those that choose: targets of 20 days reach "
+        "so far ahead",
+    )
+    xla: bool = Field(
+        default=False,
+        description="compile a step with XLA: longer to begin, and for one device only",
+    )
+    deterministic: bool = Field(
+        default=False,
+        description="operations that give the same bits on a GPU each time, slower; "
+        "a CPU's do already",
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "KerasTraining":
+        if self.loss == "corr" and self.batches != "eras":
+            raise ValueError(
+                'loss = "corr" compares the rows of an era, so it needs '
+                'batches = "eras"'
+            )
+        if self.warmup_epochs > self.epochs:
+            raise ValueError(
+                f"warmup_epochs is {self.warmup_epochs}, more than epochs, "
+                f"{self.epochs}"
+            )
+        return self
+
+
+class ClassesTraining(KerasTraining):
+    """``[training]`` of the families that learn classes."""
+
+    # A table of choices of its own: none of the other losses is for classes.
+    loss: Literal["crossentropy"] = Field(  # type: ignore[assignment]
+        default="crossentropy", description="makes it predict probabilities of classes"
+    )
+    monitor: Literal["val_loss", "val_corr", "val_accuracy"] = Field(  # type: ignore[assignment]
+        default="val_loss",
+        description="the best epoch has the lowest val_loss, or the highest val_corr "
+        "(mean CORR of the held-out eras), or the highest val_accuracy (share of rows "
+        "whose most probable class is theirs)",
     )
 
 

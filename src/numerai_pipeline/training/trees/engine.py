@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from numerai_pipeline.core import memory_bytes, read_json, stopwatch
-from numerai_pipeline.models import TreesParameters, TreesTraining
+from numerai_pipeline.models import TrainingTable, TreesParameters, TreesTraining
 from numerai_pipeline.training.assignment import Assignment
 from numerai_pipeline.training.labels import Labels
 from numerai_pipeline.training.recorder import Recorder
@@ -33,7 +33,10 @@ class TreesEngine:
     """The engine of one library; see ``EngineModule``."""
 
     library: Library
-    UNIT: str = "tree"
+
+    def unit(self, _training: TrainingTable) -> str:
+        """Tell what its history counts."""
+        return "tree"
 
     @property
     def PACKAGES(self) -> tuple[str, ...]:
@@ -109,21 +112,10 @@ def _for_target(assignment: Assignment, target: str) -> Assignment:
     """Return what trains the model of a further target of the run."""
     plan = assignment.plan
     recipe = plan.checked.recipe.model_copy(update={"target": target})
-    part = replace(
-        assignment,
-        plan=replace(plan, checked=replace(plan.checked, recipe=recipe)),
-        held_out=Labels.read(plan.reader, "valid", target),
-        recorder=Recorder(
-            assignment.folder / f"history-{target}.csv",
-            plan.checked.training,
-            unit="tree",
-            curves=None,
-            progress=assignment.progress,
-        ),
-        part=target,
+    of_target = replace(plan, checked=replace(plan.checked, recipe=recipe))
+    return replace(assignment, plan=of_target).further(
+        target, held_out=Labels.read(plan.reader, "valid", target), unit="tree"
     )
-    part.checkpoints.mkdir(exist_ok=True)
-    return part
 
 
 def _weights(
