@@ -23,6 +23,7 @@ CONFIG_FILE = "config.toml"
 FEATURES_FILE = "features.json"
 HISTORY_FILE = "history.csv"
 DONE_FILE = "DONE"
+CURVES_FOLDER = "tensorboard"
 
 _CHECKPOINTS = "checkpoints"
 

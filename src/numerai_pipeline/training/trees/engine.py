@@ -119,6 +119,7 @@ def _for_target(assignment: Assignment, target: str) -> Assignment:
             unit="tree",
             curves=None,
             progress=assignment.progress,
+            title=f"{plan.job.name}, run {assignment.folder.name}, {target}",
         ),
         part=target,
     )
