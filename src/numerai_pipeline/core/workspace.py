@@ -61,6 +61,11 @@ class Workspace:
         """Folder with one folder a training run of the model."""
         return self.model_dir(name) / "runs"
 
+    @property
+    def tensorboard_dir(self) -> Path:
+        """Folder that TensorBoard is pointed at; made from the runs, never by hand."""
+        return self.root / ".tensorboard"
+
     def round_dir(self, number: int) -> Path:
         """Folder of one round: live data, predictions, receipts."""
         return self.root / "rounds" / str(number)

@@ -5,8 +5,7 @@ from numerai_pipeline.training.history import Epoch, best_epoch
 from numerai_pipeline.training.picture import draw_training, plot_training
 from numerai_pipeline.training.plan import TrainingJob
 from numerai_pipeline.training.run import CONFIG_FILE as RUN_CONFIG
-from numerai_pipeline.training.run import CURVES_FOLDER
-from numerai_pipeline.training.run import BestEpoch, Run, latest_run
+from numerai_pipeline.training.run import CURVES_FOLDER, BestEpoch, Run, latest_run
 from numerai_pipeline.training.trainer import train
 
 __all__ = [

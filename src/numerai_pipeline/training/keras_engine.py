@@ -69,6 +69,7 @@ def fit(assignment: Assignment) -> None:
             )
             val_loss, val_corr = _look_at_held_out(model, assignment, training)
             save_network(model, _last_path(assignment.checkpoints, epoch))
+            recorder.watch(model)
             recorder.record(
                 epoch,
                 loss=float(fitted.history["loss"][-1]),

@@ -56,7 +56,7 @@ def draw_training(figure: Any, chart: Chart) -> None:
     for one, curves in zip(axes, panels, strict=True):
         _draw_panel(one, chart, curves)
     axes[-1].set_xlabel(chart.unit)
-    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes[-1].set_xlim(*_ends(chart.column("epoch")))
     figure.suptitle(_title(chart), fontsize=11)
     figure.text(
@@ -126,9 +126,10 @@ def _draw_panel(axes: Any, chart: Chart, curves: list[_Curve]) -> None:
         axes.axhline(0.0, color="black", linewidth=0.6)
         axes.set_ylabel("CORR")
         if not chart.has("val_corr"):
+            axes.set_yticks([])
             axes.text(
                 0.5,
-                0.5,
+                0.55,
                 "not defined: all predictions of an era are the same",
                 transform=axes.transAxes,
                 ha="center",
@@ -162,7 +163,9 @@ def _title(chart: Chart) -> str:
 
 def _footer(chart: Chart) -> str:
     seconds = [value for value in chart.column("seconds") if math.isfinite(value)]
-    parts = [f"{len(chart.rows)} lines in {sum(seconds):,.0f} s"]
+    count = chart.rows[-1]["epoch"]
+    plural = "" if count == 1 else "s"
+    parts = [f"{count:,.0f} {chart.unit}{plural} in {sum(seconds):,.0f} s"]
     for name, form in (
         ("rows_per_second", "{:,.0f} rows/s"),
         ("waiting", "{:.0%} of it waiting for data"),

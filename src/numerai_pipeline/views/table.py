@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderResult
@@ -64,7 +65,9 @@ def chart_table(chart: Chart) -> Table:
     shown = [
         column for column in _COLUMNS if column[0] in _ALWAYS or chart.has(column[0])
     ]
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False)
+    table = Table(
+        box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False
+    )
     table.add_column(chart.unit, justify="right")
     for _, title, _ in shown:
         table.add_column(title, justify="right")
@@ -80,7 +83,7 @@ def chart_table(chart: Chart) -> Table:
         table.add_row(
             f"{row['epoch']:.0f}",
             *("–" if math.isnan(value) else form(value) for value, form in values),
-            f"best by {chart.monitor}" if is_best else "",
+            "best" if is_best else "",
             style="bold green" if is_best else None,
             end_section=place == 0 and number < first,
         )
@@ -134,7 +137,7 @@ def _without_first_leap(values: Sequence[float]) -> list[float]:
 def _parts(values: Sequence[float], width: int) -> list[Sequence[float]]:
     n_parts = min(width, len(values))
     edges = [round(part * len(values) / n_parts) for part in range(n_parts + 1)]
-    return [values[low:high] for low, high in zip(edges, edges[1:], strict=False)]
+    return [values[low:high] for low, high in pairwise(edges)]
 
 
 def _mean(values: Sequence[float]) -> float:

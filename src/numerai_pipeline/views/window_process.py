@@ -70,11 +70,12 @@ def _pyplot() -> Any:
     """Return ``matplotlib.pyplot`` with a toolkit that opens windows; None without."""
     import matplotlib as mpl
     import matplotlib.pyplot as plt
-    from matplotlib.backends import BackendFilter, backend_registry
+    from matplotlib.backends.registry import BackendFilter, backend_registry
 
     mpl.rcParams["figure.raise_window"] = False
     mpl.rcParams["toolbar"] = "None"
-    with_windows = backend_registry.list_builtin(BackendFilter.INTERACTIVE)
+    registry: Any = backend_registry
+    with_windows = registry.list_builtin(BackendFilter.INTERACTIVE)
     name = plt.get_backend().lower()
     return plt if name in with_windows else None
 
