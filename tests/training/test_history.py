@@ -73,7 +73,7 @@ def test_a_small_improvement_is_the_best_though_it_does_not_renew_the_patience()
     assert stale_epochs(rows, "val_loss", 0.05) == 2
 
 
-@given(st.lists(st.builds(Epoch, st.integers(), *[ANY_FLOAT] * 7, st.booleans())))
+@given(st.lists(st.builds(Epoch, st.integers(), *[ANY_FLOAT] * 4, st.booleans())))
 def test_a_history_reads_back_to_the_last_digit(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("run") / "history.csv"
     write_history(rows, path)

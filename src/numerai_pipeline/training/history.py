@@ -11,8 +11,6 @@ from numerai_pipeline.core import DataError, atomic_path
 
 Monitor = Literal["val_loss", "val_corr"]
 
-_LATER_COLUMNS = ("val_accuracy", "rows_per_second", "waiting")
-
 
 @dataclass(frozen=True)
 class Epoch:
@@ -24,11 +22,6 @@ class Epoch:
         val_loss: the same loss over the held-out rows.
         val_corr: mean CORR of the held-out eras; NaN if all predictions are equal.
         seconds: how long the epoch took, with its look at the held-out eras.
-        val_accuracy: share of held-out rows whose class is predicted; NaN where
-            no classes are learned.
-        rows_per_second: training rows a second; NaN where it is not known.
-        waiting: share of the training time spent waiting for data, 0 to 1; NaN
-            where it is not known.
         is_best: whether it was the best so far, and so was saved.
     """
 
@@ -37,10 +30,7 @@ class Epoch:
     val_loss: float
     val_corr: float
     seconds: float
-    val_accuracy: float = math.nan
-    rows_per_second: float = math.nan
-    waiting: float = math.nan
-    is_best: bool = False
+    is_best: bool
 
 
 def best_epoch(
@@ -124,8 +114,6 @@ def _row(record: dict[str, str]) -> Epoch:
         val_loss=float(record["val_loss"]),
         val_corr=float(record["val_corr"]),
         seconds=float(record["seconds"]),
-        # A run of an older version has no such columns.
-        **{name: float(record.get(name, "nan")) for name in _LATER_COLUMNS},
         is_best=bool(int(record["is_best"])),
     )
 
