@@ -3,8 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.models.networks.family import (
+    ClassesTraining,
     KerasFamily,
     KerasTraining,
+    Learns,
     load_network,
     save_network,
 )
@@ -49,10 +51,12 @@ __all__ = [
     "LIGHTGBM_DATASET",
     "XGBOOST_MAX_BIN",
     "CheckedRecipe",
+    "ClassesTraining",
     "Engine",
     "Family",
     "KerasFamily",
     "KerasTraining",
+    "Learns",
     "Origin",
     "Predictor",
     "TrainingTable",

@@ -13,9 +13,8 @@ class EngineModule(Protocol):
     made without the kill.
     """
 
-    @property
-    def UNIT(self) -> str:
-        """What its history counts."""
+    def unit(self, training: TrainingTable, /) -> str:
+        """Tell what its history counts, such as ``epoch``."""
         ...
 
     @property
@@ -43,9 +42,9 @@ def load_engine(name: Engine) -> EngineModule:
         ConfigError: if its package is not installed; the extra is named.
     """
     if name == "keras":
-        from numerai_pipeline.training import keras_engine
+        from numerai_pipeline.training.networks import engine
 
-        return keras_engine
+        return engine
     from numerai_pipeline.training.trees.engine import TreesEngine
 
     if name == "lightgbm":

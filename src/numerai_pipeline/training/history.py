@@ -3,13 +3,13 @@
 import csv
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
 from numerai_pipeline.core import DataError, atomic_path
 
-Monitor = Literal["val_loss", "val_corr"]
+Monitor = Literal["val_loss", "val_corr", "val_accuracy"]
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,19 @@ class Epoch:
     """One line of ``history.csv``.
 
     Attributes:
-        epoch: number from 1; for trees the number of trees so far.
+        epoch: number from 1; for trees the number of trees so far; with rolling
+            windows the number of the window, and the rest is that of its best epoch.
         loss: mean over the training rows.
         val_loss: the same loss over the held-out rows.
         val_corr: mean CORR of the held-out eras; NaN if all predictions are equal.
         seconds: how long the epoch took, with its look at the held-out eras.
         is_best: whether it was the best so far, and so was saved.
+        val_accuracy: share of the held-out rows whose most probable class is theirs;
+            NaN where no classes are learned.
+        rows_per_second: rows that were learned from in a second, without the look at
+            the held-out eras; NaN where it is not known, as of trees.
+        waiting: share of that time, 0..1, in which the model waited for data; NaN
+            where it is not known.
     """
 
     epoch: int
@@ -31,6 +38,11 @@ class Epoch:
     val_corr: float
     seconds: float
     is_best: bool
+    # NaN equals nothing, and no two trainings take the same time, so these do not
+    # decide whether two lines are the same.
+    val_accuracy: float = field(default=math.nan, compare=False)
+    rows_per_second: float = field(default=math.nan, compare=False)
+    waiting: float = field(default=math.nan, compare=False)
 
 
 def best_epoch(
@@ -78,7 +90,7 @@ def stale_epochs(rows: Sequence[Epoch], monitor: Monitor, threshold: float) -> i
 
 def write_history(rows: Sequence[Epoch], path: Path) -> None:
     """Write ``history.csv`` whole; numbers keep all their digits."""
-    names = [field.name for field in fields(Epoch)]
+    names = [column.name for column in fields(Epoch)]
     with (
         atomic_path(path) as partial,
         partial.open("w", encoding="utf-8", newline="") as file,
@@ -108,18 +120,18 @@ def read_history(path: Path) -> list[Epoch]:
 
 
 def _row(record: dict[str, str]) -> Epoch:
+    numbers = {
+        column.name: float(record[column.name])
+        for column in fields(Epoch)
+        if column.type is float
+    }
     return Epoch(
-        epoch=int(record["epoch"]),
-        loss=float(record["loss"]),
-        val_loss=float(record["val_loss"]),
-        val_corr=float(record["val_corr"]),
-        seconds=float(record["seconds"]),
-        is_best=bool(int(record["is_best"])),
+        epoch=int(record["epoch"]), is_best=bool(int(record["is_best"])), **numbers
     )
 
 
 def _values(rows: Sequence[Epoch], monitor: Monitor) -> list[float]:
-    return [row.val_loss if monitor == "val_loss" else row.val_corr for row in rows]
+    return [float(getattr(row, monitor)) for row in rows]
 
 
 def _mode(monitor: Monitor) -> Literal["min", "max"]:

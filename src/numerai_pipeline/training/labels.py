@@ -1,13 +1,15 @@
 """The rows that can be learned from or scored: those with a target."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import DataError
 from numerai_pipeline.data import ShardReader
-from numerai_pipeline.scoring import corr_per_era
+from numerai_pipeline.scoring import corr_per_era, rank_per_era
 
 
 @dataclass(frozen=True)
@@ -23,19 +25,31 @@ class Labels:
     eras: npt.NDArray[np.int16]
 
     @classmethod
-    def read(cls, reader: ShardReader, split: str, target: str) -> "Labels":
+    def read(
+        cls,
+        reader: ShardReader,
+        split: str,
+        target: str,
+        eras: Sequence[int] | None = None,
+    ) -> "Labels":
         """Read them.
+
+        Args:
+            reader: the shards.
+            split: ``train`` or ``valid``.
+            target: name of the target.
+            eras: eras wanted; None means all.
 
         Raises:
             DataError: if not a single row has the target.
         """
         values = []
-        eras = []
-        for block in reader.blocks(split, features=(), targets=(target,)):
+        row_eras = []
+        for block in reader.blocks(split, eras=eras, features=(), targets=(target,)):
             has_target = ~np.isnan(block.y[:, 0])
             values.append(block.y[has_target, 0])
-            eras.append(block.eras[has_target])
-        labels = cls(np.concatenate(values), np.concatenate(eras))
+            row_eras.append(block.eras[has_target])
+        labels = cls(np.concatenate(values), np.concatenate(row_eras))
         if labels.values.size == 0:
             raise DataError(
                 f"no row of the split '{split}' in {reader.folder} has a value of "
@@ -57,6 +71,25 @@ class Labels:
         """Return the mean CORR of the eras; NaN if no era's predictions differ.
 
         Args:
-            predictions: ``(rows,)``, in the same order.
+            predictions: ``(rows,)``, in the same order; or ``(rows, n)``, whose ranks
+                within the era are averaged, as prediction does.
         """
-        return corr_per_era(predictions, self.values, self.eras).summary().mean
+        one: npt.NDArray[Any] = predictions
+        if predictions.ndim > 1:
+            ranks = [rank_per_era(column, self.eras) for column in predictions.T]
+            one = np.mean(ranks, axis=0)
+        return corr_per_era(one, self.values, self.eras).summary().mean
+
+
+def balancing_weights(eras: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
+    """Return ``(rows,)`` weights with which every era weighs the same.
+
+    A row weighs the mean size of an era divided by the size of its own, so that the
+    weights' mean is 1.
+
+    >>> balancing_weights(np.array([1, 1, 1, 2], np.int16)).round(2).tolist()
+    [0.67, 0.67, 0.67, 2.0]
+    """
+    _, of_row, sizes = np.unique(eras, return_inverse=True, return_counts=True)
+    weights: npt.NDArray[np.float32] = (sizes.mean() / sizes)[of_row].astype(np.float32)
+    return weights

@@ -1,7 +1,7 @@
 """Where the engines report an epoch: history, curves, and when to stop."""
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,9 @@ class Recorder:
         val_loss: float,
         val_corr: float,
         seconds: float,
+        val_accuracy: float = math.nan,
+        rows_per_second: float = math.nan,
+        waiting: float = math.nan,
     ) -> None:
         """Add an epoch.
 
@@ -73,10 +76,20 @@ class Recorder:
                 f"the loss on the held-out eras is {val_loss} after {self._unit} "
                 f"{epoch}. Lower learning_rate in model.toml, then train again."
             )
-        row = Epoch(epoch, loss, val_loss, val_corr, seconds, is_best=False)
+        row = Epoch(
+            epoch,
+            loss,
+            val_loss,
+            val_corr,
+            seconds,
+            is_best=False,
+            val_accuracy=val_accuracy,
+            rows_per_second=rows_per_second,
+            waiting=waiting,
+        )
         rows = [*self.rows, row]
         if best_row(rows, self._training.monitor) is row:
-            rows[-1] = Epoch(epoch, loss, val_loss, val_corr, seconds, is_best=True)
+            rows[-1] = replace(row, is_best=True)
         write_history(rows, self._path)
         self.rows = rows
         if self._curves is not None:

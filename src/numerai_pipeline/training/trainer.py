@@ -71,7 +71,7 @@ def _train_what_is_left(
     recorder = Recorder(
         folder / HISTORY_FILE,
         plan.checked.training,
-        unit=engine.UNIT,
+        unit=engine.unit(plan.checked.training),
         curves=folder / CURVES_FOLDER if job.tensorboard else None,
         progress=progress,
         title=f"{job.name}, run {folder.name}",

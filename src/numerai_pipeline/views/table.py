@@ -107,7 +107,8 @@ class ChartView:
             for name, style in (("val_loss", "blue"), ("val_corr", "dark_orange3"))
             if self._chart.has(name)
         ]
-        yield Group(chart_table(self._chart), "", *lines)
+        title = Text(self._chart.title, style="dim", no_wrap=True, overflow="ellipsis")
+        yield Group("", title, chart_table(self._chart), "", *lines)
 
 
 def _curve(chart: Chart, name: str, width: int, blocks: str, style: str) -> Text:

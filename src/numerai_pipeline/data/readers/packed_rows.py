@@ -1,7 +1,7 @@
 """A split, packed, and its shuffled batches."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -21,6 +21,7 @@ _THREADS = 2
 _BATCHES_AHEAD = 2
 
 Features = npt.NDArray[np.float32]
+Places = npt.NDArray[np.int64]
 Batch = tuple[Features, npt.NDArray[np.float32]]
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -34,6 +35,7 @@ class Batching(TypedDict):
     shuffle_seed: NotRequired[int | None]
     epoch: NotRequired[int]
     start_batch: NotRequired[int]
+    by_era: NotRequired[bool]
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,58 @@ class PackedRows:
             return np.arange(len(self))
         return np.random.default_rng([shuffle_seed, epoch]).permutation(len(self))
 
+    def cuts(
+        self,
+        *,
+        batch_rows: int,
+        shuffle_seed: int | None = None,
+        epoch: int = 0,
+        start_batch: int = 0,
+        by_era: bool = False,
+    ) -> list[Places]:
+        """Return which rows each batch of an epoch holds.
+
+        Args:
+            batch_rows: rows a batch; the last batch has what is left.
+            shuffle_seed: see ``order``.
+            epoch: see ``order``.
+            start_batch: number of the first batch wanted, from 0, to go on where an
+                epoch was left; those before it cost nothing.
+            by_era: each batch holds rows of one era, and each era gives as many
+                batches as the largest one needs, of equal size; an era with fewer
+                rows than that gives some of them again. Shuffled are the rows of
+                each era and then the batches.
+
+        Returns:
+            ``(rows,)`` int64 each.
+        """
+        if by_era:
+            cuts = self._cuts_by_era(batch_rows, shuffle_seed, epoch)
+        else:
+            order = self.order(shuffle_seed, epoch)
+            starts = range(0, len(order), batch_rows)
+            cuts = [order[start : start + batch_rows] for start in starts]
+        return cuts[start_batch:]
+
+    def _cuts_by_era(
+        self, batch_rows: int, shuffle_seed: int | None, epoch: int
+    ) -> list[Places]:
+        sizes = np.unique(self.eras, return_counts=True)[1]
+        if not len(sizes):
+            return []
+        of_eras = np.split(np.argsort(self.eras, kind="stable"), np.cumsum(sizes)[:-1])
+        n_cuts = -(-int(sizes.max()) // batch_rows)
+        is_shuffled = shuffle_seed is not None
+        random = np.random.default_rng([shuffle_seed or 0, epoch])
+        cuts: list[Places] = []
+        for of_era in of_eras:
+            rows = random.permutation(of_era) if is_shuffled else of_era
+            rows = np.resize(rows, max(len(rows), n_cuts))
+            cuts += np.array_split(rows, n_cuts)
+        if is_shuffled:
+            cuts = [cuts[place] for place in random.permutation(len(cuts))]
+        return cuts
+
     def batches(
         self,
         *,
@@ -81,31 +135,37 @@ class PackedRows:
         shuffle_seed: int | None = None,
         epoch: int = 0,
         start_batch: int = 0,
+        by_era: bool = False,
     ) -> Iterator[Batch]:
         """Give one epoch, batch by batch, as arrays that are the caller's own.
 
         Two threads make batches ahead; their order is always the same.
 
         Args:
-            batch_rows: rows a batch; the last batch has what is left.
+            batch_rows: see ``cuts``.
             missing: value of a missing feature.
             shuffle_seed: see ``order``.
             epoch: see ``order``.
-            start_batch: number of the first batch wanted, from 0, to go on where an
-                epoch was left; those before it cost nothing.
+            start_batch: see ``cuts``.
+            by_era: see ``cuts``.
 
         Yields:
             ``x (batch, F)`` float32 and ``y (batch,)`` or ``(batch, T)`` float32.
         """
-        rest = self.order(shuffle_seed, epoch)[start_batch * batch_rows :]
+        cuts = self.cuts(
+            batch_rows=batch_rows,
+            shuffle_seed=shuffle_seed,
+            epoch=epoch,
+            start_batch=start_batch,
+            by_era=by_era,
+        )
         recycled = Recycled()
 
-        def places() -> Iterator[tuple[npt.NDArray[np.int64], Features]]:
-            for start in range(0, len(rest), batch_rows):
-                rows = rest[start : start + batch_rows]
+        def places() -> Iterator[tuple[Places, Features]]:
+            for rows in cuts:
                 yield rows, recycled.empty((len(rows), self.n_features))
 
-        def batch(place: tuple[npt.NDArray[np.int64], Features]) -> Batch:
+        def batch(place: tuple[Places, Features]) -> Batch:
             rows, x = place
             decode_rows(self.x.take(rows, axis=0), self.n_features, missing, out=x)
             return x, self.y.take(rows, axis=0)
@@ -120,7 +180,10 @@ class PackedRows:
         shuffle_seed: int | None = None,
         epoch: int = 0,
         start_batch: int = 0,
+        by_era: bool = False,
         packed: bool = False,
+        weights: npt.NDArray[np.float32] | None = None,
+        n_devices: int = 1,
     ) -> Any:
         """Return one epoch as a ``tf.data.Dataset``, of the same batches.
 
@@ -128,17 +191,23 @@ class PackedRows:
         the model. The packed rows are shared with TensorFlow, not copied.
 
         Args:
-            batch_rows: see ``batches``.
+            batch_rows: see ``cuts``.
             missing: see ``batches``; without effect on packed rows.
             shuffle_seed: see ``order``.
             epoch: see ``order``.
-            start_batch: see ``batches``.
+            start_batch: see ``cuts``.
+            by_era: see ``cuts``.
             packed: leave three features in a byte, for a model that begins with
                 ``UnpackFeatures``: a twelfth of the bytes travels to a GPU.
+            weights: ``(rows,)`` of the rows; a third part of each batch then tells
+                what each row counts in the mean over its batch.
+            n_devices: cut each batch into so many elements, one a device, whose
+                thirds are shares in the mean over the whole batch. A device for which
+                no row is left gets one that counts nothing.
 
         Returns:
-            Dataset of ``x (batch, F)`` float32, or ``(batch, P)`` uint8 if packed, and
-            ``y`` as in ``batches``.
+            Dataset of ``x (batch, F)`` float32, or ``(batch, P)`` uint8 if packed,
+            ``y`` as in ``batches``, and with weights the shares ``(batch,)`` float32.
         """
         import tensorflow as tf
 
@@ -146,37 +215,53 @@ class PackedRows:
             tf.experimental.dlpack.from_dlpack(array.__dlpack__())
             for array in (self.x, self.y)
         )
+        of_rows = None if weights is None else tf.constant(weights)
         decode = None if packed else compiled_decoder(self.n_features, missing)
-        rest = self.order(shuffle_seed, epoch)[start_batch * batch_rows :]
+        cuts = self.cuts(
+            batch_rows=batch_rows,
+            shuffle_seed=shuffle_seed,
+            epoch=epoch,
+            start_batch=start_batch,
+            by_era=by_era,
+        )
 
-        def batch(rows: Any, n_rows: Any) -> Any:
+        def batch(rows: Any, n_rows: Any, row_share: Any) -> Any:
             found = tf.gather(x, rows)
             found = found if decode is None else decode(found)
-            return found[:n_rows], tf.gather(y, rows[:n_rows])
+            wanted = rows[:n_rows]
+            parts = (found[:n_rows], tf.gather(y, wanted))
+            if of_rows is None:
+                return parts
+            return *parts, tf.gather(of_rows, wanted) * row_share
 
         with tf.device("CPU:0"):
             return (
-                tf.data.Dataset.from_tensor_slices(_filled_up(rest, batch_rows))
+                tf.data.Dataset.from_tensor_slices(_filled_up(cuts, n_devices))
                 .map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-                .prefetch(_BATCHES_AHEAD)
+                .prefetch(_BATCHES_AHEAD * n_devices)
             )
 
 
 def _filled_up(
-    rows: npt.NDArray[np.int64], batch_rows: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Cut rows into batches of one length, for which the decoder is compiled once.
+    cuts: Sequence[Places], n_devices: int
+) -> tuple[Places, Places, npt.NDArray[np.float32]]:
+    """Make batches, or a device's parts of them, of one length each.
+
+    The decoder is compiled once for one length.
 
     Returns:
-        ``(batches, batch_rows)`` row numbers, the last batch filled up with row 0, and
-        ``(batches,)`` how many of each batch are wanted.
+        ``(parts, longest)`` row numbers, filled up with row 0, ``(parts,)`` how many
+        of each part are wanted, and ``(parts,)`` float32 the share of one row in its
+        batch.
     """
-    batch_rows = min(batch_rows, max(len(rows), 1))
-    starts = np.arange(0, len(rows), batch_rows)
-    filled = np.zeros(len(starts) * batch_rows, np.int64)
-    filled[: len(rows)] = rows
-    wanted = np.minimum(len(rows) - starts, batch_rows)
-    return filled.reshape(-1, batch_rows), wanted
+    parts = [part for rows in cuts for part in np.array_split(rows, n_devices)]
+    filled = np.zeros((len(parts), max(map(len, parts), default=1)), np.int64)
+    for place, part in zip(filled, parts, strict=True):
+        place[: len(part)] = part
+    wanted = np.array([len(part) for part in parts], np.int64)
+    of_batch = np.repeat([len(rows) for rows in cuts], n_devices)
+    row_share = np.where(wanted > 0, 1 / np.maximum(of_batch, 1), 0)
+    return filled, np.maximum(wanted, 1), row_share.astype(np.float32)
 
 
 def _made_ahead(make: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:

@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from numerai_pipeline.core import memory_bytes, read_json, stopwatch
-from numerai_pipeline.models import TreesParameters, TreesTraining
+from numerai_pipeline.models import TrainingTable, TreesParameters, TreesTraining
 from numerai_pipeline.training.assignment import Assignment
 from numerai_pipeline.training.labels import Labels
 from numerai_pipeline.training.recorder import Recorder
@@ -33,7 +33,10 @@ class TreesEngine:
     """The engine of one library; see ``EngineModule``."""
 
     library: Library
-    UNIT: str = "tree"
+
+    def unit(self, _training: TrainingTable) -> str:
+        """Tell what its history counts."""
+        return "tree"
 
     @property
     def PACKAGES(self) -> tuple[str, ...]:

@@ -5,22 +5,16 @@ import numpy.typing as npt
 
 from numerai_pipeline.models import TreesTraining
 from numerai_pipeline.scoring import corr_per_era
-from numerai_pipeline.training.labels import Labels
+from numerai_pipeline.training.labels import Labels, balancing_weights
 
 Weights = npt.NDArray[np.float32]
 
 
 def base_weights(labels: Labels, training: TreesTraining) -> Weights | None:
-    """Return ``(rows,)`` weights of the training rows; None: all the same.
-
-    With ``era_weights = "eras"`` a row weighs the mean size of an era divided by the
-    size of its own, so that the weights' mean is 1.
-    """
+    """Return ``(rows,)`` weights of the training rows; None: all the same."""
     if training.era_weights == "rows":
         return None
-    _, of_row, sizes = np.unique(labels.eras, return_inverse=True, return_counts=True)
-    weights: Weights = (sizes.mean() / sizes)[of_row].astype(np.float32)
-    return weights
+    return balancing_weights(labels.eras)
 
 
 def boosted_weights(

@@ -1,0 +1,1 @@
+"""Networks: one engine for all Keras families, with an own loop over the batches."""

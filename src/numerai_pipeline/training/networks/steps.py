@@ -1,0 +1,187 @@
+"""What a network does with a batch, on one device or on several."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from numerai_pipeline.core import ConfigError
+from numerai_pipeline.models import KerasTraining, UnpackFeatures, load_keras
+from numerai_pipeline.training.networks.losses import TargetLoss
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Devices:
+    """The devices that train: all GPUs, or the CPU.
+
+    Attributes:
+        names: such as ``GPU:0``.
+        strategy: lets every device do its part of a batch.
+    """
+
+    names: tuple[str, ...]
+    strategy: Any
+
+    @classmethod
+    def found(cls) -> "Devices":
+        """Take all GPUs, and where there is none all logical CPUs, usually one."""
+        load_keras()
+        import tensorflow as tf
+
+        devices = tf.config.list_logical_devices("GPU")
+        devices = devices or tf.config.list_logical_devices("CPU")
+        names = tuple(device.name.removeprefix("/device:") for device in devices)
+        if len(names) == 1:
+            return cls(names, tf.distribute.get_strategy())
+        return cls(names, tf.distribute.MirroredStrategy(names))
+
+    @property
+    def are_gpus(self) -> bool:
+        """Whether bytes have a way to go to them."""
+        return self.names[0].startswith("GPU")
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.names)
+
+    def __str__(self) -> str:
+        """Name them, such as ``cpu`` or ``gpu x 2``."""
+        kind = "gpu" if self.are_gpus else "cpu"
+        return f"{kind} x {len(self)}" if self.are_gpus or len(self) > 1 else kind
+
+    def share_out(self, dataset: Any) -> Any:
+        """Give each element of a dataset to the next device.
+
+        Args:
+            dataset: ``PackedRows.dataset`` with as many devices.
+        """
+        return self.strategy.distribute_datasets_from_function(lambda _: dataset)
+
+    def parts(self, of_all: Any) -> list[Array]:
+        """Return what each device made."""
+        results = self.strategy.experimental_local_results(of_all)
+        return [np.asarray(part) for part in results]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The two things that a network does with a batch, compiled.
+
+    Attributes:
+        train: ``(x, y, share)`` -> loss of the batch, and per device whether a row's
+            prediction or loss is not finite.
+        look: ``(x, y, share)`` -> per device what the head gives, and the values.
+    """
+
+    train: Callable[[Any], tuple[Any, Any]]
+    look: Callable[[Any], tuple[Any, Any]]
+
+
+def make_steps(
+    model: Any,
+    predicting: Any,
+    loss: TargetLoss,
+    devices: Devices,
+    training: KerasTraining,
+    unpack: UnpackFeatures | None,
+) -> Steps:
+    """Compile what a network does with batches of ``PackedRows.dataset``.
+
+    Args:
+        model: the network, compiled with its optimizer.
+        predicting: its part that gives values, see ``KerasFamily.predicting``.
+        loss: what it learns by.
+        devices: where; each gets a part of every batch.
+        training: the recipe's ``[training]``.
+        unpack: unpacks batches that come packed; None: they are floats.
+
+    Raises:
+        ConfigError: if XLA is to compile for more than one device.
+    """
+    import tensorflow as tf
+
+    if training.xla and len(devices) > 1:
+        raise ConfigError(
+            f"xla = true is for one device, but there are {len(devices)} "
+            f"({', '.join(devices.names)}). Set xla = false in model.toml, or show "
+            "one alone: CUDA_VISIBLE_DEVICES=0."
+        )
+    optimizer, strategy = model.optimizer, devices.strategy
+    looking = load_keras().Model(model.inputs, [raw_head(model), predicting.outputs[0]])
+
+    def floats(x: Any) -> Any:
+        return x if unpack is None else unpack(x)
+
+    def train_part(x: Any, y: Any, share: Any) -> Any:
+        with tf.GradientTape() as tape:
+            head = tf.cast(model(floats(x), training=True), tf.float32)
+            of_rows = _losses(loss, head, y, share, len(devices))
+            others = [tf.cast(other, tf.float32) for other in model.losses]
+            total = tf.reduce_sum(share * of_rows)
+            total += tf.add_n(others) / len(devices) if others else 0.0
+            scaled = optimizer.scale_loss(total)
+        gradients = tape.gradient(scaled, model.trainable_variables)
+        if len(devices) > 1:
+            gradients = _equal_shares(gradients, len(devices))
+        optimizer.apply_gradients(
+            zip(gradients, model.trainable_variables, strict=True)
+        )
+        of_head = tf.reduce_all(
+            tf.math.is_finite(head), axis=list(range(1, len(head.shape)))
+        )
+        return total, ~(of_head & tf.math.is_finite(of_rows))
+
+    def look_at_part(x: Any, _y: Any, _share: Any) -> Any:
+        return tuple(looking(floats(x), training=False))
+
+    def train(batch: Any) -> Any:
+        totals, is_lost = strategy.run(train_part, args=batch)
+        return strategy.reduce("SUM", totals, axis=None), is_lost
+
+    def look(batch: Any) -> Any:
+        return strategy.run(look_at_part, args=batch)
+
+    def compiled(step: Any) -> Any:
+        return tf.function(step, jit_compile=training.xla, reduce_retracing=True)
+
+    return Steps(train=compiled(train), look=compiled(look))
+
+
+def raw_head(model: Any) -> Any:
+    """Return what the layer ``target`` gives, or the output of a network without."""
+    for layer in model.layers:
+        if layer.name == "target":
+            return layer.output
+    return model.outputs[0]
+
+
+def _losses(loss: TargetLoss, head: Any, y: Any, share: Any, n_devices: int) -> Any:
+    """Return a loss a row; one of the whole batch needs the rows of all devices."""
+    if not loss.is_of_batch or n_devices == 1:
+        return loss.call(y, head)
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    y, head, counts = (
+        context.all_gather(part, axis=0) for part in (y, head, share > 0)
+    )
+    of_batch = loss.call(tf.boolean_mask(y, counts), tf.boolean_mask(head, counts))[0]
+    return tf.fill(tf.shape(share), of_batch)
+
+
+def _equal_shares(gradients: list[Any], n_devices: int) -> list[Any]:
+    """Give each device the same part of the whole gradient.
+
+    Keras cuts each device's gradient and then adds them up, which would cut the parts
+    of a batch by themselves.
+    """
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    wholes = context.all_reduce("SUM", [g for g in gradients if g is not None])
+    rest = iter(wholes)
+    return [None if g is None else next(rest) / n_devices for g in gradients]
