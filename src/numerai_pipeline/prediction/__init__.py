@@ -3,11 +3,14 @@
 from numerai_pipeline.prediction.evaluating import evaluate
 from numerai_pipeline.prediction.evaluation import Coverage, Evaluation, ScoreRow
 from numerai_pipeline.prediction.live import live_ids, predict_live, write_predictions
+from numerai_pipeline.prediction.plot import draw_comparison, draw_scores
 
 __all__ = [
     "Coverage",
     "Evaluation",
     "ScoreRow",
+    "draw_comparison",
+    "draw_scores",
     "evaluate",
     "live_ids",
     "predict_live",

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from numerai_pipeline.core import Chart, atomic_path
+from numerai_pipeline.training.history import Epoch, Monitor, best_row
 
 _LOSS_COLOR = "#8c8c8c"
 _VAL_LOSS_COLOR = "#1f5fa8"
@@ -17,6 +19,20 @@ _BEST_COLOR = "#2e7d32"
 _MOST_DOTS = 50
 # Held-out losses that use less of the common axis than this get an axis of their own.
 _READABLE_SHARE = 0.25
+
+
+def chart_of(
+    rows: Sequence[Epoch], *, title: str, unit: str, monitor: Monitor
+) -> Chart:
+    """Return a history as a chart."""
+    best = best_row(rows, monitor)
+    return Chart(
+        title=title,
+        unit=unit,
+        rows=tuple(asdict(row) for row in rows),
+        best=None if best is None else [row is best for row in rows].index(True),
+        monitor=monitor,
+    )
 
 
 def plot_training(chart: Chart, path: Path) -> None:

@@ -1,7 +1,7 @@
 """Where the engines report an epoch: history, curves, and when to stop."""
 
 import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from numerai_pipeline.training.history import (
     stale_epochs,
     write_history,
 )
+from numerai_pipeline.training.picture import chart_of
 
 
 class Recorder:
@@ -98,12 +99,10 @@ class Recorder:
 
     def chart(self) -> Chart:
         """Return the curves so far."""
-        best = self.best
-        return Chart(
+        return chart_of(
+            self.rows,
             title=self._title,
             unit=self._unit,
-            rows=tuple(asdict(row) for row in self.rows),
-            best=None if best is None else self.rows.index(best),
             monitor=self._training.monitor,
         )
 

@@ -136,7 +136,7 @@ def _without_first_leap(values: Sequence[float]) -> list[float]:
 
 
 def _parts(values: Sequence[float], width: int) -> list[Sequence[float]]:
-    n_parts = min(width, len(values))
+    n_parts = max(1, min(width, len(values)))
     edges = [round(part * len(values) / n_parts) for part in range(n_parts + 1)]
     return [values[low:high] for low, high in pairwise(edges)]
 

@@ -58,7 +58,9 @@ class TerminalProgress:
 
     def note(self, text: str) -> None:
         """Print a line above the bars."""
-        (self._console or stderr()).print(text, highlight=False, markup=False)
+        (self._console or stderr()).print(
+            text, highlight=False, markup=False, soft_wrap=True
+        )
 
     def chart(self, chart: Chart) -> None:
         """Renew the table below the bars; without a terminal, print the last line."""

@@ -43,8 +43,11 @@ def main(stream: IO[str] = sys.stdin) -> int:
         0 if the stream ended, else ``NO_TOOLKIT`` or ``CLOSED``.
     """
     plt = _pyplot()
-    if plt is None:
-        return NO_TOOLKIT
+    return NO_TOOLKIT if plt is None else show_charts(plt, stream)
+
+
+def show_charts(plt: Any, stream: IO[str]) -> int:
+    """Show charts in a window of ``matplotlib.pyplot``; see ``main``."""
     inbox = _Inbox(stream)
     figure: Any = None
     while True:
