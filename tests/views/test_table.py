@@ -31,11 +31,13 @@ def test_blocks_are_as_high_as_values(values, width, blocks):
 
 
 def test_the_last_epochs_are_shown_and_the_best_before_them(make_chart):
-    lines = printed(chart_table(make_chart(30))).splitlines()
-    numbers = [line.split()[0] for line in lines[2:] if line.split()[0].isdigit()]
+    lines = [*filter(str.split, printed(chart_table(make_chart(30))).splitlines())]
+    numbers = [line.split()[0] for line in lines[2:]]
     assert numbers == ["16", *map(str, range(24, 31))]
     assert len(numbers) == LAST_ROWS
-    assert [line.split()[0] for line in lines if line.endswith("best")] == ["16"]
+    assert [line.split()[0] for line in lines if line.rstrip().endswith("best")] == [
+        "16"
+    ]
 
 
 def test_columns_that_are_not_known_are_left_out(make_chart):

@@ -6,6 +6,7 @@ charts from its standard input and ends when that does; the training only hands 
 the latest chart and never waits.
 """
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -37,7 +38,8 @@ class Window:
         self._command = command
         self._process: subprocess.Popen[str] | None = None
         self._has_news = threading.Condition()
-        self._newest: Chart | None = None
+        # The newest chart, if it was not sent yet; None: there will be no more.
+        self._news: list[Chart | None] = []
 
     def show(self, chart: Chart) -> str | None:
         """Hand over a chart; never waits and never fails.
@@ -53,11 +55,10 @@ class Window:
             return _broken(error)
         ended = self._process.poll() if self._process is not None else None
         if ended is not None:
+            self._tell(None)
             expected = (0, NO_TOOLKIT, CLOSED)
             return None if ended in expected else _broken(f"it ended with {ended}")
-        with self._has_news:
-            self._newest = chart
-            self._has_news.notify()
+        self._tell(chart)
         return None
 
     def wait(self, timeout_seconds: float) -> int:
@@ -77,18 +78,24 @@ class Window:
         )
         thread.start()
 
+    def _tell(self, chart: Chart | None) -> None:
+        with self._has_news:
+            self._news = [chart]
+            self._has_news.notify()
+
     def _send(self, pipe: IO[str]) -> None:
-        """Send the newest chart as long as somebody reads."""
-        while True:
-            with self._has_news:
-                while self._newest is None:
-                    self._has_news.wait()
-                chart, self._newest = self._newest, None
-            try:
+        """Send the newest chart as long as somebody reads; None ends it."""
+        # How the process ended is told by `show`.
+        with contextlib.suppress(OSError), contextlib.closing(pipe):
+            while True:
+                with self._has_news:
+                    while not self._news:
+                        self._has_news.wait()
+                    chart = self._news.pop()
+                if chart is None:
+                    return
                 pipe.write(json.dumps(asdict(chart)) + "\n")
                 pipe.flush()
-            except (OSError, ValueError):
-                return  # `show` tells how the process ended
 
 
 def _broken(reason: object) -> str:
