@@ -90,7 +90,7 @@ def start_tensorboard(
             # What it says later is read too, or it would wait for a reader.
             threading.Thread(target=process.communicate, daemon=True).start()
             return Board(url, process)
-    process.wait()
+    process.communicate()
     reason = said[-1].strip() if said else f"it ended with {process.returncode}"
     raise ConfigError(
         f"TensorBoard does not start on {host} port {port}: {reason} "

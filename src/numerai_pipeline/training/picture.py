@@ -54,14 +54,16 @@ def draw_training(figure: Any, chart: Chart) -> None:
     """Draw the curves of a training: losses above, scores of the held-out eras below.
 
     Args:
-        figure: a matplotlib figure; what it shows is replaced, its size set.
+        figure: a matplotlib figure; what it shows is replaced. An empty one gets its
+            size; a window keeps the one that somebody gave it.
         chart: the curves, at least one row.
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure.clear()
     panels = _panels(chart)
-    figure.set_size_inches(8, 1.2 + 1.3 * len(panels) + 1.1)
+    if not figure.axes:
+        figure.set_size_inches(8, 2.3 + 1.3 * len(panels))
+    figure.clear()
     axes = figure.subplots(
         len(panels),
         1,
@@ -184,7 +186,7 @@ def _footer(chart: Chart) -> str:
     parts = [f"{count:,.0f} {chart.unit}{plural} in {sum(seconds):,.0f} s"]
     for name, form in (
         ("rows_per_second", "{:,.0f} rows/s"),
-        ("waiting", "{:.0%} of it waiting for data"),
+        ("waiting", "{:.0%} of the time waiting for data"),
     ):
         values = [value for value in chart.column(name) if math.isfinite(value)]
         if values:
