@@ -26,6 +26,14 @@ TENSORBOARD_PORT = 6006
 
 Names = Annotated[list[str], typer.Argument(help="Models of the workspace.")]
 
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="KEY=VALUE for a parameter, training.KEY=VALUE for training.",
+    ),
+]
+
 
 def zoo(context: typer.Context, as_json: AsJson = False) -> None:
     """List the model families, and the workspace's models with their best epochs."""
@@ -53,13 +61,7 @@ def new(
     name: Annotated[
         str | None, typer.Argument(help="Name of the model; the family's by default.")
     ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            help="KEY=VALUE for a parameter, training.KEY=VALUE for training.",
-        ),
-    ] = None,
+    assignments: Assignments = None,
     preset: Annotated[
         str | None,
         typer.Option(help="A set of parameters of the family, such as hello."),
@@ -99,17 +101,62 @@ def train(
         str | None,
         typer.Option(help="Memory that trees may take: 6GB, 50%; 75% by default."),
     ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="At most so many; of networks.")
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="Rows a step (batch_rows); of networks.")
+    ] = None,
+    lr: Annotated[
+        float | None,
+        typer.Option(help="Learning rate; of networks, for trees: --set."),
+    ] = None,
+    loss: Annotated[
+        str | None, typer.Option(help="mse, mae, huber or corr; of networks.")
+    ] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(help="adamw, adam, sgd or lion; of networks.")
+    ] = None,
+    monitor: Annotated[
+        str | None,
+        typer.Option(help="What names the best epoch: val_loss, val_corr..."),
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Epochs without improvement before it stops.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="First weights, order of rows, dropout.")
+    ] = None,
+    assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train models on the shards; a killed run goes on, a finished one is kept."""
+    """Train models on the shards; a killed run goes on, a finished one is kept.
+
+    An option that differs from the recipe makes a run of its own; the recipe stays as
+    it is, and the run's config.toml tells what it was trained by.
+    """
     from numerai_pipeline import operations
 
     shell: Shell = context.obj
+    given = {
+        "training.epochs": epochs,
+        "training.batch_rows": batch,
+        "training.learning_rate": lr,
+        "training.loss": loss,
+        "training.optimizer": optimizer,
+        "training.monitor": monitor,
+        "training.patience": patience,
+        "seed": seed,
+    }
     runs = operations.train(
         shell.pipeline(),
         names,
         tensorboard=tensorboard,
         max_ram_bytes=size_in_bytes(max_ram),
+        overrides={
+            **{key: value for key, value in given.items() if value is not None},
+            **_parse_assignments(assignments or []),
+        },
     )
     rows = []
     for name, run in zip(names, runs, strict=True):
@@ -242,7 +289,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command(epilog="Example: nai zoo --json")(zoo)
     app.command(epilog="Example: nai new mlp my-mlp --feature-set medium")(new)
-    app.command(epilog="Example: nai train mlp lightgbm --tensorboard")(train)
+    app.command(epilog="Example: nai train mlp --epochs 3 --set dropout=0.3")(train)
     app.command(epilog="Example: nai best mlp")(best)
     app.command(epilog="Example: nai score mlp lightgbm")(score)
     app.command(epilog="Example: nai tensorboard mlp --port 6007")(tensorboard)

@@ -18,7 +18,12 @@ from numerai_pipeline.models.protocol import (
     Predictor,
     TrainingTable,
 )
-from numerai_pipeline.models.recipe import CheckedRecipe, check_recipe, new_model
+from numerai_pipeline.models.recipe import (
+    CheckedRecipe,
+    check_recipe,
+    new_model,
+    override,
+)
 from numerai_pipeline.models.registry import families, family
 from numerai_pipeline.models.trees.catboost_family import (
     class_probabilities,
@@ -75,6 +80,7 @@ __all__ = [
     "load_network",
     "load_xgboost",
     "new_model",
+    "override",
     "read_catboost",
     "read_xgboost",
     "save_network",

@@ -119,6 +119,32 @@ def check_recipe(recipe: Recipe) -> CheckedRecipe:
     )
 
 
+def override(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
+    """Return a recipe with other values, which makes another run.
+
+    Args:
+        recipe: as it stands in the file.
+        overrides: as ``new_model`` takes them, and ``seed``.
+
+    >>> recipe = Recipe(family="mlp", feature_set="all", parameters={"dropout": 0.5})
+    >>> changed = override(recipe, {"seed": 7, "training.epochs": 3, "dropout": 0.1})
+    >>> changed.seed, changed.training, changed.parameters
+    (7, {'epochs': 3}, {'dropout': 0.1})
+    """
+    parameters, training = _split(overrides)
+    seed = parameters.pop("seed", recipe.seed)
+    return parse_table(
+        Recipe,
+        {
+            **recipe.model_dump(),
+            "seed": seed,
+            "parameters": {**recipe.parameters, **parameters},
+            "training": {**recipe.training, **training},
+        },
+        where=RECIPE_FILE,
+    )
+
+
 def new_model(
     model_dir: Path,
     family_name: str,

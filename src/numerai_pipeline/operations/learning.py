@@ -1,6 +1,6 @@
 """Training models and telling how good they are on eras they never saw."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,13 @@ from numerai_pipeline.data import (
     ShardReader,
     inspect_path,
 )
-from numerai_pipeline.models import Family, families, family
+from numerai_pipeline.models import (
+    Family,
+    check_recipe,
+    families,
+    family,
+    override,
+)
 from numerai_pipeline.operations.pipeline import Pipeline
 from numerai_pipeline.prediction import Evaluation, evaluate
 from numerai_pipeline.training import RUN_CONFIG, Run, TrainingJob, latest_run
@@ -37,9 +43,16 @@ def training_job(
     *,
     tensorboard: bool = False,
     max_ram_bytes: int | None = None,
+    overrides: Mapping[str, Any] | None = None,
 ) -> TrainingJob:
-    """Return the job that trains a model on the workspace's shards."""
+    """Return the job that trains a model on the workspace's shards.
+
+    Raises:
+        ConfigError: if the recipe, or an override, is wrong.
+    """
     recipe = load_recipe(pipeline.workspace.recipe_path(name))
+    recipe = override(recipe, overrides or {})
+    check_recipe(recipe)
     catalog = FeatureCatalog.load(pipeline.data_dir / "features.json")
     return TrainingJob(
         name=name,
@@ -66,6 +79,7 @@ def train(
     *,
     tensorboard: bool = False,
     max_ram_bytes: int | None = None,
+    overrides: Mapping[str, Any] | None = None,
 ) -> list[Run]:
     """Train models one after the other; a finished run is not repeated.
 
@@ -75,10 +89,20 @@ def train(
         tensorboard: write curves for TensorBoard too.
         max_ram_bytes: memory that a training may take; None: three quarters of the
             machine's.
+        overrides: what differs from each model's recipe: ``dropout`` for a parameter,
+            ``training.epochs`` for a training option, ``seed``. It makes other runs
+            than the recipes as they stand.
+
+    Raises:
+        ConfigError: if a recipe or an override is wrong; nothing is trained then.
     """
     jobs = [
         training_job(
-            pipeline, name, tensorboard=tensorboard, max_ram_bytes=max_ram_bytes
+            pipeline,
+            name,
+            tensorboard=tensorboard,
+            max_ram_bytes=max_ram_bytes,
+            overrides=overrides,
         )
         for name in names
     ]

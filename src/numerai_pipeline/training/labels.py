@@ -87,8 +87,8 @@ def balancing_weights(eras: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
     A row weighs the mean size of an era divided by the size of its own, so that the
     weights' mean is 1.
 
-    >>> balancing_weights(np.array([1, 1, 1, 2], np.int16)).round(2).tolist()
-    [0.67, 0.67, 0.67, 2.0]
+    >>> balancing_weights(np.array([1, 1, 1, 1, 2, 2], np.int16)).tolist()
+    [0.75, 0.75, 0.75, 0.75, 1.5, 1.5]
     """
     _, of_row, sizes = np.unique(eras, return_inverse=True, return_counts=True)
     weights: npt.NDArray[np.float32] = (sizes.mean() / sizes)[of_row].astype(np.float32)

@@ -35,7 +35,8 @@ class BestEpoch:
     """The epoch whose model is kept.
 
     Attributes:
-        epoch: its number from 1; for trees the number of trees.
+        epoch: its number from 1; for trees the number of trees; with rolling windows
+            the number of the window.
         value: the monitored value.
         path: the model's file.
     """
@@ -145,7 +146,10 @@ class Run:
         row = best_row(self.history(), self.monitor)
         if row is None:
             raise _broken(self.folder / HISTORY_FILE, "it has no best epoch")
-        return BestEpoch(row.epoch, getattr(row, self.monitor), self._best_path)
+        path = self._best_path
+        if self._has_windows:
+            path = path.parent / window_name(row.epoch) / path.name
+        return BestEpoch(row.epoch, getattr(row, self.monitor), path)
 
     def predictor(self) -> Predictor:
         """Load the best epoch's model.
@@ -154,12 +158,17 @@ class Run:
             DataError: if the run is not finished, or the model's file is broken.
         """
         self._require_done()
-        if not self._best_path.is_file():
+        if not (self._has_windows or self._best_path.is_file()):
             raise _broken(self._best_path, "it does not exist")
         for file in _read_done(self.folder).get("sha256", {}):
             if file.startswith(f"{_CHECKPOINTS}/"):
                 _verify(self.folder, file)
         return family(self.recipe.family).load(self._best_path)
+
+    @property
+    def _has_windows(self) -> bool:
+        """Whether it is networks of rolling windows, which predict together."""
+        return bool(self.recipe.training.get("window_eras", 0))
 
     @property
     def _best_path(self) -> Path:
@@ -172,6 +181,11 @@ class Run:
                 f"the run {self.folder} is not finished. "
                 f"Run `nai train {self.name}`, which goes on with it."
             )
+
+
+def window_name(number: int) -> str:
+    """Return how the files of a rolling window are named, from 1."""
+    return f"window-{number:03d}"
 
 
 def latest_run(runs_dir: Path) -> Run:

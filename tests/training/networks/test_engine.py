@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -9,8 +10,13 @@ import numpy as np
 import pytest
 
 from numerai_pipeline.core import DataError
+from numerai_pipeline.data import ShardReader
 from numerai_pipeline.models import load_network
 from numerai_pipeline.training import latest_run, train
+from numerai_pipeline.training.networks import engine
+from numerai_pipeline.training.networks.fitting import Eras, fit_network
+
+SECOND = "target_victor_20"
 
 
 def what_was_learned(run):
@@ -113,6 +119,46 @@ def test_a_finished_run_keeps_only_the_best_checkpoint(uninterrupted):
     assert not load_network(uninterrupted.best().path, compiled=True).compiled
 
 
+ALL_THAT_IS_RANDOM = {
+    "values": {
+        "parameters": {"dropout": 0.5, "noise": 0.1, "also_targets": (SECOND,)},
+        "training": {
+            "batches": "eras",
+            "loss": "corr",
+            "optimizer": "lion",
+            "schedule": "cosine",
+            "warmup_epochs": 0.5,
+        },
+    },
+    "classes": {
+        "parameters": {"dropout": 0.5},
+        "training": {"monitor": "val_accuracy", "era_weights": "eras"},
+    },
+    "members": {
+        "parameters": {"noise": 0.1, "precision": "mixed_float16"},
+        "training": {"schedule": "cosine", "optimizer": "sgd"},
+    },
+}
+
+
+@pytest.mark.parametrize("family", ALL_THAT_IS_RANDOM)
+def test_whatever_is_random_goes_on_the_same(family, tiny, fitted, learned, killed_at):
+    options = {"family": tiny[family], **ALL_THAT_IS_RANDOM[family]}
+    whole = fitted(name="whole", **options)
+    assert len(whole.recorder.rows) == 3
+    for place in ({"at_note": "epoch 1:"}, {"at_step": 1.5}, {"at_note": "epoch 3:"}):
+        progress, kill = killed_at(**place)
+        with pytest.raises(kill):
+            fitted(name="killed", progress=progress, **options)
+    assert learned(fitted(name="killed", **options)) == learned(whole)
+
+
+def test_killed_when_all_was_learned_it_is_finished(job, uninterrupted):
+    run = train(job)
+    (run.folder / "DONE").unlink()
+    assert_same(train(job), uninterrupted)
+
+
 def test_a_lost_checkpoint_is_named(job, killed_at):
     progress, kill = killed_at(at_note="epoch 1:")
     with pytest.raises(kill):
@@ -123,12 +169,34 @@ def test_a_lost_checkpoint_is_named(job, killed_at):
 
 
 def test_a_lost_loss_stops_training_and_says_where(make_job):
-    job = make_job("mlp", training={"learning_rate": 1e30, "clip_norm": 1e30})
+    lost = {"learning_rate": 1e30, "clip_norm": 1e30, "batches": "eras"}
     with pytest.raises(DataError) as caught:
-        train(job)
-    message = str(caught.value)
-    assert message.startswith(("the loss is nan at epoch 1, batch ", "the loss is inf"))
-    assert "Lower learning_rate (1e+30) or clip_norm (1e+30)" in message
+        train(make_job("mlp", training=lost))
+    found = re.fullmatch(
+        r"the loss is (nan|inf) at epoch 1, batch \d+: rows of era (\d{4})\. "
+        r"Lower learning_rate \(1e\+30\) or clip_norm \(1e\+30\) in model\.toml, then "
+        r"train again\.",
+        str(caught.value),
+    )
+    assert found
+    assert 1 <= int(found[2]) <= 16
+
+
+def test_the_eras_of_the_rows_that_lost_it_are_named(assigned, shards):
+    # Unheard of, and so every row with a missing feature is lost.
+    assignment = assigned(missing=np.nan, training={"batch_rows": 40})
+    rows = ShardReader(shards).load("train", target=["target"])
+    (first, *_) = rows.cuts(batch_rows=40, shuffle_seed=3, epoch=1)
+    codes = ShardReader(shards).read("train", targets=["target"])
+    has_target = ~np.isnan(codes.y[:, 0])
+    is_lost = (codes.x[has_target][first] == 5).any(axis=1)
+    eras = np.unique(rows.eras[first][is_lost])
+    assert 1 < len(eras) < len(np.unique(rows.eras[first]))
+    named = ", ".join(f"{era:04d}" for era in eras[:5])
+    more = f" and {len(eras) - 5} more" if len(eras) > 5 else ""
+    with pytest.raises(DataError) as caught:
+        engine.fit(assignment)
+    assert f"at epoch 1, batch 1: rows of eras {named}{more}. " in str(caught.value)
 
 
 def test_an_untrained_network_of_another_width_is_refused(make_job, tmp_path):
@@ -152,3 +220,67 @@ def test_a_network_made_by_hand_is_trained(make_job, tmp_path):
     keras.Model(inputs, outputs).save(tmp_path / "mine.keras")
     run = train(replace(make_job("mlp"), untrained=tmp_path / "mine.keras"))
     assert load_network(run.best().path).layers[-1].name == "mine"
+
+
+def test_a_head_that_does_not_fit_what_is_learned_is_refused(assigned, tiny):
+    two = assigned(tiny["values"], parameters={"also_targets": (SECOND,)})
+    with pytest.raises(DataError) as caught:
+        engine.fit(assigned(tiny["values"]))
+    assert str(caught.value) == (
+        "untrained.keras of 'tiny' gives 2 a row, but 'values' learns 1 for 1 target. "
+        "Make it again."
+    )
+    shutil.rmtree(two.folder)
+    assigned(tiny["classes"])
+    with pytest.raises(DataError, match="gives 1 x 5 a row, but 'values' learns 1 for"):
+        engine.fit(assigned(tiny["values"]))
+
+
+def test_packed_bytes_teach_the_same(assigned):
+    options = {"training": {"batches": "eras"}, "parameters": {"dropout": 0.3}}
+    unpacked = assigned(name="floats", **options)
+    fit_network(unpacked, Eras(), packed=False)
+    packed = assigned(name="bytes", **options)
+    fit_network(packed, Eras(), packed=True)
+    for one, other in zip(unpacked.recorder.rows, packed.recorder.rows, strict=True):
+        assert other.loss == pytest.approx(one.loss, rel=1e-6)
+        assert other.val_loss == pytest.approx(one.val_loss, rel=1e-6)
+    # What is kept takes floats.
+    kept = [load_network(part.best_path) for part in (unpacked, packed)]
+    x = np.random.default_rng(1).integers(0, 5, (50, 8)).astype(np.float32)
+    one, other = (network.predict(x, verbose=0) for network in kept)
+    np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_xla_teaches_the_same(fitted):
+    plain = fitted(name="plain").recorder.rows
+    compiled = fitted(name="xla", training={"xla": True}).recorder.rows
+    for one, other in zip(plain, compiled, strict=True):
+        assert other.loss == pytest.approx(one.loss, rel=1e-4)
+
+
+def test_eras_weigh_the_same_on_request(assigned):
+    # Without a step to speak of, the loss is that of the untrained network.
+    still = {"learning_rate": 1e-30, "epochs": 1}
+    rows = assigned().plan.reader.load("train", target=["target"])
+    errors = (rows.y[:, 0] - 0.5) ** 2
+    of_eras = [errors[rows.eras == era].mean() for era in np.unique(rows.eras)]
+    for training, expected in (
+        ({}, errors.mean()),
+        ({"era_weights": "eras"}, np.mean(of_eras)),
+    ):
+        name = "-".join(training) or "rows"
+        assignment = assigned(name=name, training={**still, **training})
+        network = load_network(assignment.untrained)
+        zeros = [np.zeros_like(w) for w in network.get_weights()]
+        network.set_weights([*zeros[:-1], np.full_like(zeros[-1], 0.5)])
+        network.save(assignment.untrained)
+        engine.fit(assignment)
+        (row,) = assignment.recorder.rows
+        assert row.loss == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_time_is_told(uninterrupted):
+    for row in uninterrupted.history():
+        assert row.rows_per_second > 0
+        assert 0 < row.waiting < 1

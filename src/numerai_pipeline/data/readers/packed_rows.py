@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NotRequired, TypedDict, TypeVar
+from typing import Any, NotRequired, TypedDict, TypeVar, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -27,15 +27,20 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
-class Batching(TypedDict):
-    """How rows are cut into batches; see ``PackedRows.batches``."""
+class Cutting(TypedDict):
+    """How rows are cut into batches; see ``PackedRows.cuts``."""
 
     batch_rows: int
-    missing: float
     shuffle_seed: NotRequired[int | None]
     epoch: NotRequired[int]
     start_batch: NotRequired[int]
     by_era: NotRequired[bool]
+
+
+class Batching(Cutting):
+    """And how they are decoded; see ``PackedRows.batches``."""
+
+    missing: float
 
 
 @dataclass(frozen=True)
@@ -127,38 +132,19 @@ class PackedRows:
             cuts = [cuts[place] for place in random.permutation(len(cuts))]
         return cuts
 
-    def batches(
-        self,
-        *,
-        batch_rows: int,
-        missing: float,
-        shuffle_seed: int | None = None,
-        epoch: int = 0,
-        start_batch: int = 0,
-        by_era: bool = False,
-    ) -> Iterator[Batch]:
+    def batches(self, *, missing: float, **cutting: Unpack[Cutting]) -> Iterator[Batch]:
         """Give one epoch, batch by batch, as arrays that are the caller's own.
 
         Two threads make batches ahead; their order is always the same.
 
         Args:
-            batch_rows: see ``cuts``.
             missing: value of a missing feature.
-            shuffle_seed: see ``order``.
-            epoch: see ``order``.
-            start_batch: see ``cuts``.
-            by_era: see ``cuts``.
+            **cutting: see ``cuts``.
 
         Yields:
             ``x (batch, F)`` float32 and ``y (batch,)`` or ``(batch, T)`` float32.
         """
-        cuts = self.cuts(
-            batch_rows=batch_rows,
-            shuffle_seed=shuffle_seed,
-            epoch=epoch,
-            start_batch=start_batch,
-            by_era=by_era,
-        )
+        cuts = self.cuts(**cutting)
         recycled = Recycled()
 
         def places() -> Iterator[tuple[Places, Features]]:
@@ -175,15 +161,11 @@ class PackedRows:
     def dataset(
         self,
         *,
-        batch_rows: int,
         missing: float,
-        shuffle_seed: int | None = None,
-        epoch: int = 0,
-        start_batch: int = 0,
-        by_era: bool = False,
         packed: bool = False,
         weights: npt.NDArray[np.float32] | None = None,
         n_devices: int = 1,
+        **cutting: Unpack[Cutting],
     ) -> Any:
         """Return one epoch as a ``tf.data.Dataset``, of the same batches.
 
@@ -191,12 +173,7 @@ class PackedRows:
         the model. The packed rows are shared with TensorFlow, not copied.
 
         Args:
-            batch_rows: see ``cuts``.
-            missing: see ``batches``; without effect on packed rows.
-            shuffle_seed: see ``order``.
-            epoch: see ``order``.
-            start_batch: see ``cuts``.
-            by_era: see ``cuts``.
+            missing: value of a missing feature; without effect on packed rows.
             packed: leave three features in a byte, for a model that begins with
                 ``UnpackFeatures``: a twelfth of the bytes travels to a GPU.
             weights: ``(rows,)`` of the rows; a third part of each batch then tells
@@ -204,6 +181,7 @@ class PackedRows:
             n_devices: cut each batch into so many elements, one a device, whose
                 thirds are shares in the mean over the whole batch. A device for which
                 no row is left gets one that counts nothing.
+            **cutting: see ``cuts``.
 
         Returns:
             Dataset of ``x (batch, F)`` float32, or ``(batch, P)`` uint8 if packed,
@@ -217,13 +195,7 @@ class PackedRows:
         )
         of_rows = None if weights is None else tf.constant(weights)
         decode = None if packed else compiled_decoder(self.n_features, missing)
-        cuts = self.cuts(
-            batch_rows=batch_rows,
-            shuffle_seed=shuffle_seed,
-            epoch=epoch,
-            start_batch=start_batch,
-            by_era=by_era,
-        )
+        cuts = self.cuts(**cutting)
 
         def batch(rows: Any, n_rows: Any, row_share: Any) -> Any:
             found = tf.gather(x, rows)

@@ -70,15 +70,24 @@ class _Epoch:
     waiting: float
 
 
-def fit_network(assignment: Assignment, eras: Eras) -> None:
+def fit_network(
+    assignment: Assignment, eras: Eras, *, packed: bool | None = None
+) -> None:
     """Train one network up to its last epoch.
+
+    Args:
+        assignment: what to train.
+        eras: on which eras.
+        packed: hand packed bytes to the devices; None: where they are GPUs.
 
     Raises:
         ConfigError: if XLA is to compile for several devices.
         DataError: if a checkpoint is broken, the network does not fit the data, or
             its loss becomes NaN.
     """
-    fitting = _Fitting(assignment, eras, Devices.found())
+    devices = Devices.found()
+    is_packed = devices.are_gpus if packed is None else packed
+    fitting = _Fitting(assignment, eras, devices, is_packed=is_packed)
     if not fitting.is_over:
         fitting.run()
 
@@ -87,25 +96,12 @@ class _Fitting:
     """A network that is being trained."""
 
     def __init__(
-        self,
-        assignment: Assignment,
-        eras: Eras,
-        devices: Devices,
-        *,
-        packed: bool | None = None,
+        self, assignment: Assignment, eras: Eras, devices: Devices, *, is_packed: bool
     ) -> None:
-        """Begin or go on.
-
-        Args:
-            assignment: what to train.
-            eras: on which eras.
-            devices: on what.
-            packed: hand packed bytes to the devices; None: where they are GPUs.
-        """
         self._assignment = assignment
         self._eras = eras
         self._devices = devices
-        self._is_packed = devices.are_gpus if packed is None else packed
+        self._is_packed = is_packed
         self._checked = assignment.plan.checked
         self._training = cast(KerasTraining, self._checked.training)
         self._family = cast(KerasFamily, self._checked.family)
@@ -129,8 +125,15 @@ class _Fitting:
             model = self._load()
         predicting = self._family.predicting(model, self._checked.parameters)
         self._keep(predicting, len(recorder.rows))
+        to_look_at = self._dataset(self._held_out.rows, None)
         steps = make_steps(
-            model, predicting, self._loss, self._devices, self._training, self._unpack
+            model,
+            predicting,
+            self._loss,
+            self._devices,
+            self._training,
+            (self._dataset(self._rows, 1), to_look_at),
+            self._unpack,
         )
         name = f"training {self._assignment.plan.job.name} {self._assignment.part}"
         with self._assignment.progress.task(
@@ -143,12 +146,7 @@ class _Fitting:
                 started = stopwatch()
                 _reseed(model, self._checked.recipe.seed, epoch)
                 learned = self._learn(steps, epoch, advance)
-                look = self._held_out.look(
-                    steps,
-                    self._devices,
-                    self._loss,
-                    self._dataset(self._held_out.rows, None),
-                )
+                look = self._held_out.look(steps, self._devices, self._loss, to_look_at)
                 save_network(model, _last_path(self._assignment.checkpoints, epoch))
                 recorder.watch(model)
                 recorder.record(
@@ -218,6 +216,8 @@ class _Fitting:
                 # What a batch does is compiled in our own loop.
                 jit_compile=False,
             )
+            # Not within a compiled step, which several devices would begin at once.
+            model.optimizer.build(model.trainable_variables)
         set_clipping(model.optimizer, self._training.clip_norm, len(self._devices))
         return model
 
@@ -249,7 +249,7 @@ class _Fitting:
     def _dataset(self, rows: PackedRows, epoch: int | None) -> Any:
         """Return an epoch of learning, or None: all rows, as they are stored."""
         is_learned = epoch is not None
-        return rows.dataset(
+        dataset = rows.dataset(
             batch_rows=self._training.batch_rows,
             missing=self._checked.recipe.missing,
             shuffle_seed=self._checked.recipe.seed if is_learned else None,
@@ -259,6 +259,7 @@ class _Fitting:
             weights=self._weights if is_learned else np.ones(len(rows), np.float32),
             n_devices=len(self._devices),
         )
+        return self._devices.share_out(dataset)
 
     def _learn(
         self, steps: Steps, epoch: int, advance: Callable[[float], None]
@@ -266,12 +267,12 @@ class _Fitting:
         """Learn from every row once, and measure what that takes."""
         sizes = [len(rows) for rows in self._cuts(epoch)]
         total, waited, started = 0.0, 0.0, stopwatch()
-        batches = iter(self._devices.share_out(self._dataset(self._rows, epoch)))
+        batches = iter(self._dataset(self._rows, epoch))
         for number, size in enumerate(sizes, start=1):
             asked = stopwatch()
             batch = next(batches)
             waited += stopwatch() - asked
-            found, is_lost = steps.train(batch)
+            found, is_lost = steps.train(*batch)
             loss = float(found)
             if not math.isfinite(loss):
                 raise self._lost(loss, epoch, number, self._devices.parts(is_lost))

@@ -81,11 +81,11 @@ class HeldOut:
             steps: what the network does with a batch.
             devices: where it does it.
             loss: what it learns by.
-            dataset: ``rows``, as they are stored, as many elements a batch as devices.
+            dataset: ``rows``, as they are stored, from ``Devices.share_out``.
         """
         values, losses, hits, start = [], [], [], 0
-        for batch in devices.share_out(dataset):
-            found = steps.look(batch)
+        for batch in dataset:
+            found = steps.look(*batch)
             for head, value, share in zip(
                 *(devices.parts(part) for part in (*found, batch[2])), strict=True
             ):

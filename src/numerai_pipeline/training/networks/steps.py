@@ -74,11 +74,11 @@ class Steps:
     Attributes:
         train: ``(x, y, share)`` -> loss of the batch, and per device whether a row's
             prediction or loss is not finite.
-        look: ``(x, y, share)`` -> per device what the head gives, and the values.
+        look: the same -> per device what the head gives, and the values.
     """
 
-    train: Callable[[Any], tuple[Any, Any]]
-    look: Callable[[Any], tuple[Any, Any]]
+    train: Callable[[Any, Any, Any], tuple[Any, Any]]
+    look: Callable[[Any, Any, Any], tuple[Any, Any]]
 
 
 def make_steps(
@@ -87,6 +87,7 @@ def make_steps(
     loss: TargetLoss,
     devices: Devices,
     training: KerasTraining,
+    batches: tuple[Any, Any],
     unpack: UnpackFeatures | None,
 ) -> Steps:
     """Compile what a network does with batches of ``PackedRows.dataset``.
@@ -97,6 +98,10 @@ def make_steps(
         loss: what it learns by.
         devices: where; each gets a part of every batch.
         training: the recipe's ``[training]``.
+        batches: what is to be learned from, and what is to be looked at, from
+            ``Devices.share_out``. Their shapes have any number of rows: compiled for
+            the first batch's number, a step would round otherwise than one that was
+            compiled for another's, when training is resumed.
         unpack: unpacks batches that come packed; None: they are floats.
 
     Raises:
@@ -138,17 +143,20 @@ def make_steps(
     def look_at_part(x: Any, _y: Any, _share: Any) -> Any:
         return tuple(looking(floats(x), training=False))
 
-    def train(batch: Any) -> Any:
+    def train(*batch: Any) -> Any:
         totals, is_lost = strategy.run(train_part, args=batch)
         return strategy.reduce("SUM", totals, axis=None), is_lost
 
-    def look(batch: Any) -> Any:
+    def look(*batch: Any) -> Any:
         return strategy.run(look_at_part, args=batch)
 
-    def compiled(step: Any) -> Any:
-        return tf.function(step, jit_compile=training.xla, reduce_retracing=True)
-
-    return Steps(train=compiled(train), look=compiled(look))
+    compiled = [
+        tf.function(
+            step, jit_compile=training.xla, input_signature=of_step.element_spec
+        )
+        for step, of_step in zip((train, look), batches, strict=True)
+    ]
+    return Steps(*compiled)
 
 
 def raw_head(model: Any) -> Any:
@@ -166,9 +174,8 @@ def _losses(loss: TargetLoss, head: Any, y: Any, share: Any, n_devices: int) -> 
     import tensorflow as tf
 
     context = tf.distribute.get_replica_context()
-    y, head, counts = (
-        context.all_gather(part, axis=0) for part in (y, head, share > 0)
-    )
+    y, head, shares = (context.all_gather(part, axis=0) for part in (y, head, share))
+    counts = shares > 0
     of_batch = loss.call(tf.boolean_mask(y, counts), tf.boolean_mask(head, counts))[0]
     return tf.fill(tf.shape(share), of_batch)
 

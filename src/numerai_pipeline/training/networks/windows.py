@@ -13,6 +13,7 @@ from numerai_pipeline.training.history import Epoch
 from numerai_pipeline.training.labels import Labels
 from numerai_pipeline.training.networks.fitting import Eras, fit_network
 from numerai_pipeline.training.recorder import Recorder
+from numerai_pipeline.training.run import window_name
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def _windows(assignment: Assignment, training: KerasTraining) -> list[Window]:
 def _for_window(assignment: Assignment, number: int, window: Window) -> Assignment:
     """Return what trains the network of a window."""
     plan = assignment.plan
-    name = f"window-{number:03d}"
+    name = window_name(number)
     part = replace(
         assignment,
         held_out=Labels.read(
