@@ -65,6 +65,9 @@ def test_a_training_is_a_history_and_a_figure(root: Path) -> None:
     assert trained.history["val_loss"].idxmin() == trained.best.epoch
     assert trained._repr_png_().startswith(b"\x89PNG")
     assert repr(trained).startswith("Trained(small: best at ")
+    other = nai.train("small", epochs=1, seed=2, workspace=root)
+    assert list(other.history.index) == [1]
+    assert other.run.recipe.seed == 2
     both = nai.train(MODELS, workspace=root)
     assert [one.name for one in both] == MODELS
     assert "tree" in both[1].figure.axes[-1].get_xlabel()

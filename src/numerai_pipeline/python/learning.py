@@ -1,6 +1,7 @@
 """`train`, `best`, `score`, `tensorboard` as calls."""
 
-from typing import overload
+from collections.abc import Mapping
+from typing import Any, overload
 
 from numerai_pipeline import operations
 from numerai_pipeline.operations import Board
@@ -21,7 +22,10 @@ def train(
     *,
     tensorboard: bool = ...,
     max_ram: str | int | None = ...,
+    seed: int | None = ...,
+    parameters: Mapping[str, Any] | None = ...,
     workspace: Folder = ...,
+    **training: Any,
 ) -> Trained: ...
 
 
@@ -31,7 +35,10 @@ def train(
     *,
     tensorboard: bool = ...,
     max_ram: str | int | None = ...,
+    seed: int | None = ...,
+    parameters: Mapping[str, Any] | None = ...,
     workspace: Folder = ...,
+    **training: Any,
 ) -> list[Trained]: ...
 
 
@@ -40,7 +47,10 @@ def train(
     *,
     tensorboard: bool = False,
     max_ram: str | int | None = None,
+    seed: int | None = None,
+    parameters: Mapping[str, Any] | None = None,
     workspace: Folder = ".",
+    **training: Any,
 ) -> Trained | list[Trained]:
     """Train models on the shards; a killed run goes on, a finished one is kept.
 
@@ -50,7 +60,11 @@ def train(
         names: a model of the workspace, or several.
         tensorboard: write curves, graph and weights for TensorBoard too.
         max_ram: memory that trees may take, such as ``"6GB"`` or ``"50%"``.
+        seed: another one than the recipe's.
+        parameters: the family's own that differ from the recipe.
         workspace: its folder.
+        **training: options of ``[training]`` that differ from the recipe, such as
+            ``epochs=5`` or ``learning_rate=0.01``; they make a run of its own.
 
     Returns:
         What became of it; a list of these for a list of names.
@@ -64,6 +78,11 @@ def train(
         names_of(names),
         tensorboard=tensorboard,
         max_ram_bytes=size_of(max_ram),
+        overrides={
+            **(parameters or {}),
+            **{f"training.{key}": value for key, value in training.items()},
+            **({} if seed is None else {"seed": seed}),
+        },
     )
     trained = [Trained(run) for run in runs]
     return trained[0] if isinstance(names, str) else trained
