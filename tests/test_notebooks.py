@@ -17,6 +17,12 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the kernel choose how to draw, as in Jupyter."""
+    monkeypatch.delenv("MPLBACKEND")
+
+
 def executed(name: str, folder: Path) -> list[Any]:
     """Run a notebook on a tiny market and return its cells of code."""
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)

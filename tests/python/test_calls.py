@@ -63,7 +63,7 @@ def test_a_training_is_a_history_and_a_figure(root: Path) -> None:
     trained = nai.train("small", workspace=root)
     assert list(trained.history.index) == [1, 2]
     assert trained.history["val_loss"].idxmin() == trained.best.epoch
-    assert trained._repr_png_().startswith(b"\x89PNG")
+    assert trained.figure._repr_png_().startswith(b"\x89PNG")
     assert repr(trained).startswith("Trained(small: best at ")
     other = nai.train("small", epochs=1, seed=2, workspace=root)
     assert list(other.history.index) == [1]

@@ -2,15 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from numerai_pipeline.core import atomic_path
 from numerai_pipeline.prediction.evaluation import Evaluation, ScoreRow
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _MODEL = "#1f5fa8"
 _META_MODEL = "#b3541e"
@@ -29,23 +26,30 @@ def plot_scores(evaluation: Evaluation, path: Path) -> None:
         evaluation: what to draw.
         path: the picture to write.
     """
+    from matplotlib.figure import Figure
+
+    figure = Figure(layout="constrained")
+    draw_scores(figure, evaluation)
     with atomic_path(path) as partial:
-        draw_scores(evaluation).savefig(partial, format="png", dpi=120)
+        figure.savefig(partial, format="png", dpi=120)
 
 
-def draw_scores(evaluation: Evaluation) -> "Figure":
+def draw_scores(figure: Any, evaluation: Evaluation) -> None:
     """Draw cumulative CORR beside the references, and CORR and MMC an era.
 
     A reference that starts later than the model starts at the model's height there,
     so that from then on the higher line is the better one.
+
+    Args:
+        figure: an empty figure of matplotlib; its size is set.
+        evaluation: what to draw.
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     own = evaluation.rows[0]
     mmc = next((row for row in evaluation.rows if row.metric == "MMC"), None)
     bars = [own] if mmc is None else [own, mmc]
-    figure = Figure(figsize=(9, 4 + 2 * len(bars)), layout="constrained")
+    figure.set_size_inches(9, 4 + 2 * len(bars))
     total, *below = figure.subplots(
         1 + len(bars), 1, sharex=True, height_ratios=[3] + [1.4] * len(bars)
     )
@@ -57,15 +61,18 @@ def draw_scores(evaluation: Evaluation) -> "Figure":
     below[-1].set_xlabel("era")
     below[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.suptitle(_title(evaluation), fontsize=11)
-    return figure
 
 
-def draw_comparison(evaluations: Sequence[Evaluation]) -> "Figure":
-    """Draw the cumulative CORR of several models, and of the meta model."""
-    from matplotlib.figure import Figure
+def draw_comparison(figure: Any, evaluations: Sequence[Evaluation]) -> None:
+    """Draw the cumulative CORR of several models, and of the meta model.
+
+    Args:
+        figure: an empty figure of matplotlib; its size is set.
+        evaluations: what to draw, at least one.
+    """
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(9, 5), layout="constrained")
+    figure.set_size_inches(9, 5)
     axes = figure.subplots()
     own = evaluations[0].rows[0]
     for evaluation in evaluations:
@@ -80,7 +87,6 @@ def draw_comparison(evaluations: Sequence[Evaluation]) -> "Figure":
     axes.set_ylabel("cumulative CORR")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, loc="upper left", title="mean CORR", fontsize=9)
-    return figure
 
 
 def _meta_model(evaluation: Evaluation) -> ScoreRow | None:

@@ -1,6 +1,5 @@
 """What the calls return: frames and figures, and how a notebook shows them."""
 
-import io
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,7 @@ from numerai_pipeline.tournament import Round
 from numerai_pipeline.training import BestEpoch, Run, draw_training
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-_DPI = 100
+    from numerai_pipeline.python.figure import CellFigure
 
 
 @dataclass(frozen=True)
@@ -46,16 +43,11 @@ class Trained:
         return frame_of(self.run.history(), "epoch")
 
     @property
-    def figure(self) -> "Figure":
+    def figure(self) -> "CellFigure":
         """The curves, the best epoch marked."""
-        from matplotlib.figure import Figure
-
-        figure = Figure(layout="constrained")
+        figure = _figure()
         draw_training(figure, self.run.chart())
         return figure
-
-    def _repr_png_(self) -> bytes:
-        return _png(self.figure)
 
     def __repr__(self) -> str:
         best = self.best
@@ -112,12 +104,15 @@ class Scored:
         return pd.DataFrame(series)
 
     @property
-    def figure(self) -> "Figure":
+    def figure(self) -> "CellFigure":
         """One model beside its references, or several beside each other."""
         evaluations = list(self.evaluations.values())
+        figure = _figure()
         if len(evaluations) == 1:
-            return draw_scores(evaluations[0])
-        return draw_comparison(evaluations)
+            draw_scores(figure, evaluations[0])
+        else:
+            draw_comparison(figure, evaluations)
+        return figure
 
     def _repr_html_(self) -> str:
         return _html(self.table)
@@ -221,7 +216,7 @@ def _html(frame: pd.DataFrame) -> str:
     return str(frame.to_html(max_rows=20, na_rep="–", float_format="{:.4f}".format))
 
 
-def _png(figure: "Figure") -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI)
-    return buffer.getvalue()
+def _figure() -> "CellFigure":
+    from numerai_pipeline.python.figure import CellFigure
+
+    return CellFigure(layout="constrained")
