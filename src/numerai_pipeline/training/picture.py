@@ -141,7 +141,10 @@ def _draw_panel(axes: Any, chart: Chart, curves: list[_Curve]) -> None:
                 label=f"best at {chart.unit} {epochs[chart.best]:.0f}",
             )
     if "val_corr" in names:
-        axes.axhline(0.0, color="black", linewidth=0.6)
+        low, high = _range([chart.column("val_corr")])
+        # Where zero is far away, its line would flatten the curve.
+        if low <= high - low or low <= 0.0:
+            axes.axhline(0.0, color="black", linewidth=0.6)
         axes.set_ylabel("CORR")
         if not chart.has("val_corr"):
             axes.set_yticks([])
