@@ -4,6 +4,7 @@ FOLDER is a workspace with shards and a model ``mlp``. The picture is what the t
 shows after the twelfth epoch of a real training.
 """
 
+import io
 import sys
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class Camera(TerminalProgress):
         """Show it as always; after one of the epochs keep what is to be seen."""
         super().chart(chart)
         if self._bars is not None and chart.rows[-1]["epoch"] == EPOCH:
-            paper = Console(record=True, width=84, file=Path("/dev/null").open("w"))
+            paper = Console(record=True, width=84, file=io.StringIO())
             paper.print("$ nai train mlp --tensorboard", highlight=False)
             paper.print(self._bars.get_renderable())
             paper.save_svg(str(PICTURE), title="nai train")

@@ -51,12 +51,15 @@ def test_a_run_without_curves_is_shown_until_ctrl_c(workspace: Path) -> None:
         line = process.stdout.readline()
         assert line.startswith("TensorBoard at http://localhost:")
         url = line.split()[2].rstrip(";")
-        assert tags(url) == {
-            "mlp/run-1": [
-                *("loss", "rows_per_second", "seconds"),
-                *("val_corr", "val_loss", "waiting"),
-            ]
-        }
+        names = (
+            "loss",
+            "rows_per_second",
+            "seconds",
+            "val_corr",
+            "val_loss",
+            "waiting",
+        )
+        assert tags(url) == {"mlp/run-1": [f"curves/{name}" for name in names]}
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 0
     with pytest.raises(OSError, match="refused"):

@@ -51,15 +51,17 @@ def test_scalars_graph_weights_and_hyperparameters_are_written(run):
     curves.close()
 
     found = read(run / "tensorboard")
-    assert tags_of(found, "scalars") == {"loss", "val_loss", "val_corr", "seconds"}
-    steps = [event.step for event in found.Tensors("run", "val_loss")]
+    assert tags_of(found, "scalars") == {
+        f"curves/{name}" for name in ("loss", "val_loss", "val_corr", "seconds")
+    }
+    steps = [event.step for event in found.Tensors("run", "curves/val_loss")]
     assert steps == [1, 2]
     assert tags_of(found, "histograms") == {
-        f"{layer}/{weight}"
+        f"weights/{layer}/{weight}"
         for layer in ("hidden", "target")
         for weight in ("kernel", "bias")
     }
-    assert [e.step for e in found.Tensors("run", "hidden/kernel")] == [1, 2]
+    assert [e.step for e in found.Tensors("run", "weights/hidden/kernel")] == [1, 2]
     assert found.Graph("run").node
     started, ended = sorted(found.PluginRunToTagToContent("hparams")["run"].items())[
         ::-1
@@ -75,8 +77,8 @@ def test_a_history_alone_becomes_scalars(run, tmp_path):
     write_curves(run / "history.csv", folder)
     write_curves(run / "history.csv", folder)
     found = read(folder)
-    assert "val_corr" in tags_of(found, "scalars")
-    assert [event.step for event in found.Tensors("run", "loss")] == [1, 2]
+    assert "curves/val_corr" in tags_of(found, "scalars")
+    assert [event.step for event in found.Tensors("run", "curves/loss")] == [1, 2]
     assert b"training.monitor" in b"".join(
         found.PluginRunToTagToContent("hparams")["run"].values()
     )

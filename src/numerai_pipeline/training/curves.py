@@ -13,6 +13,9 @@ from numerai_pipeline.training.run import CONFIG_FILE
 
 _TABLES = ("parameters", "training")
 
+# TensorBoard shows what has a prefix in common side by side, and opens the first two.
+_CURVES, _WEIGHTS = "curves", "weights"
+
 _SCALARS = (
     "loss",
     "val_loss",
@@ -61,7 +64,7 @@ class Curves:
             for name in _SCALARS:
                 value = getattr(row, name)
                 if not math.isnan(value):
-                    self._tf.summary.scalar(name, value)
+                    self._tf.summary.scalar(f"{_CURVES}/{name}", value)
         self._writer.flush()
 
     def network(self, model: Any, epoch: int) -> None:
@@ -82,7 +85,8 @@ class Curves:
                 # Not the states of random generators.
                 if "float" in str(weight.dtype):
                     values = self._tf.convert_to_tensor(weight)
-                    summary.histogram(weight.path, self._tf.cast(values, "float32"))
+                    name = f"{_WEIGHTS}/{weight.path}"
+                    summary.histogram(name, self._tf.cast(values, "float32"))
 
     def close(self) -> None:
         """Close the file; the table of runs calls the run a success."""
