@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -73,7 +74,21 @@ def test_a_small_improvement_is_the_best_though_it_does_not_renew_the_patience()
     assert stale_epochs(rows, "val_loss", 0.05) == 2
 
 
-@given(st.lists(st.builds(Epoch, st.integers(), *[ANY_FLOAT] * 4, st.booleans())))
+def test_the_best_by_accuracy_is_the_highest():
+    rows = [
+        replace(row, val_accuracy=accuracy)
+        for row, accuracy in zip(rows_of([0.3, 0.2, 0.1]), [0.5, 0.7, 0.6], strict=True)
+    ]
+    assert best_row(rows, "val_accuracy").epoch == 2
+
+
+@given(
+    st.lists(
+        st.builds(
+            Epoch, st.integers(), *[ANY_FLOAT] * 4, st.booleans(), *[ANY_FLOAT] * 3
+        )
+    )
+)
 def test_a_history_reads_back_to_the_last_digit(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("run") / "history.csv"
     write_history(rows, path)
@@ -87,6 +102,8 @@ def test_a_history_reads_back_to_the_last_digit(tmp_path_factory, rows):
         "epoch,loss\n1,0.1\n",
         "epoch,loss,val_loss,val_corr,seconds,is_best\n1,0.1,0.",
         "epoch,loss,val_loss,val_corr,seconds,is_best\n1,0.1,x,0.1,1,1\n",
+        # The columns of an early version.
+        "epoch,loss,val_loss,val_corr,seconds,is_best\n1,0.1,0.1,0.1,1,1\n",
     ],
 )
 def test_a_broken_history_is_named(tmp_path, text):

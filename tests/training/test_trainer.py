@@ -85,6 +85,9 @@ def test_a_run_folder_holds_what_explains_it(family, trained):
         "val_corr",
         "seconds",
         "is_best",
+        "val_accuracy",
+        "rows_per_second",
+        "waiting",
     ]
     png = (run.folder / "plots/training.png").read_bytes()
     assert png.startswith(b"\x89PNG")

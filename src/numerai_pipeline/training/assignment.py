@@ -1,6 +1,6 @@
 """What an engine is handed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from numerai_pipeline.core import DataError, Progress
@@ -44,6 +44,30 @@ class Assignment:
     def best_path(self) -> Path:
         """The best model so far."""
         return self.checkpoints / f"best{self.plan.checked.family.trained_suffix}"
+
+    def further(self, name: str, *, held_out: Labels, unit: str) -> "Assignment":
+        """Return what trains a further model of the run, with a history of its own.
+
+        Args:
+            name: of its folder of checkpoints, and in ``history-NAME.csv``.
+            held_out: what it is looked at by.
+            unit: what its history counts.
+        """
+        further = replace(
+            self,
+            held_out=held_out,
+            recorder=Recorder(
+                self.folder / f"history-{name}.csv",
+                self.plan.checked.training,
+                unit=unit,
+                curves=None,
+                progress=self.progress,
+                title=f"{self.plan.job.name}, run {self.folder.name}, {name}",
+            ),
+            part=name,
+        )
+        further.checkpoints.mkdir(exist_ok=True)
+        return further
 
     def check_width(self, width: object) -> None:
         """Check that the untrained model takes as many features as there are.

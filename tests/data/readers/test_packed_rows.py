@@ -12,6 +12,7 @@ from numerai_pipeline.data import (
     build_shards,
     decode_features,
 )
+from numerai_pipeline.data.readers.memory import aligned_empty
 from numerai_pipeline.data.shards.packing import unpack
 
 TARGET = "target_victor_60"
@@ -223,3 +224,77 @@ def test_defect_11_any_number_of_features(
     np.testing.assert_array_equal(
         collect(dataset)[0], decode_features(rows.codes, missing=0.5)
     )
+
+
+# Eras 1 to 3 with 5, 12 and 1 rows, in disorder.
+UNEVEN = np.array([2, 1, 2, 2, 3, 2, 1, 2, 2, 1, 2, 2, 1, 2, 2, 1, 2, 2], np.int16)
+
+
+def of_eras(eras: np.ndarray) -> PackedRows:
+    """Rows whose packed byte and target are their number."""
+    n_rows = len(eras)
+    x, y = aligned_empty((n_rows, 1), np.uint8), aligned_empty((n_rows,), np.float32)
+    x[:, 0], y[:] = np.arange(n_rows), np.arange(n_rows)
+    return PackedRows(x, y, eras, n_features=3)
+
+
+@pytest.mark.parametrize("shuffle_seed", [None, 3])
+def test_batches_of_one_era_each_are_as_many_for_each_era(
+    shuffle_seed: int | None,
+) -> None:
+    rows = of_eras(UNEVEN)
+    cuts = rows.cuts(batch_rows=5, shuffle_seed=shuffle_seed, by_era=True)
+    # Of the 12 rows of era 2 there are three batches, and so of the others.
+    found = sorted((int(rows.eras[cut][0]), len(cut)) for cut in cuts)
+    assert found == [
+        *((1, size) for size in (1, 2, 2)),
+        *((2, size) for size in (4, 4, 4)),
+        *((3, 1),) * 3,
+    ]
+    for cut in cuts:
+        assert len(set(rows.eras[cut])) == 1
+    whole = np.concatenate(cuts)
+    assert set(whole) == set(range(len(rows)))
+    # The one row of era 3 is given three times, all others once.
+    assert len(whole) == len(rows) + 2
+
+
+def test_an_epoch_of_eras_can_be_had_again_and_no_two_are_alike() -> None:
+    rows = of_eras(UNEVEN)
+
+    def epoch(number: int) -> list[list[int]]:
+        how = {"batch_rows": 4, "shuffle_seed": 3, "by_era": True}
+        return [cut.tolist() for cut in rows.cuts(epoch=number, **how)]
+
+    assert epoch(1) == epoch(1)
+    assert epoch(1) != epoch(2)
+
+
+def test_the_shares_of_a_batch_make_its_mean() -> None:
+    rows = of_eras(UNEVEN)
+    weights = np.linspace(0.5, 2.0, len(rows)).astype(np.float32)
+    dataset = rows.dataset(batch_rows=7, missing=2.0, weights=weights)
+    for start, (_, y, shares) in zip((0, 7, 14), dataset, strict=True):
+        some = slice(start, start + 7)
+        expected = np.mean(weights[some] * np.arange(len(rows))[some])
+        assert float(np.sum(y * shares)) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("n_devices", [2, 3])
+@pytest.mark.parametrize("batch_rows", [7, 17])
+def test_devices_get_the_parts_of_each_batch(n_devices: int, batch_rows: int) -> None:
+    rows = of_eras(UNEVEN)
+    weights = np.ones(len(rows), np.float32)
+    how: dict[str, Any] = {"batch_rows": batch_rows, "shuffle_seed": 5}
+    parts = list(rows.dataset(missing=2.0, weights=weights, n_devices=n_devices, **how))
+    cuts = rows.cuts(**how)
+    assert len(parts) == n_devices * len(cuts)
+    for number, cut in enumerate(cuts):
+        of_batch = parts[number * n_devices : (number + 1) * n_devices]
+        assert all(len(y) for _, y, _ in of_batch)  # none is left without a row
+        y, shares = (
+            np.concatenate([part[place].numpy() for part in of_batch])
+            for place in (1, 2)
+        )
+        np.testing.assert_array_equal(y[shares > 0], cut)
+        assert shares.sum() == pytest.approx(1.0)

@@ -61,6 +61,14 @@ def mapped_dataset(reader: ShardReader, start: int) -> Iterable[Parts]:
     return dataset(reader, start, memory_map=True)
 
 
+def batches_of_eras(reader: ShardReader, start: int) -> Iterable[Parts]:
+    return batches(reader, start, by_era=True)
+
+
+def dataset_of_eras(reader: ShardReader, start: int) -> Iterable[Parts]:
+    return dataset(reader, start, by_era=True)
+
+
 def packed_dataset(reader: ShardReader, start: int) -> Iterable[Parts]:
     return dataset(reader, start, packed=True)
 
@@ -82,6 +90,8 @@ def reader(release: Any, tmp_path: Path) -> ShardReader:
         dataset,
         mapped_dataset,
         packed_dataset,
+        batches_of_eras,
+        dataset_of_eras,
     ],
 )
 def test_every_way_goes_on_at_any_position(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -35,9 +36,7 @@ class Devices:
         devices = tf.config.list_logical_devices("GPU")
         devices = devices or tf.config.list_logical_devices("CPU")
         names = tuple(device.name.removeprefix("/device:") for device in devices)
-        if len(names) == 1:
-            return cls(names, tf.distribute.get_strategy())
-        return cls(names, tf.distribute.MirroredStrategy(names))
+        return cls(names, _strategy(names))
 
     @property
     def are_gpus(self) -> bool:
@@ -49,7 +48,7 @@ class Devices:
         return len(self.names)
 
     def __str__(self) -> str:
-        """Name them, such as ``cpu`` or ``gpu x 2``."""
+        """Name them, such as ``cpu`` or ``gpu x 1``."""
         kind = "gpu" if self.are_gpus else "cpu"
         return f"{kind} x {len(self)}" if self.are_gpus or len(self) > 1 else kind
 
@@ -65,6 +64,20 @@ class Devices:
         """Return what each device made."""
         results = self.strategy.experimental_local_results(of_all)
         return [np.asarray(part) for part in results]
+
+
+@cache
+def _strategy(names: tuple[str, ...]) -> Any:
+    """Return the one strategy of these devices in this process.
+
+    A second one would number its messages between the devices from the beginning
+    again, and TensorFlow takes them for those of the first.
+    """
+    import tensorflow as tf
+
+    if len(names) == 1:
+        return tf.distribute.get_strategy()
+    return tf.distribute.MirroredStrategy(names)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -60,13 +60,15 @@ def fit_windows(assignment: Assignment, training: KerasTraining) -> None:
         ConfigError: if not a single window fits into the eras.
         DataError: as for one network.
     """
-    windows = _windows(assignment, training)
+    plan, windows = assignment.plan, _windows(assignment, training)
     for number, window in enumerate(windows, start=1):
         if number <= len(assignment.recorder.rows):
             continue
-        part = _for_window(assignment, number, window)
+        labels = Labels.read(
+            plan.reader, "train", plan.checked.recipe.target, window.held_out
+        )
+        part = assignment.further(window_name(number), held_out=labels, unit="epoch")
         fit_network(part, Eras(window.train, "train", window.held_out))
-        part.recorder.close()
         _record(assignment.recorder, number, part.recorder)
 
 
@@ -87,29 +89,6 @@ def _windows(assignment: Assignment, training: KerasTraining) -> list[Window]:
             f"{eras[-1]:04d}. Lower them in model.toml, or pack more eras: `nai etl`."
         )
     return windows
-
-
-def _for_window(assignment: Assignment, number: int, window: Window) -> Assignment:
-    """Return what trains the network of a window."""
-    plan = assignment.plan
-    name = window_name(number)
-    part = replace(
-        assignment,
-        held_out=Labels.read(
-            plan.reader, "train", plan.checked.recipe.target, window.held_out
-        ),
-        recorder=Recorder(
-            assignment.folder / f"history-{name}.csv",
-            plan.checked.training,
-            unit="epoch",
-            curves=None,
-            progress=assignment.progress,
-            title=f"{plan.job.name}, run {assignment.folder.name}, {name}",
-        ),
-        part=name,
-    )
-    part.checkpoints.mkdir(exist_ok=True)
-    return part
 
 
 def _record(recorder: Recorder, number: int, of_window: Recorder) -> None:

@@ -112,22 +112,10 @@ def _for_target(assignment: Assignment, target: str) -> Assignment:
     """Return what trains the model of a further target of the run."""
     plan = assignment.plan
     recipe = plan.checked.recipe.model_copy(update={"target": target})
-    part = replace(
-        assignment,
-        plan=replace(plan, checked=replace(plan.checked, recipe=recipe)),
-        held_out=Labels.read(plan.reader, "valid", target),
-        recorder=Recorder(
-            assignment.folder / f"history-{target}.csv",
-            plan.checked.training,
-            unit="tree",
-            curves=None,
-            progress=assignment.progress,
-            title=f"{plan.job.name}, run {assignment.folder.name}, {target}",
-        ),
-        part=target,
+    of_target = replace(plan, checked=replace(plan.checked, recipe=recipe))
+    return replace(assignment, plan=of_target).further(
+        target, held_out=Labels.read(plan.reader, "valid", target), unit="tree"
     )
-    part.checkpoints.mkdir(exist_ok=True)
-    return part
 
 
 def _weights(

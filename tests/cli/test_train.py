@@ -1,0 +1,112 @@
+"""`nai train` with options over the recipe."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from numerai_pipeline.cli import run
+from numerai_pipeline.core import Settings, commented_toml, read_toml
+
+FEATURES = ["feature_a", "feature_b", "feature_c", "feature_d"]
+
+Nai = Callable[..., Any]
+
+
+def write_market(folder: Path) -> None:
+    """Write a release of 20 eras x 40 rows that cannot be learned from."""
+    random = np.random.default_rng(1)
+    eras = np.repeat(np.arange(1, 21), 40)
+    frame = pd.DataFrame(
+        random.integers(0, 5, (len(eras), len(FEATURES))), columns=FEATURES
+    ).astype("int8")
+    frame["target"] = random.choice([0.0, 0.5, 1.0], len(eras)).astype("float32")
+    frame.insert(0, "era", [f"{era:04d}" for era in eras])
+    frame.insert(1, "data_type", np.where(eras <= 12, "train", "validation"))
+    frame.index = pd.Index([f"n{row:015x}" for row in range(len(eras))], name="id")
+    folder.mkdir(parents=True)
+    frame[eras <= 12].to_parquet(folder / "train.parquet")
+    frame[eras > 12].to_parquet(folder / "validation.parquet")
+    sets = dict.fromkeys(("small", "medium", "all"), FEATURES)
+    (folder / "features.json").write_text(
+        json.dumps({"feature_sets": sets, "targets": ["target"]})
+    )
+
+
+@pytest.fixture
+def nai(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Nai:
+    (tmp_path / "numerai.toml").write_text(commented_toml(Settings()))
+    write_market(tmp_path / "data" / "v5.3")
+
+    def call(*words: str, code: int = 0) -> Any:
+        assert run(["--workspace", str(tmp_path), "--quiet", *words]) == code
+        printed = capsys.readouterr()
+        if code:
+            return printed.err
+        return json.loads(printed.out) if "--json" in words else printed.out
+
+    call("etl")
+    call("new", "mlp", "--set", "units=[4]", "--set", "training.epochs=1")
+    return call
+
+
+def test_options_over_the_recipe_make_a_run_of_their_own(
+    nai: Nai, tmp_path: Path
+) -> None:
+    recipe = (tmp_path / "models" / "mlp" / "model.toml").read_bytes()
+    (plain,) = nai("train", "mlp", "--json")
+    options = (
+        "--epochs 2 --batch 64 --lr 0.02 --loss mae --optimizer sgd --seed 5 "
+        "--monitor val_corr --patience 7 --set dropout=0.25 --set training.clip_norm=2"
+    ).split()
+    (other,) = nai("train", "mlp", *options, "--json")
+    assert other["run"] != plain["run"]
+    assert other["monitor"] == "val_corr"
+    assert (tmp_path / "models" / "mlp" / "model.toml").read_bytes() == recipe
+    # Asked for again, it is the same run.
+    assert nai("train", "mlp", *options, "--json") == [other]
+
+    before = read_toml(Path(plain["run"]) / "config.toml")["recipe"]
+    after = read_toml(Path(other["run"]) / "config.toml")["recipe"]
+    assert after["seed"] == 5
+    assert after["parameters"] == {**before["parameters"], "dropout": 0.25}
+    assert after["training"] == {
+        **before["training"],
+        "epochs": 2,
+        "batch_rows": 64,
+        "learning_rate": 0.02,
+        "loss": "mae",
+        "optimizer": "sgd",
+        "monitor": "val_corr",
+        "patience": 7,
+        "clip_norm": 2.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--loss", "rmse"], "model.toml [training]: 'loss' is 'rmse', but input shou"),
+        (["--set", "training.epoch=3"], "has no key 'epoch'. Did you mean 'epochs'?"),
+        (["--set", "unit=[3]"], "has no key 'unit'. Did you mean 'units'?"),
+        (["--set", "units"], "--set 'units' is not KEY=VALUE."),
+        (["--set", "seed=x"], "model.toml: 'seed' is 'x', but input should be a valid"),
+    ],
+    ids=lambda given: given[-1] if isinstance(given, list) else "",
+)
+def test_a_wrong_option_is_refused_before_anything_is_trained(
+    nai: Nai, tmp_path: Path, options: list[str], sentence: str
+) -> None:
+    nai("new", "mlp", "other")
+    assert sentence in nai("train", "other", "mlp", *options, code=2)
+    assert not list(tmp_path.glob("models/*/runs/*"))
+
+
+def test_trees_have_no_epochs(nai: Nai) -> None:
+    nai("new", "lightgbm")
+    told = nai("train", "mlp", "lightgbm", "--epochs", "3", code=2)
+    assert "model.toml [training] has no key 'epochs'." in told
