@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+import numerai_pipeline as nai
 from numerai_pipeline.cli import run
 
 pytestmark = pytest.mark.slow
@@ -32,6 +33,13 @@ def test_the_demo_plays_once_and_then_goes_on(
     assert run(words) == 0
     assert made(folder) == before
     assert "20 of 20" in capsys.readouterr().out
+
+    played = nai.demo(folder, size="tiny")
+    assert made(folder) == before
+    capsys.readouterr()
+    assert [one.name for one in played.trained] == ["mlp", "lightgbm"]
+    assert set(played.standing.latest.reset_index()["model"]) == {"mlp", "lightgbm"}
+    assert "CORR" in played._repr_html_()
 
     assert run([*words, "--predict"]) == 0
     assert capsys.readouterr().out.count("accepted") == 2

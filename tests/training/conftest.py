@@ -201,6 +201,9 @@ class KillingProgress:
         if self._at_step is not None and self._done > self._at_step:
             raise Killed
 
+    def chart(self, chart):
+        self.note(chart.line)
+
     def note(self, text):
         self.notes.append(text)
         if self._at_note is not None and text.startswith(self._at_note):

@@ -1,5 +1,7 @@
-"""`nai zoo`, `nai new`, `nai train`, `nai best`, `nai score`."""
+"""`nai zoo`, `nai new`, `nai train`, `nai best`, `nai score`, `nai tensorboard`."""
 
+import contextlib
+import signal
 import tomllib
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +20,9 @@ from numerai_pipeline.core import ConfigError
 
 if TYPE_CHECKING:
     from numerai_pipeline.prediction import Evaluation
+
+# TensorBoard's own port; a browser's history knows it.
+TENSORBOARD_PORT = 6006
 
 Names = Annotated[list[str], typer.Argument(help="Models of the workspace.")]
 
@@ -199,6 +204,37 @@ def score(
     print_scores(evaluations)
 
 
+def tensorboard(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Models whose runs it shows; by default all."),
+    ] = None,
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = TENSORBOARD_PORT,
+    host: Annotated[
+        str, typer.Option(help="0.0.0.0 lets other machines look.")
+    ] = "localhost",
+) -> None:
+    """Show the runs in TensorBoard until Ctrl-C.
+
+    A run trained without --tensorboard is shown too, with the curves of its history.
+    """
+    from numerai_pipeline import operations
+
+    shell: Shell = context.obj
+    # However it is ended, TensorBoard's own process ends too.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        operations.tensorboard(
+            shell.pipeline(), names or (), host=host, port=port
+        ) as board,
+    ):
+        say(f"TensorBoard at {board.url}; Ctrl-C ends it")
+        board.wait()
+
+
 def print_scores(evaluations: "dict[str, Evaluation]") -> None:
     """Print the models' scores beside those that they are compared with."""
     rows = {
@@ -256,3 +292,4 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: nai train mlp --epochs 3 --set dropout=0.3")(train)
     app.command(epilog="Example: nai best mlp")(best)
     app.command(epilog="Example: nai score mlp lightgbm")(score)
+    app.command(epilog="Example: nai tensorboard mlp --port 6007")(tensorboard)

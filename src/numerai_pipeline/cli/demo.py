@@ -1,29 +1,14 @@
-"""The demo: the commands one after the other, on a simulated tournament.
+"""The demo: the commands one after the other, on a simulated tournament, in words."""
 
-It is a workspace like any other, with the simulator's folder in it; only the clock
-is moved by the demo, where one would otherwise wait for a month.
-"""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from numerai_pipeline.cli.shell import say, show
-from numerai_pipeline.core import (
-    Progress,
-    Settings,
-    SubmissionSettings,
-    TournamentSettings,
-    stopwatch,
-)
+from numerai_pipeline.core import Progress, stopwatch
 
 if TYPE_CHECKING:
     from numerai_pipeline.operations import Pipeline
-    from numerai_pipeline.simulator import RunningSimulator
-
-# Family and model have the same name here; the simulated account has these models.
-MODELS = {"mlp": "sim_mlp", "lightgbm": "sim_lightgbm"}
+    from numerai_pipeline.python import Playing
 
 
 def run_demo(
@@ -46,58 +31,29 @@ def run_demo(
         is_next_round: with it, let the next round open first.
         progress: told of long work.
     """
+    from numerai_pipeline.python import playing
+
     started = stopwatch()
-    with _playing(folder, size, port, progress) as (pipeline, simulator):
-        _prepare(pipeline)
+    _head("A tournament on this machine", "a market made from a seed, Numerai's API")
+    with playing(folder, size, port=port, progress=progress) as play:
+        say(f"{show(play.simulator.clock.now())}, {play.simulator.url}")
+        _prepare(play)
         if is_round_only:
             if is_next_round:
-                _move_to_next_round(simulator)
-            _play_round(pipeline, simulator)
+                _move_to_next_round(play)
+            _play_round(play)
         else:
-            _score(pipeline)
-            _play_first_round(pipeline, simulator)
-        _print_status(pipeline)
-        _print_ending(pipeline, folder, is_round_only=is_round_only)
+            _score(play)
+            _play_first_round(play)
+        _print_status(play.pipeline)
+        _print_ending(play, folder, is_round_only=is_round_only)
     say(f"\n{stopwatch() - started:.0f} s", style="dim")
 
 
-@contextmanager
-def _playing(
-    folder: Path, size: str, port: int, progress: Progress
-) -> Iterator[tuple["Pipeline", "RunningSimulator"]]:
-    """Run the simulated tournament, with a workspace that talks to it."""
-    from numerai_pipeline.operations import Pipeline, create_workspace
-    from numerai_pipeline.simulator import preset, running_simulator
-
-    _head("A tournament on this machine", "a market made from a seed, Numerai's API")
-    home = folder / "simulator"
-    spec = None if (home / "market.json").is_file() else preset(size)
-    with running_simulator(
-        home, spec, models=tuple(MODELS.values()), progress=progress
-    ) as simulator:
-        say(f"{show(simulator.clock.now())}, {simulator.url}")
-        if not (folder / "numerai.toml").is_file():
-            create_workspace(folder, _settings(port))
-        environ = {"NUMERAI_API_URL": simulator.url}
-        pipeline = Pipeline.open(folder, environ=environ, progress=progress)
-        yield pipeline, simulator
-
-
-def _settings(port: int) -> Settings:
-    return Settings(
-        tournament=TournamentSettings(
-            simulated=True,
-            url=f"http://127.0.0.1:{port}",
-            timeout_seconds=30,
-            deadline_seconds=60,
-        ),
-        submission=SubmissionSettings(models=MODELS),
-    )
-
-
-def _prepare(pipeline: "Pipeline") -> None:
+def _prepare(play: "Playing") -> None:
     from numerai_pipeline import operations
 
+    pipeline = play.pipeline
     _head("Download", "nai download")
     files = operations.download_data(pipeline)
     n_bytes = sum(file.bytes for file in files)
@@ -113,59 +69,46 @@ def _prepare(pipeline: "Pipeline") -> None:
         )
 
     _head("Two models", "nai new mlp, nai new lightgbm")
-    for name in MODELS:
-        if not pipeline.workspace.recipe_path(name).is_file():
-            operations.new(pipeline, name, name)
-        say(f"recipe: {pipeline.workspace.recipe_path(name)}")
+    for recipe in play.make_models():
+        say(f"recipe: {recipe}")
 
     _head("Training", "nai train mlp lightgbm")
-    for run in operations.train(pipeline, tuple(MODELS)):
+    for run in operations.train(pipeline, play.models):
         best = run.best()
         say(f"{run.name}: best at {best.epoch}, {run.monitor} {best.value:.5f}")
 
 
-def _score(pipeline: "Pipeline") -> None:
+def _score(play: "Playing") -> None:
     from numerai_pipeline import operations
     from numerai_pipeline.cli.commands_model import print_scores
 
     _head("Scores on held-out eras", "nai score mlp lightgbm")
-    print_scores(operations.score(pipeline, tuple(MODELS)))
+    print_scores(operations.score(play.pipeline, play.models))
 
 
-def _play_first_round(pipeline: "Pipeline", simulator: "RunningSimulator") -> None:
+def _play_first_round(play: "Playing") -> None:
     """Submit every model and see its scores; goes on where an earlier run ended."""
-    confirmed = {r.model: r for r in pipeline.ledger.rows() if r.state == "confirmed"}
-    if not set(MODELS) <= set(confirmed):
-        _play_round(pipeline, simulator)
-    first = min(row.round_number for row in pipeline.ledger.rows())
-    resolves = simulator.simulator.timetable.resolves(first)
-    if simulator.clock.now() < resolves:
-        simulator.simulator.move_to(resolves)
+    if not play.is_submitted:
+        _play_round(play)
+    if play.resolve_first_round():
         _head("A month later", "the demo moves the clock of the simulated tournament")
-        say(f"{show(simulator.clock.now())}: 20 score days are over")
+        say(f"{show(play.simulator.clock.now())}: 20 score days are over")
 
 
-def _play_round(pipeline: "Pipeline", simulator: "RunningSimulator") -> None:
-    from numerai_pipeline import operations
+def _play_round(play: "Playing") -> None:
     from numerai_pipeline.cli.commands_round import print_predictions, print_receipts
 
-    _move_to_open_round(simulator)
+    if not play.is_round_open():
+        _move_to_next_round(play)
     _head("Live predictions", "nai predict mlp lightgbm")
-    print_predictions(operations.predict(pipeline, tuple(MODELS)))
+    print_predictions(play.predict())
     _head("Submission", "nai submit")
-    print_receipts(operations.submit(pipeline))
+    print_receipts(play.submit())
 
 
-def _move_to_open_round(simulator: "RunningSimulator") -> None:
-    timetable, now = simulator.simulator.timetable, simulator.clock.now()
-    if not timetable.is_open(timetable.latest_opened(now), now):
-        _move_to_next_round(simulator)
-
-
-def _move_to_next_round(simulator: "RunningSimulator") -> None:
-    timetable = simulator.simulator.timetable
-    simulator.simulator.move_to(timetable.next_opening(simulator.clock.now()))
-    say(f"\na round opens: the clock moves to {show(simulator.clock.now())}")
+def _move_to_next_round(play: "Playing") -> None:
+    play.open_next_round()
+    say(f"\na round opens: the clock moves to {show(play.simulator.clock.now())}")
 
 
 def _print_status(pipeline: "Pipeline") -> None:
@@ -176,11 +119,12 @@ def _print_status(pipeline: "Pipeline") -> None:
     print_status(operations.status(pipeline))
 
 
-def _print_ending(pipeline: "Pipeline", folder: Path, *, is_round_only: bool) -> None:
+def _print_ending(play: "Playing", folder: Path, *, is_round_only: bool) -> None:
     from numerai_pipeline import operations
 
+    pipeline = play.pipeline
     _head("What you have now", "")
-    for name in MODELS:
+    for name in play.models:
         plots = operations.best_run(pipeline, name).folder / "plots"
         say(f"{name}: {', '.join(show(path) for path in sorted(plots.glob('*.png')))}")
     say(f"ledger: {show(pipeline.workspace.ledger_path)}")

@@ -3,19 +3,17 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from numerai_pipeline.core import SILENT, Advance, Progress
+from numerai_pipeline.core import SILENT, Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress as Bars
 
     from numerai_pipeline.operations import Pipeline
 
@@ -29,8 +27,12 @@ class Shell:
 
     @property
     def progress(self) -> Progress:
-        """Bars on stderr, or nothing with ``--quiet``."""
-        return SILENT if self.is_quiet else BarProgress()
+        """Bars and curves on stderr, or nothing with ``--quiet``."""
+        if self.is_quiet:
+            return SILENT
+        from numerai_pipeline.views import detect_progress
+
+        return detect_progress()
 
     def pipeline(self) -> "Pipeline":
         """Open the workspace.
@@ -43,77 +45,12 @@ class Shell:
         return Pipeline.open(self.root, progress=self.progress)
 
 
-class BarProgress:
-    """Progress as bars with rate and time left, on stderr."""
-
-    def __init__(self) -> None:
-        self._bars: Bars | None = None
-
-    @contextmanager
-    def task(
-        self, description: str, total: float | None, unit: str
-    ) -> Iterator[Advance]:
-        """Show one bar; bars of tasks inside a task stand below it."""
-        owned = self._bars is None
-        if self._bars is None:
-            self._bars = _bars()
-            self._bars.start()
-        bars = self._bars
-        task = bars.add_task(description, total=total, unit=unit)
-        try:
-            yield lambda amount: bars.advance(task, amount)
-            # Training may stop early: what was not needed is not left to do.
-            bars.update(task, total=bars.tasks[bars.task_ids.index(task)].completed)
-        finally:
-            if owned:
-                bars.stop()
-                self._bars = None
-            else:
-                bars.remove_task(task)
-
-    def note(self, text: str) -> None:
-        """Print a line above the bars."""
-        (self._bars.console if self._bars else stderr()).print(
-            text, highlight=False, markup=False
-        )
-
-
-def _bars() -> "Bars":
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:,.0f} {task.fields[unit]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=stderr(),
-    )
-
-
 @cache
 def stdout() -> "Console":
     """Where results go; a pipe or a log is as wide as a table needs."""
     from rich.console import Console
 
     return Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)
-
-
-@cache
-def stderr() -> "Console":
-    """Where progress and errors go."""
-    from rich.console import Console
-
-    return Console(stderr=True)
 
 
 def say(text: str, style: str | None = None) -> None:

@@ -49,7 +49,7 @@ from numerai_pipeline.core.files import (
     write_text,
 )
 from numerai_pipeline.core.machine import memory_bytes, parse_bytes, show_bytes
-from numerai_pipeline.core.progress import SILENT, Advance, Progress
+from numerai_pipeline.core.progress import SILENT, Advance, Chart, Progress
 from numerai_pipeline.core.workspace import Workspace
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "NUMERAI_URL",
     "SILENT",
     "Advance",
+    "Chart",
     "Clock",
     "ConfigError",
     "DataError",

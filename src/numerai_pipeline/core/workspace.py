@@ -66,6 +66,11 @@ class Workspace:
         """Folder of the user's own families of networks, a file each."""
         return self.root / "zoo"
 
+    @property
+    def tensorboard_dir(self) -> Path:
+        """Folder that TensorBoard is pointed at; made from the runs, never by hand."""
+        return self.root / ".tensorboard"
+
     def round_dir(self, number: int) -> Path:
         """Folder of one round: live data, predictions, receipts."""
         return self.root / "rounds" / str(number)

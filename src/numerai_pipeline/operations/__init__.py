@@ -1,5 +1,11 @@
 """The work as repeatable steps, each safe to run again."""
 
+from numerai_pipeline.operations.boards import (
+    Board,
+    prepare_tensorboard,
+    start_tensorboard,
+    tensorboard,
+)
 from numerai_pipeline.operations.learning import (
     ZooEntry,
     best_run,
@@ -29,6 +35,7 @@ from numerai_pipeline.operations.round import (
 
 __all__ = [
     "FILES_OF_KIND",
+    "Board",
     "Pipeline",
     "Prediction",
     "Status",
@@ -43,9 +50,12 @@ __all__ = [
     "new",
     "predict",
     "predictions_path",
+    "prepare_tensorboard",
     "score",
+    "start_tensorboard",
     "status",
     "submit",
+    "tensorboard",
     "train",
     "training_job",
     "zoo",

@@ -129,13 +129,27 @@ def best_run(pipeline: Pipeline, name: str) -> Run:
         ConfigError: if there is no such model.
         DataError: if it has no finished run.
     """
+    require_model(pipeline, name)
+    return latest_run(pipeline.workspace.runs_dir(name))
+
+
+def require_model(pipeline: Pipeline, name: str) -> None:
+    """Check that a model is there.
+
+    Raises:
+        ConfigError: if it is not; the models that are there are named.
+    """
     if not pipeline.workspace.model_dir(name).is_dir():
-        known = sorted(path.name for path in pipeline.workspace.models_dir.glob("*"))
+        known = ", ".join(model_names(pipeline)) or "none yet"
         raise ConfigError(
             f"there is no model '{name}' in {pipeline.workspace.models_dir}. "
-            f"It holds {', '.join(known) or 'none yet'}; `nai new` makes one."
+            f"It holds {known}; `nai new` makes one."
         )
-    return latest_run(pipeline.workspace.runs_dir(name))
+
+
+def model_names(pipeline: Pipeline) -> list[str]:
+    """Return the names of the workspace's models, sorted."""
+    return sorted(path.name for path in pipeline.workspace.models_dir.glob("*"))
 
 
 def score(

@@ -8,11 +8,14 @@ from numerai_pipeline.prediction.evaluation import (
     known_corr,
 )
 from numerai_pipeline.prediction.live import live_ids, predict_live, write_predictions
+from numerai_pipeline.prediction.plot import draw_comparison, draw_scores
 
 __all__ = [
     "Coverage",
     "Evaluation",
     "ScoreRow",
+    "draw_comparison",
+    "draw_scores",
     "evaluate",
     "known_corr",
     "live_ids",

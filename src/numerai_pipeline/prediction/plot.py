@@ -1,5 +1,6 @@
 """The picture of a run's scores."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +20,36 @@ _SEPARATE_BARS = 80
 
 
 def plot_scores(evaluation: Evaluation, path: Path) -> None:
-    """Draw cumulative CORR beside the references, and CORR and MMC an era, as a PNG.
-
-    A reference that starts later than the model starts at the model's height there,
-    so that from then on the higher line is the better one.
+    """Write the picture of ``draw_scores`` as a PNG.
 
     Args:
         evaluation: what to draw.
         path: the picture to write.
     """
     from matplotlib.figure import Figure
+
+    figure = Figure(layout="constrained")
+    draw_scores(figure, evaluation)
+    with atomic_path(path) as partial:
+        figure.savefig(partial, format="png", dpi=120)
+
+
+def draw_scores(figure: Any, evaluation: Evaluation) -> None:
+    """Draw cumulative CORR beside the references, and CORR and MMC an era.
+
+    A reference that starts later than the model starts at the model's height there,
+    so that from then on the higher line is the better one.
+
+    Args:
+        figure: an empty figure of matplotlib; its size is set.
+        evaluation: what to draw.
+    """
     from matplotlib.ticker import MaxNLocator
 
     own = evaluation.rows[0]
     mmc = next((row for row in evaluation.rows if row.metric == "MMC"), None)
     bars = [own] if mmc is None else [own, mmc]
-    figure = Figure(figsize=(9, 4 + 2 * len(bars)), layout="constrained")
+    figure.set_size_inches(9, 4 + 2 * len(bars))
     total, *below = figure.subplots(
         1 + len(bars), 1, sharex=True, height_ratios=[3] + [1.4] * len(bars)
     )
@@ -42,14 +57,52 @@ def plot_scores(evaluation: Evaluation, path: Path) -> None:
     for axes, row in zip(below, bars, strict=True):
         _draw_bars(axes, row)
     for axes in (total, *below):
-        axes.axhline(0.0, color="black", linewidth=0.6)
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
+        _tidy(axes)
     below[-1].set_xlabel("era")
     below[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.suptitle(_title(evaluation), fontsize=11)
-    with atomic_path(path) as partial:
-        figure.savefig(partial, format="png", dpi=120)
+
+
+def draw_comparison(figure: Any, evaluations: Sequence[Evaluation]) -> None:
+    """Draw the cumulative CORR of several models, and of the meta model.
+
+    Args:
+        figure: an empty figure of matplotlib; its size is set.
+        evaluations: what to draw, at least one.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    figure.set_size_inches(9, 5)
+    axes = figure.subplots()
+    own = evaluations[0].rows[0]
+    for evaluation in evaluations:
+        row = evaluation.rows[0]
+        _draw_total(axes, row, own, label=_label(row), linewidth=2.0)
+    meta_model = _meta_model(evaluations[0])
+    if meta_model is not None:
+        label = _label(meta_model)
+        _draw_total(axes, meta_model, own, label=label, color="black", linewidth=1.0)
+    _tidy(axes)
+    axes.set_xlabel("era")
+    axes.set_ylabel("cumulative CORR")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False, loc="upper left", title="mean CORR", fontsize=9)
+
+
+def _meta_model(evaluation: Evaluation) -> ScoreRow | None:
+    names = [ref.name for ref in evaluation.coverage if ref.kind == "meta model"]
+    rows = (
+        row
+        for row in evaluation.rows[1:]
+        if row.who in names and row.metric == "CORR" and row.summary.n_eras
+    )
+    return next(rows, None)
+
+
+def _tidy(axes: Any) -> None:
+    axes.axhline(0.0, color="black", linewidth=0.6)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _title(evaluation: Evaluation) -> str:

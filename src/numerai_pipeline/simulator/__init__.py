@@ -1,6 +1,7 @@
 """A tournament on this machine: a synthetic market and Numerai's API over it."""
 
 from numerai_pipeline.simulator.market import Market, MarketSpec, preset
+from numerai_pipeline.simulator.server.account import DEFAULT_MODELS
 from numerai_pipeline.simulator.server.run import (
     RunningSimulator,
     running_simulator,
@@ -13,6 +14,7 @@ from numerai_pipeline.simulator.server.simulator import (
 )
 
 __all__ = [
+    "DEFAULT_MODELS",
     "DEFAULT_START",
     "Market",
     "MarketSpec",

@@ -62,6 +62,7 @@ class Assignment:
                 unit=unit,
                 curves=None,
                 progress=self.progress,
+                title=f"{self.plan.job.name}, run {self.folder.name}, {name}",
             ),
             part=name,
         )

@@ -1,116 +1,126 @@
-"""The curves of a run: a picture for everyone, TensorBoard on request."""
+"""The curves of a run for TensorBoard, on request."""
 
+import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from numerai_pipeline.core import atomic_path
+from numerai_pipeline.core import read_toml
 from numerai_pipeline.models import load_keras
-from numerai_pipeline.training.history import Epoch
+from numerai_pipeline.training.history import Epoch, read_history
+from numerai_pipeline.training.run import CONFIG_FILE
 
-_LOSS_COLOR = "#8c8c8c"
-_VAL_LOSS_COLOR = "#1f5fa8"
-_VAL_CORR_COLOR = "#b3541e"
-_BEST_COLOR = "#2e7d32"
+_TABLES = ("parameters", "training")
+
+# TensorBoard shows what has a prefix in common side by side, and opens the first two.
+_CURVES, _WEIGHTS = "curves", "weights"
+
+_SCALARS = (
+    "loss",
+    "val_loss",
+    "val_corr",
+    "val_accuracy",
+    "rows_per_second",
+    "waiting",
+    "seconds",
+)
 
 
 class Curves:
-    """TensorBoard scalars of one run, written as it goes."""
+    """What TensorBoard shows of one run, written as it goes.
 
-    def __init__(self, folder: Path, rows: Sequence[Epoch]) -> None:
-        """Begin with the epochs that are known; what stood there is replaced."""
+    Scalars of every epoch; with ``network`` its graph and its weights as histograms;
+    with the recipe of the run folder the hyperparameters.
+    """
+
+    def __init__(
+        self, folder: Path, rows: Sequence[Epoch], *, run: Path | None = None
+    ) -> None:
+        """Begin with the epochs that are known; what stood there is replaced.
+
+        Args:
+            folder: where TensorBoard will look.
+            rows: the history so far.
+            run: the run folder; None where ``folder`` is in it.
+        """
         load_keras()  # lets TensorFlow in without its chatter
         import tensorflow as tf
 
         shutil.rmtree(folder, ignore_errors=True)
-        self._summary = tf.summary
+        self._tf = tf
         self._writer: Any = tf.summary.create_file_writer(str(folder))
+        self._has_graph = False
+        from tensorboard.plugins.hparams import api
+
+        with self._writer.as_default(step=0):
+            api.hparams(_hyperparameters(run or folder.parent))
         for row in rows:
             self.add(row)
 
     def add(self, row: Epoch) -> None:
         """Write an epoch's points, so that TensorBoard shows them at once."""
         with self._writer.as_default(step=row.epoch):
-            for name in ("loss", "val_loss", "val_corr", "seconds"):
-                self._summary.scalar(name, getattr(row, name))
+            for name in _SCALARS:
+                value = getattr(row, name)
+                if not math.isnan(value):
+                    self._tf.summary.scalar(f"{_CURVES}/{name}", value)
         self._writer.flush()
 
+    def network(self, model: Any, epoch: int) -> None:
+        """Write a network's weights as histograms and, once, its graph.
+
+        Args:
+            model: a Keras network with one input.
+            epoch: the epoch that is over.
+        """
+        summary = self._tf.summary
+        with self._writer.as_default(step=epoch):
+            if not self._has_graph:
+                self._has_graph = True
+                inputs = self._tf.TensorSpec((None, *model.input_shape[1:]))
+                traced = self._tf.function(lambda x: model(x, training=False))
+                summary.graph(traced.get_concrete_function(inputs).graph)
+            for weight in model.weights:
+                # Not the states of random generators.
+                if "float" in str(weight.dtype):
+                    values = self._tf.convert_to_tensor(weight)
+                    name = f"{_WEIGHTS}/{weight.path}"
+                    summary.histogram(name, self._tf.cast(values, "float32"))
+
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; the table of runs calls the run a success."""
+        from tensorboard.plugins.hparams import api_pb2, summary
+
+        ended = summary.session_end_pb(api_pb2.STATUS_SUCCESS)
+        with self._writer.as_default(step=0):
+            self._tf.summary.experimental.write_raw_pb(ended.SerializeToString())
         self._writer.close()
 
 
-def plot_training(
-    rows: Sequence[Epoch], best: Epoch, path: Path, *, title: str, unit: str
-) -> None:
-    """Draw losses above and the mean CORR of the held-out eras below, as a PNG.
+def write_curves(history: Path, folder: Path) -> None:
+    """Turn a ``history.csv`` into what TensorBoard shows.
 
     Args:
-        rows: the history, at least one epoch.
-        best: the epoch to mark.
-        path: the picture to write.
-        title: which run it is.
-        unit: what the horizontal axis counts, such as ``epoch``.
+        history: the file in its run folder.
+        folder: where TensorBoard will look; what stood there is replaced.
+
+    Raises:
+        DataError: if the history is broken.
     """
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    figure = Figure(figsize=(8, 6), layout="constrained")
-    losses, corr = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    epochs = [row.epoch for row in rows]
-    # A dot an epoch as long as dots can be told apart.
-    style: dict[str, Any] = {"marker": "o" if len(rows) <= 50 else "", "ms": 4}
-    for axes, name, label, color in (
-        (losses, "loss", "loss: training rows", _LOSS_COLOR),
-        (losses, "val_loss", "val_loss: held-out eras", _VAL_LOSS_COLOR),
-        (corr, "val_corr", "val_corr: mean of the held-out eras", _VAL_CORR_COLOR),
-    ):
-        values = [getattr(row, name) for row in rows]
-        axes.plot(epochs, values, color=color, label=label, **style)
-    for axes in (losses, corr):
-        axes.axvline(best.epoch, color=_BEST_COLOR, linestyle="--", linewidth=1)
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-    losses.plot(
-        [best.epoch],
-        [best.val_loss],
-        "*",
-        color=_BEST_COLOR,
-        markersize=13,
-        label=f"best at {unit} {best.epoch}",
-    )
-    losses.set_ylim(*_limits(rows))
-    corr.axhline(0.0, color="black", linewidth=0.6)
-    losses.set_ylabel("loss")
-    corr.set_ylabel("CORR")
-    corr.set_xlabel(unit)
-    corr.xaxis.set_major_locator(MaxNLocator(integer=True))
-    losses.legend(frameon=False)
-    corr.legend(frameon=False)
-    figure.suptitle(
-        f"{title}\nbest at {unit} {best.epoch}: val_loss {best.val_loss:.5f}, "
-        f"val_corr {best.val_corr:.4f}",
-        fontsize=11,
-    )
-    with atomic_path(path) as partial:
-        figure.savefig(partial, format="png", dpi=120)
+    Curves(folder, read_history(history), run=history.parent).close()
 
 
-def _limits(rows: Sequence[Epoch]) -> tuple[float, float]:
-    """Return the range of losses to show.
-
-    The first epochs of a network can lose many times more than all others; they may
-    leave the picture, so that the rest can be read.
-    """
-    late = rows[len(rows) // 4 :]
-    low, late_high = _range(late)
-    lowest, high = _range(rows)
-    high = min(high, late_high + 2 * (late_high - low))
-    margin = 0.06 * max(high - lowest, 1e-3 * high)
-    return lowest - margin, high + margin
-
-
-def _range(rows: Sequence[Epoch]) -> tuple[float, float]:
-    values = [value for row in rows for value in (row.loss, row.val_loss)]
-    return min(values), max(values)
+def _hyperparameters(run: Path) -> dict[str, bool | float | str]:
+    """Return what a run was trained by, as TensorBoard's table of runs takes it."""
+    path = run / CONFIG_FILE
+    if not path.is_file():
+        return {}
+    recipe = read_toml(path)["recipe"]
+    flat = {key: recipe[key] for key in recipe if key not in _TABLES}
+    for table in _TABLES:
+        flat |= {f"{table}.{key}": value for key, value in recipe[table].items()}
+    return {
+        key: value if isinstance(value, bool | int | float | str) else str(value)
+        for key, value in flat.items()
+    }

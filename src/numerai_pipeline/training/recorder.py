@@ -3,8 +3,9 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from numerai_pipeline.core import DataError, Progress
+from numerai_pipeline.core import Chart, DataError, Progress
 from numerai_pipeline.models import TrainingTable
 from numerai_pipeline.training.curves import Curves
 from numerai_pipeline.training.history import (
@@ -14,6 +15,7 @@ from numerai_pipeline.training.history import (
     stale_epochs,
     write_history,
 )
+from numerai_pipeline.training.picture import chart_of
 
 
 class Recorder:
@@ -30,11 +32,13 @@ class Recorder:
         unit: str,
         curves: Path | None,
         progress: Progress,
+        title: str = "",
     ) -> None:
         self._path = path
         self._training = training
         self._unit = unit
         self._progress = progress
+        self._title = title
         self.rows = read_history(path)
         self._curves = Curves(curves, self.rows) if curves else None
 
@@ -91,11 +95,24 @@ class Recorder:
         self.rows = rows
         if self._curves is not None:
             self._curves.add(rows[-1])
-        self._progress.note(
-            f"{self._unit} {epoch}: loss {loss:.5f}, val_loss {val_loss:.5f}, "
-            f"val_corr {val_corr:.4f}, {seconds:.1f} s"
-            + (", best so far" if rows[-1].is_best else "")
+        self._progress.chart(self.chart())
+
+    def chart(self) -> Chart:
+        """Return the curves so far."""
+        return chart_of(
+            self.rows,
+            title=self._title,
+            unit=self._unit,
+            monitor=self._training.monitor,
         )
+
+    def watch(self, model: Any) -> None:
+        """Write what TensorBoard shows of a network; call it before ``record``.
+
+        Does nothing where no TensorBoard was asked for.
+        """
+        if self._curves is not None:
+            self._curves.network(model, len(self.rows) + 1)
 
     def close(self) -> None:
         """Close the curves' file."""

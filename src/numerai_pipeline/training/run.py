@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from numerai_pipeline.core import (
+    Chart,
     ConfigError,
     DataError,
     Recipe,
@@ -18,6 +19,7 @@ from numerai_pipeline.core import (
 )
 from numerai_pipeline.models import Family, Predictor, family, read_user_family
 from numerai_pipeline.training.history import Epoch, Monitor, best_row, read_history
+from numerai_pipeline.training.picture import chart_of
 
 CONFIG_FILE = "config.toml"
 FEATURES_FILE = "features.json"
@@ -25,6 +27,7 @@ HISTORY_FILE = "history.csv"
 DONE_FILE = "DONE"
 # A user's own family, as it was when the training began.
 FAMILY_FILE = "family.py"
+CURVES_FOLDER = "tensorboard"
 
 _CHECKPOINTS = "checkpoints"
 
@@ -120,6 +123,20 @@ class Run:
         """
         _verify(self.folder, HISTORY_FILE)
         return read_history(self.folder / HISTORY_FILE)
+
+    def chart(self) -> Chart:
+        """Return its curves so far.
+
+        Raises:
+            DataError: if its history is broken.
+        """
+        unit = "window" if self.recipe.training.get("window_eras") else "epoch"
+        return chart_of(
+            self.history(),
+            title=f"{self.name}, run {self.folder.name}",
+            unit=unit if self._family.engine == "keras" else "tree",
+            monitor=self.monitor,
+        )
 
     def best(self) -> BestEpoch:
         """Return the best epoch.

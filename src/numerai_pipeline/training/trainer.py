@@ -6,13 +6,15 @@ from numerai_pipeline.core import SILENT, DataError, Progress, format_time, lock
 from numerai_pipeline.data import ShardReader
 from numerai_pipeline.training.assignment import Assignment
 from numerai_pipeline.training.begin import begin_run, find_run, short
-from numerai_pipeline.training.curves import Curves, plot_training
+from numerai_pipeline.training.curves import Curves
 from numerai_pipeline.training.engines import EngineModule, load_engine
 from numerai_pipeline.training.labels import Labels
+from numerai_pipeline.training.picture import plot_training
 from numerai_pipeline.training.plan import Plan, TrainingJob, make_plan
 from numerai_pipeline.training.recorder import Recorder
 from numerai_pipeline.training.run import (
     CONFIG_FILE,
+    CURVES_FOLDER,
     FAMILY_FILE,
     FEATURES_FILE,
     HISTORY_FILE,
@@ -21,8 +23,6 @@ from numerai_pipeline.training.run import (
     mark_asked,
     mark_done,
 )
-
-_CURVES_FOLDER = "tensorboard"
 
 
 def train(job: TrainingJob, *, progress: Progress = SILENT) -> Run:
@@ -58,7 +58,7 @@ def _ask_again(job: TrainingJob, run: Run) -> Run:
     """Make a finished run the latest one, since it is what was asked for."""
     if latest_run(job.runs).folder != run.folder:
         mark_asked(run.folder, format_time(job.started))
-    curves = run.folder / _CURVES_FOLDER
+    curves = run.folder / CURVES_FOLDER
     if job.tensorboard and not curves.is_dir():
         Curves(curves, run.history()).close()
     return run
@@ -73,8 +73,9 @@ def _train_what_is_left(
         folder / HISTORY_FILE,
         plan.checked.training,
         unit=engine.unit(plan.checked.training),
-        curves=folder / _CURVES_FOLDER if job.tensorboard else None,
+        curves=folder / CURVES_FOLDER if job.tensorboard else None,
         progress=progress,
+        title=f"{job.name}, run {folder.name}",
     )
     assignment = Assignment(
         plan=plan,
@@ -96,13 +97,7 @@ def _train_what_is_left(
             "epoch, so none is the best by val_corr. Raise learning_rate in "
             "model.toml, or check that the features vary."
         )
-    plot_training(
-        recorder.rows,
-        recorder.best,
-        folder / "plots" / "training.png",
-        title=f"{job.name}, run {folder.name}",
-        unit=engine.unit(plan.checked.training),
-    )
+    plot_training(recorder.chart(), folder / "plots" / "training.png")
     models = sorted(assignment.checkpoints.rglob(assignment.best_path.name))
     mark_done(
         folder,

@@ -89,7 +89,9 @@ class Progress:
     def task(self, description, total, unit):
         yield lambda amount: None
     def note(self, text):
-        if text.startswith("epoch 2:"):
+        pass
+    def chart(self, chart):
+        if len(chart.rows) == 2:
             os.kill(os.getpid(), signal.SIGKILL)
 
 with open(sys.argv[1], "rb") as file:

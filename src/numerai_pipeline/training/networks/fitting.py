@@ -148,6 +148,7 @@ class _Fitting:
                 learned = self._learn(steps, epoch, advance)
                 look = self._held_out.look(steps, self._devices, self._loss, to_look_at)
                 save_network(model, _last_path(self._assignment.checkpoints, epoch))
+                recorder.watch(model)
                 recorder.record(
                     epoch,
                     loss=learned.loss,

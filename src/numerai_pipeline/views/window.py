@@ -1,0 +1,105 @@
+"""A window with the curves of a training, in a process of its own.
+
+A window in the training's own process would freeze while an epoch is computed, and a
+toolkit that fails can take its process with it. So the window is a child that reads
+charts from its standard input and ends when that does; the training only hands over
+the latest chart and never waits.
+"""
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import IO
+
+from numerai_pipeline.core import Chart
+
+# How the child ends when there is no toolkit to open a window with: no reason to
+# bother anybody.
+NO_TOOLKIT = 3
+# And when the person closed the window.
+CLOSED = 4
+
+_COMMAND = (sys.executable, "-m", "numerai_pipeline.views.window_process")
+
+
+class Window:
+    """The curves of one training after the other, in one window."""
+
+    def __init__(self, command: Sequence[str] = _COMMAND) -> None:
+        """Nothing opens before the first chart is there.
+
+        Args:
+            command: the process that shows charts.
+        """
+        self._command = command
+        self._process: subprocess.Popen[str] | None = None
+        self._has_news = threading.Condition()
+        # The newest chart, if it was not sent yet; None: there will be no more.
+        self._news: list[Chart | None] = []
+
+    def show(self, chart: Chart) -> str | None:
+        """Hand over a chart; never waits and never fails.
+
+        Returns:
+            What went wrong, the first time that the window is found to be broken.
+            The caller then has no window any more.
+        """
+        try:
+            if self._process is None:
+                self._open()
+        except OSError as error:
+            return _broken(error)
+        ended = self._process.poll() if self._process is not None else None
+        if ended is not None:
+            self._tell(None)
+            expected = (0, NO_TOOLKIT, CLOSED)
+            return None if ended in expected else _broken(f"it ended with {ended}")
+        self._tell(chart)
+        return None
+
+    def wait(self, timeout_seconds: float) -> int:
+        """Wait until the window is closed, and return how its process ended."""
+        return -1 if self._process is None else self._process.wait(timeout_seconds)
+
+    def _open(self) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - our own module
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        thread = threading.Thread(
+            target=self._send, args=(self._process.stdin,), name="window", daemon=True
+        )
+        thread.start()
+
+    def _tell(self, chart: Chart | None) -> None:
+        with self._has_news:
+            self._news = [chart]
+            self._has_news.notify()
+
+    def _send(self, pipe: IO[str]) -> None:
+        """Send the newest chart as long as somebody reads; None ends it."""
+        # How the process ended is told by `show`.
+        with contextlib.suppress(OSError), contextlib.closing(pipe):
+            while True:
+                with self._has_news:
+                    while not self._news:
+                        self._has_news.wait()
+                    chart = self._news.pop()
+                if chart is None:
+                    return
+                pipe.write(json.dumps(asdict(chart)) + "\n")
+                pipe.flush()
+
+
+def _broken(reason: object) -> str:
+    return (
+        f"the window with the curves does not work ({reason}); training goes on "
+        "without it. NAI_WINDOW=0 leaves it out."
+    )

@@ -1,0 +1,66 @@
+"""The real TensorBoard, asked over HTTP."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from numerai_pipeline.core import write_toml
+
+HISTORY = (
+    "epoch,loss,val_loss,val_corr,seconds,is_best,"
+    "val_accuracy,rows_per_second,waiting\n"
+    "1,0.3,0.2,0.01,1.0,1,nan,50000.0,0.1\n"
+)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    (tmp_path / "numerai.toml").write_text("")
+    folder = tmp_path / "models" / "mlp" / "runs" / "run-1"
+    folder.mkdir(parents=True)
+    recipe = {"family": "mlp", "parameters": {"units": [8]}, "training": {}}
+    write_toml(folder / "config.toml", {"recipe": recipe})
+    (folder / "history.csv").write_text(HISTORY)
+    return tmp_path
+
+
+def tags(url: str) -> dict[str, list[str]]:
+    """Wait until the server has read the runs; a tag list a run."""
+    for _ in range(100):
+        with urllib.request.urlopen(f"{url}data/plugin/scalars/tags") as answer:
+            found = json.load(answer)
+        if found:
+            return {run: sorted(names) for run, names in found.items()}
+        time.sleep(0.2)
+    raise AssertionError("no run was read")
+
+
+@pytest.mark.slow
+def test_a_run_without_curves_is_shown_until_ctrl_c(workspace: Path) -> None:
+    nai = [sys.executable, "-m", "numerai_pipeline", "--workspace", str(workspace)]
+    with subprocess.Popen(
+        [*nai, "tensorboard", "--port", "0"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("TensorBoard at http://localhost:")
+        url = line.split()[2].rstrip(";")
+        names = (
+            "loss",
+            "rows_per_second",
+            "seconds",
+            "val_corr",
+            "val_loss",
+            "waiting",
+        )
+        assert tags(url) == {"mlp/run-1": [f"curves/{name}" for name in names]}
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(url)

@@ -1,0 +1,70 @@
+import io
+import json
+import sys
+from dataclasses import asdict
+
+import matplotlib.pyplot as plt
+import pytest
+
+from numerai_pipeline.views import Window
+from numerai_pipeline.views.window import CLOSED, NO_TOOLKIT
+from numerai_pipeline.views.window_process import main, show_charts
+
+# Reads one chart, and ends as if the person had closed the window.
+READER = f"""
+import sys
+line = sys.stdin.readline()
+sys.exit({CLOSED} if '"title": "mlp"' in line else 1)
+"""
+
+
+def ended(code):
+    return [sys.executable, "-c", f"import sys; sys.exit({code})"]
+
+
+def test_a_chart_arrives(make_chart):
+    window = Window([sys.executable, "-c", READER])
+    assert window.show(make_chart()) is None
+    assert window.wait(20) == CLOSED
+    assert window.show(make_chart()) is None
+
+
+@pytest.mark.parametrize("code", [0, NO_TOOLKIT, CLOSED])
+def test_no_toolkit_or_a_closed_window_is_nobodys_trouble(make_chart, code):
+    window = Window(ended(code))
+    assert window.show(make_chart()) is None
+    window.wait(20)
+    assert window.show(make_chart()) is None
+
+
+def test_a_toolkit_that_dies_is_told(make_chart):
+    window = Window(ended(9))
+    window.show(make_chart())
+    window.wait(20)
+    problem = window.show(make_chart())
+    assert problem is not None
+    assert "ended with 9" in problem
+    assert "NAI_WINDOW=0" in problem
+
+
+def test_a_process_that_does_not_read_blocks_nothing(make_chart):
+    window = Window([sys.executable, "-c", "import time; time.sleep(3)"])
+    for _ in range(50):
+        assert window.show(make_chart(2_000)) is None
+    assert window.wait(20) == 0
+
+
+def test_a_backend_without_windows_opens_none():
+    assert main(io.StringIO("")) == NO_TOOLKIT
+
+
+@pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
+def test_the_newest_chart_is_drawn_until_the_stream_ends(make_chart):
+    lines = "".join(
+        json.dumps(asdict(make_chart(n_rows, title=f"after {n_rows}"))) + "\n"
+        for n_rows in (1, 5)
+    )
+    assert show_charts(plt, io.StringIO(lines)) == 0
+    figure = plt.figure("training")
+    assert figure.get_suptitle().startswith("after 5\nbest at epoch 3 by val_loss")
+    plt.close(figure)
