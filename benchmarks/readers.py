@@ -81,6 +81,11 @@ def example(x: Any, y: Any, id_: bytes, eras: Any) -> bytes:
 
 def row_wise(folder: Path) -> Timed:
     """Read as those scripts did: row by row, through a shuffle buffer."""
+    return timed(lambda epoch: row_wise_batches(folder, epoch, BATCH_ROWS))
+
+
+def row_wise_batches(folder: Path, epoch: int, batch_rows: int) -> Any:
+    """Return an epoch of what ``write_rows`` wrote, as those scripts read it."""
     import tensorflow as tf
 
     from numerai_pipeline.data import ShardReader
@@ -98,16 +103,13 @@ def row_wise(folder: Path) -> Timed:
         x = found["x"]
         return tf.where(tf.math.is_nan(x), MISSING, x), found["y"][0]
 
-    def epoch(number: int) -> Any:
-        return (
-            tf.data.TFRecordDataset(str(folder / ROW_WISE_FILE))
-            .map(parse)
-            .shuffle(ROWS_OF_ROW_WISE, seed=number)
-            .batch(BATCH_ROWS)
-            .prefetch(tf.data.AUTOTUNE)
-        )
-
-    return timed(epoch)
+    return (
+        tf.data.TFRecordDataset(str(folder / ROW_WISE_FILE))
+        .map(parse)
+        .shuffle(ROWS_OF_ROW_WISE, seed=epoch)
+        .batch(batch_rows)
+        .prefetch(tf.data.AUTOTUNE)
+    )
 
 
 def copied(folder: Path) -> Timed:

@@ -17,6 +17,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -145,16 +146,18 @@ def _write_files(rows: TreeRows, folder: Path, progress: Progress) -> None:
             advance(len(rows))
             return
         bins_of_codes = _bins_of_codes(rows)
-        files = [_BinWriter(path, len(rows), extra_bytes) for path in paths]
         start = 0
-        for codes in rows.blocks(rows_per_block=_ROWS_PER_STRIP):
-            halves = _halves(np.ascontiguousarray(bins_of_codes[codes].T))
-            for file, (first, last) in zip(files, groups, strict=True):
-                file.write(halves[first:last], start)
-            start += len(codes)
-            advance(len(codes))
-        for file in files:
-            file.close()
+        with ExitStack() as stack:
+            files = [
+                stack.enter_context(closing(_BinWriter(path, len(rows), extra_bytes)))
+                for path in paths
+            ]
+            for codes in rows.blocks(rows_per_block=_ROWS_PER_STRIP):
+                halves = _halves(np.ascontiguousarray(bins_of_codes[codes].T))
+                for file, (first, last) in zip(files, groups, strict=True):
+                    file.write(halves[first:last], start)
+                start += len(codes)
+                advance(len(codes))
 
 
 class _BinWriter:
@@ -205,9 +208,8 @@ def _proven_extra_bytes(rows: TreeRows, folder: Path) -> int | None:
             return None
         path.unlink()
         _save(_without_rows(_PROBE_ROWS, names, rows.known_values), path)
-        writer = _BinWriter(path, _PROBE_ROWS, extra_bytes)
-        writer.write(halves, 0)
-        writer.close()
+        with closing(_BinWriter(path, _PROBE_ROWS, extra_bytes)) as writer:
+            writer.write(halves, 0)
         return extra_bytes if path.read_bytes() == wanted else None
 
 
