@@ -87,7 +87,7 @@ class Run:
             raise _broken(config_path, error) from error
         features_path = folder / FEATURES_FILE
         try:
-            features = read_json(features_path)
+            features = read_json(features_path, remedy=_remedy(folder))
             return cls(
                 folder=folder,
                 name=name,
@@ -96,7 +96,7 @@ class Run:
                 target=str(features["target"]),
                 missing=float(features["missing"]),
             )
-        except (DataError, KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise _broken(features_path, error) from error
 
     @property
@@ -122,9 +122,11 @@ class Run:
         """Return the best epoch.
 
         Raises:
-            DataError: if the run is not finished, or its history is broken.
+            DataError: if the run is not finished, or its history or its model is
+                broken.
         """
         self._require_done()
+        self._verify_models()
         row = best_row(self.history(), self.monitor)
         if row is None:
             raise _broken(self.folder / HISTORY_FILE, "it has no best epoch")
@@ -137,17 +139,20 @@ class Run:
             DataError: if the run is not finished, or the model's file is broken.
         """
         self._require_done()
-        if not self._best_path.is_file():
-            raise _broken(self._best_path, "it does not exist")
-        for file in _read_done(self.folder).get("sha256", {}):
-            if file.startswith(f"{_CHECKPOINTS}/"):
-                _verify(self.folder, file)
+        self._verify_models()
         return family(self.recipe.family).load(self._best_path)
 
     @property
     def _best_path(self) -> Path:
         suffix = family(self.recipe.family).trained_suffix
         return self.folder / _CHECKPOINTS / f"best{suffix}"
+
+    def _verify_models(self) -> None:
+        if not self._best_path.is_file():
+            raise _broken(self._best_path, "it does not exist")
+        for file in _read_done(self.folder).get("sha256", {}):
+            if file.startswith(f"{_CHECKPOINTS}/"):
+                _verify(self.folder, file)
 
     def _require_done(self) -> None:
         if not self.is_done:
@@ -219,10 +224,7 @@ def _verify(folder: Path, file: str) -> None:
 
 def _read_done(folder: Path) -> Mapping[str, Any]:
     path = folder / DONE_FILE
-    try:
-        done = read_json(path)
-    except DataError as error:
-        raise _broken(path, error) from error
+    done = read_json(path, remedy=_remedy(folder))
     if not isinstance(done, dict):
         raise _broken(path, "it is no JSON object")
     return done
@@ -233,3 +235,7 @@ def _broken(path: Path, reason: object) -> DataError:
         f"{path} of a run is broken or changed: {reason}. "
         "Delete the run's folder and train again."
     )
+
+
+def _remedy(folder: Path) -> str:
+    return f"Delete the run's folder {folder} and train again."
