@@ -7,9 +7,12 @@ features is a linear congruential generator, whose state after any number of tre
 be computed, and the sums are exact.
 """
 
+import os
 import re
 import shutil
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -63,7 +66,8 @@ class LightgbmLibrary:
         if wanted == "cpu" or (wanted == "auto" and not shutil.which("nvidia-smi")):
             return "cpu"
         try:
-            _grow_a_tree_on("cuda")
+            with _without_stderr():
+                _grow_a_tree_on("cuda")
         except lightgbm.basic.LightGBMError as error:
             if wanted == "auto":
                 return "cpu"
@@ -357,6 +361,21 @@ def _state_path(checkpoints: Path, n_trees: int) -> Path:
 
 def _number(path: Path) -> int:
     return int(path.stem.partition("-")[2])
+
+
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Leave out what LightGBM prints of an error, which it raises, too."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _grow_a_tree_on(device: str) -> None:
