@@ -90,6 +90,12 @@ def test_a_network_refuses_a_missing_value_that_is_no_number():
     assert check_recipe(Recipe(family="lightgbm", missing=float("nan")))
 
 
+@pytest.mark.parametrize("name", ["lightgbm", "xgboost", "catboost"])
+def test_an_infinite_missing_value_is_refused(name):
+    with pytest.raises(ConfigError, match="'missing' is -inf, which XGBoost and"):
+        check_recipe(Recipe(family=name, missing=float("-inf")))
+
+
 def start(recipe, existing, into, n_features=4):
     return check_recipe(recipe).write_untrained(
         existing, n_features=n_features, into=into

@@ -107,6 +107,12 @@ def check_recipe(recipe: Recipe) -> CheckedRecipe:
             f"{RECIPE_FILE}: 'missing' is {recipe.missing}, which no network can "
             "compute with. Write a number, such as missing = 2.0."
         )
+    if math.isinf(recipe.missing):
+        raise ConfigError(
+            f"{RECIPE_FILE}: 'missing' is {recipe.missing}, which XGBoost and CatBoost "
+            "refuse. Write nan, which leaves missing values to the library, or a "
+            "number."
+        )
     return CheckedRecipe(
         recipe=recipe,
         family=kind,
