@@ -132,11 +132,12 @@ def test_a_done_file_that_cannot_be_read_does_not_hinder_others(rows, tmp_path):
 
 
 @pytest.mark.parametrize("n_bytes", [100, 1_000, 5_000])
-def test_a_full_disk_is_told(rows, tmp_path, file_size_limit, n_bytes):
+def test_a_full_disk_is_told(rows, tmp_path, file_size_limit, n_bytes, capfd):
     cache = tmp_path / "cache"
     with file_size_limit(n_bytes), pytest.raises((DataError, OSError)) as caught:
         lightgbm_bins.binned(rows(), cache, SILENT)
     assert "lightgbm-train-" in str(caught.value)
+    assert capfd.readouterr().err == ""
     assert not [path for path in cache.iterdir() if path.is_dir()]
     assert lightgbm_bins.binned(rows(), cache, SILENT).paths
 

@@ -13,11 +13,13 @@ twice, are the most that is in memory.
 """
 
 import ctypes
+import os
 import shutil
+import sys
 import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -171,6 +173,21 @@ def _crc32(path: Path) -> int:
     return crc
 
 
+@contextmanager
+def without_stderr() -> Iterator[None]:
+    """Leave out what LightGBM prints of an error, which it raises, too."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def _write_files(rows: TreeRows, folder: Path, progress: Progress) -> None:
     names = rows.features
     groups = list(_groups(len(names), group_size(len(rows))))
@@ -319,12 +336,10 @@ def _read_by_lightgbm(rows: TreeRows, group: tuple[int, int]) -> Any:
 def _save(dataset: Any, path: Path) -> None:
     path.unlink(missing_ok=True)  # LightGBM writes over nothing
     try:
-        dataset.save_binary(str(path))
+        with without_stderr():
+            dataset.save_binary(str(path))
     except lightgbm.basic.LightGBMError as error:
-        raise DataError(
-            f"{path.parent} cannot be written to ({error}). Free some disk, "
-            "then train again."
-        ) from error
+        raise DataError(f"{error}. Free some disk, then train again.") from error
     finally:
         dataset._free_handle()
 

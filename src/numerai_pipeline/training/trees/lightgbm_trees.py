@@ -7,12 +7,9 @@ features is a linear congruential generator, whose state after any number of tre
 be computed, and the sums are exact.
 """
 
-import os
 import re
 import shutil
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -40,7 +37,12 @@ from numerai_pipeline.training.trees.library import (
     Trees,
     Values,
 )
-from numerai_pipeline.training.trees.lightgbm_bins import binned, bins_bytes, group_size
+from numerai_pipeline.training.trees.lightgbm_bins import (
+    binned,
+    bins_bytes,
+    group_size,
+    without_stderr,
+)
 
 _N_CLASSES = len(CLASS_VALUES)
 
@@ -66,7 +68,7 @@ class LightgbmLibrary:
         if wanted == "cpu" or (wanted == "auto" and not shutil.which("nvidia-smi")):
             return "cpu"
         try:
-            with _without_stderr():
+            with without_stderr():
                 _grow_a_tree_on("cuda")
         except lightgbm.basic.LightGBMError as error:
             if wanted == "auto":
@@ -361,21 +363,6 @@ def _state_path(checkpoints: Path, n_trees: int) -> Path:
 
 def _number(path: Path) -> int:
     return int(path.stem.partition("-")[2])
-
-
-@contextmanager
-def _without_stderr() -> Iterator[None]:
-    """Leave out what LightGBM prints of an error, which it raises, too."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def _grow_a_tree_on(device: str) -> None:
