@@ -88,6 +88,17 @@ def test_models_are_made_and_trained(nai: Nai) -> None:
         assert "family" in nai("inspect", trained["run"])
 
 
+def test_a_broken_model_is_told_and_the_others_are_listed(nai: Nai) -> None:
+    best = Path(nai("best", "lightgbm", "--json")["path"])
+    content = best.read_bytes()
+    best.write_bytes(content[:-1])
+    assert "best.txt of a run is broken" in nai("best", "lightgbm", code=3)
+    assert "best.txt of a run is broken" in nai("train", "lightgbm", code=3)
+    models = [entry for entry in nai("zoo", "--json") if entry["kind"] == "model"]
+    assert [entry["best_epoch"] is None for entry in models] == [True, False]
+    best.write_bytes(content)
+
+
 def test_scores_tell_a_model_from_noise(nai: Nai) -> None:
     for name, evaluation in nai("score", *MODELS, "--json").items():
         corr = next(

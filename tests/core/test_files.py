@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import subprocess
@@ -176,3 +177,21 @@ def test_a_written_file_is_readable_as_others_are(tmp_path: Path) -> None:
     write_text(tmp_path / "a", "x")
     (tmp_path / "b").write_text("x")
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+@pytest.mark.parametrize("writer", [atomic_path, atomic_folder])
+def test_an_error_of_the_disk_names_what_was_written(tmp_path, writer):
+    """Writing into an open file raises one that names nothing."""
+    with (
+        pytest.raises(OSError, match="sub/a") as caught,
+        writer(tmp_path / "sub" / "a"),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.filename == str(tmp_path / "sub" / "a")
+
+
+def test_a_broken_json_file_is_told_with_the_remedy(tmp_path):
+    (tmp_path / "a.json").write_text("{")
+    for name, what in (("a", "is not valid JSON"), ("b", "does not exist")):
+        with pytest.raises(DataError, match=rf"{name}\.json {what}.* Do this\.$"):
+            read_json(tmp_path / f"{name}.json", remedy="Do this.")

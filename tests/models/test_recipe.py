@@ -3,7 +3,13 @@ import math
 
 import pytest
 
-from numerai_pipeline.core import ConfigError, DataError, Recipe, load_recipe
+from numerai_pipeline.core import (
+    ConfigError,
+    DataError,
+    Recipe,
+    digest_of,
+    load_recipe,
+)
 from numerai_pipeline.models import check_recipe, families, new_model
 
 
@@ -107,7 +113,10 @@ def test_a_network_that_fills_missing_features_must_see_them(tmp_path, transform
     made = make(tmp_path / "m", "mlp", overrides={"transform": transform})
     recipe = load_recipe(tmp_path / "m/model.toml")
     assert math.isnan(recipe.missing)
-    assert recipe == made.complete()
+    written, complete = (
+        digest_of(one.model_dump(mode="json")) for one in (recipe, made.complete())
+    )
+    assert written == complete
 
 
 def test_a_step_and_missing_may_say_the_same():
@@ -170,6 +179,12 @@ def test_nothing_is_written_of_a_network_that_does_not_fit(tmp_path):
     with pytest.raises(ConfigError, match="expects 6 features"):
         make(tmp_path / "m", "mlp", overrides={"transform": "YX,2,3"})
     assert not (tmp_path / "m/model.toml").exists()
+
+
+@pytest.mark.parametrize("name", ["mlp", "lightgbm", "xgboost", "catboost"])
+def test_an_infinite_missing_value_is_refused(name):
+    with pytest.raises(ConfigError, match="'missing' is -inf, with which no family"):
+        check_recipe(Recipe(family=name, missing=float("-inf")))
 
 
 def start(recipe, existing, into, n_features=4):

@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -99,6 +100,25 @@ def make_shards(folder, *, is_shuffled=False, is_resolved=True, **options):
     options = EtlOptions(**{"purge": 2, **options})
     build_shards(folder / "v5.3", folder / "shards", options)
     return folder / "shards"
+
+
+@pytest.fixture
+def file_size_limit():
+    """A context in which no file can grow beyond some bytes, as on a full disk."""
+    resource = pytest.importorskip("resource")
+
+    @contextmanager
+    def limit(n_bytes):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            signal.signal(signal.SIGXFSZ, handler)
+
+    return limit
 
 
 @pytest.fixture(scope="session")

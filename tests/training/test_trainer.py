@@ -5,6 +5,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -344,3 +345,34 @@ def test_predictions_that_are_all_equal_have_no_best_epoch(make_job):
     with pytest.raises(DataError, match="'lightgbm' predicts the same for all rows"):
         train(job)
     assert not Run.open(next(job.runs.glob("2*"))).is_done
+
+
+@pytest.mark.parametrize("family", ["lightgbm", "xgboost", "catboost"])
+def test_a_missing_feature_may_be_left_to_the_trees(make_job, shards, family):
+    """NaN equals nothing: not even the recipe that the run was begun with."""
+    pytest.importorskip(family)
+    run = train(make_job(family, missing=float("nan")))
+    assert np.isnan(Run.open(run.folder).missing)
+    assert np.isfinite(run.predictor().predict(held_out(run, shards))).all()
+
+
+@pytest.mark.parametrize("file", ["train_0000.tfr", "valid_0000.tfr"])
+def test_shards_made_anew_meanwhile_are_told_as_such(
+    make_job, market_shards, shards, file
+):
+    """Not as broken ones, which is what the old manifest would find."""
+    job = make_job("xgboost", shards=market_shards(purge=3))
+
+    class Rebuilding:
+        @contextmanager
+        def task(self, *_):
+            yield lambda _: None
+
+        def note(self, text):
+            if text.startswith("XGBoost:"):
+                (job.shards / file).write_bytes(b"new")
+                manifest = job.shards / "manifest.json"
+                manifest.write_bytes((shards / "manifest.json").read_bytes())
+
+    with pytest.raises(DataError, match="was made anew while 'xgboost' was training"):
+        train(job, progress=Rebuilding())

@@ -5,13 +5,12 @@ tomlkit is imported where TOML is written, since every command reads but few wri
 """
 
 import difflib
-import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from numerai_pipeline.core.errors import ConfigError
@@ -112,12 +111,6 @@ class Recipe(Frozen):
     seed: int = Field(default=1, description="makes a run repeatable")
     parameters: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
-
-    @field_validator("missing")
-    @classmethod
-    def _one_nan(cls, missing: float) -> float:
-        """Make equal recipes equal: NaN equals no NaN but the very same object."""
-        return math.nan if math.isnan(missing) else missing
 
 
 def load_settings(path: Path) -> Settings:

@@ -42,10 +42,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{uuid4().hex[:8]}{PARTIAL_SUFFIX}")
     try:
-        yield partial
-        flush(partial)
-        partial.replace(path)
-        _flush_folder(path.parent)
+        with _named(path):
+            yield partial
+            flush(partial)
+            partial.replace(path)
+            _flush_folder(path.parent)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -71,11 +72,12 @@ def atomic_folder(path: Path, *, key: str | None = None) -> Iterator[Path]:
             shutil.rmtree(leftover, ignore_errors=True)
     partial.mkdir(exist_ok=True)
     try:
-        yield partial
-        for file in sorted(partial.rglob("*")):
-            if file.is_file():
-                flush(file)
-        _put_in_place(partial, path)
+        with _named(path):
+            yield partial
+            for file in sorted(partial.rglob("*")):
+                if file.is_file():
+                    flush(file)
+            _put_in_place(partial, path)
     except Exception as error:
         # A full disk is no reason to lose what is on it already.
         if not isinstance(error, OSError):
@@ -84,6 +86,17 @@ def atomic_folder(path: Path, *, key: str | None = None) -> Iterator[Path]:
     finally:
         if key is None:
             shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Have an error of the disk name the path: one of writing names nothing."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def heal_folder(path: Path) -> None:
@@ -193,8 +206,12 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=2, default=str) + "\n")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, *, remedy: str = "Delete it and make it again.") -> Any:
     """Read a JSON file.
+
+    Args:
+        path: the file.
+        remedy: what to do if it is broken or missing, a sentence for the error.
 
     Raises:
         DataError: if the file is missing or is not JSON; it is named.
@@ -202,11 +219,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DataError(f"{path} does not exist.") from None
+        raise DataError(f"{path} does not exist. {remedy}") from None
     except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, or too deep
-        raise DataError(
-            f"{path} is not valid JSON ({error}). Delete it and make it again."
-        ) from error
+        raise DataError(f"{path} is not valid JSON ({error}). {remedy}") from error
 
 
 def flush(path: Path) -> None:

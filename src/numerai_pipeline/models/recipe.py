@@ -106,6 +106,11 @@ def check_recipe(recipe: Recipe) -> CheckedRecipe:
             the family cannot do what they say together.
     """
     kind = family(recipe.family)
+    if math.isinf(recipe.missing):
+        raise ConfigError(
+            f"{RECIPE_FILE}: 'missing' is {recipe.missing}, with which no family can "
+            "compute. Write a number, such as missing = 2.0."
+        )
     parameters = _parameters(kind, recipe.parameters)
     if isinstance(kind, KerasFamily):
         try:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from numerai_pipeline.core import ConfigError, load_recipe
+from numerai_pipeline.core import ConfigError, DataError, load_recipe
 from numerai_pipeline.data import (
     FEATURE_GROUPS,
     FeatureCatalog,
@@ -228,16 +228,21 @@ def zoo(pipeline: Pipeline | None) -> list[ZooEntry]:
     for path in sorted(pipeline.workspace.models_dir.glob("*/model.toml")):
         name = path.parent.name
         best: dict[str, Any] = {}
+        about = load_recipe(path).family
         if any(pipeline.workspace.runs_dir(name).glob("*/DONE")):
-            run = best_run(pipeline, name)
-            found = run.best()
-            best = {
-                "best_epoch": found.epoch,
-                "monitor": run.monitor,
-                "best_value": found.value,
-                "corr": known_corr(run.folder),
-            }
-        entries.append(ZooEntry("model", name, load_recipe(path).family, **best))
+            try:
+                run = best_run(pipeline, name)
+                found = run.best()
+            except DataError:  # the others are listed all the same
+                about = f"{about}; its run is broken, see `nai best {name}`"
+            else:
+                best = {
+                    "best_epoch": found.epoch,
+                    "monitor": run.monitor,
+                    "best_value": found.value,
+                    "corr": known_corr(run.folder),
+                }
+        entries.append(ZooEntry("model", name, about, **best))
     return entries
 
 

@@ -93,7 +93,7 @@ class Run:
             raise _broken(config_path, error) from error
         features_path = folder / FEATURES_FILE
         try:
-            features = read_json(features_path)
+            features = read_json(features_path, remedy=_remedy(folder))
             return cls(
                 folder=folder,
                 name=name,
@@ -102,7 +102,7 @@ class Run:
                 target=str(features["target"]),
                 missing=float(features["missing"]),
             )
-        except (DataError, KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise _broken(features_path, error) from error
 
     @property
@@ -142,9 +142,11 @@ class Run:
         """Return the best epoch.
 
         Raises:
-            DataError: if the run is not finished, or its history is broken.
+            DataError: if the run is not finished, or its history or its model is
+                broken.
         """
         self._require_done()
+        self._verify_models()
         row = best_row(self.history(), self.monitor)
         if row is None:
             raise _broken(self.folder / HISTORY_FILE, "it has no best epoch")
@@ -160,15 +162,7 @@ class Run:
             DataError: if the run is not finished, or the model's file is broken.
         """
         self._require_done()
-        models = [
-            file
-            for file in _read_done(self.folder).get("sha256", {})
-            if file.startswith(f"{_CHECKPOINTS}/")
-        ]
-        if not models:
-            raise _broken(self._best_path, "it does not exist")
-        for file in models:
-            _verify(self.folder, file)
+        self._verify_models()
         return self._family.load(self._best_path)
 
     @property
@@ -188,6 +182,17 @@ class Run:
             return family(self.recipe.family)
         _verify(self.folder, FAMILY_FILE)
         return read_user_family(own)
+
+    def _verify_models(self) -> None:
+        models = [
+            file
+            for file in _read_done(self.folder).get("sha256", {})
+            if file.startswith(f"{_CHECKPOINTS}/")
+        ]
+        if not models:
+            raise _broken(self._best_path, "it does not exist")
+        for file in models:
+            _verify(self.folder, file)
 
     def _require_done(self) -> None:
         if not self.is_done:
@@ -264,10 +269,7 @@ def _verify(folder: Path, file: str) -> None:
 
 def _read_done(folder: Path) -> Mapping[str, Any]:
     path = folder / DONE_FILE
-    try:
-        done = read_json(path)
-    except DataError as error:
-        raise _broken(path, error) from error
+    done = read_json(path, remedy=_remedy(folder))
     if not isinstance(done, dict):
         raise _broken(path, "it is no JSON object")
     return done
@@ -278,3 +280,7 @@ def _broken(path: Path, reason: object) -> DataError:
         f"{path} of a run is broken or changed: {reason}. "
         "Delete the run's folder and train again."
     )
+
+
+def _remedy(folder: Path) -> str:
+    return f"Delete the run's folder {folder} and train again."

@@ -2,7 +2,15 @@
 
 from pathlib import Path
 
-from numerai_pipeline.core import SILENT, DataError, Progress, format_time, locked
+from numerai_pipeline.core import (
+    SILENT,
+    DataError,
+    Progress,
+    Recipe,
+    digest_of,
+    format_time,
+    locked,
+)
 from numerai_pipeline.data import ShardReader
 from numerai_pipeline.training.assignment import Assignment
 from numerai_pipeline.training.begin import begin_run, find_run, short
@@ -46,11 +54,17 @@ def train(job: TrainingJob, *, progress: Progress = SILENT) -> Run:
         if folder is None:
             folder = begin_run(plan, engine, progress)
         begun = Run.open(folder)
-        if (begun.features, begun.recipe) != (plan.features, plan.checked.complete()):
+        if _digest(begun.features, begun.recipe) != _digest(
+            plan.features, plan.checked.complete()
+        ):
             raise DataError(
                 f"{folder} was changed since it was begun. Delete it and train again."
             )
-        _train_what_is_left(plan, folder, engine, progress)
+        try:
+            _train_what_is_left(plan, folder, engine, progress)
+        except DataError:
+            _check_shards(plan, folder)  # new ones break what reads the old ones
+            raise
     return Run.open(folder)
 
 
@@ -86,11 +100,7 @@ def _train_what_is_left(
     )
     engine.fit(assignment)
     recorder.close()
-    if ShardReader(job.shards).manifest.fingerprint != plan.reader.manifest.fingerprint:
-        raise DataError(
-            f"{job.shards} was made anew while '{job.name}' was training. Delete "
-            f"{folder} and train again."
-        )
+    _check_shards(plan, folder)
     if recorder.best is None:
         raise DataError(
             f"'{job.name}' predicts the same for all rows of a held-out era in every "
@@ -110,3 +120,18 @@ def _train_what_is_left(
         ),
         asked=format_time(job.started),
     )
+
+
+def _digest(features: tuple[str, ...], recipe: Recipe) -> str:
+    """Return what two of a kind have in common, NaN too, which equals nothing."""
+    return digest_of([features, recipe.model_dump(mode="json")])
+
+
+def _check_shards(plan: Plan, folder: Path) -> None:
+    """Refuse a run whose shards are not those any more with which it was begun."""
+    job = plan.job
+    if ShardReader(job.shards).manifest.fingerprint != plan.reader.manifest.fingerprint:
+        raise DataError(
+            f"{job.shards} was made anew while '{job.name}' was training. Delete "
+            f"{folder} and train again."
+        )

@@ -53,7 +53,7 @@ def test_a_broken_file_is_named(path: Path, damage: str) -> None:
         made = {"empty": b"", "cut": content[:-1], "foreign": b"<html></html>" * 99}
         path.write_bytes(made[damage])
     expected = (
-        r"train\.parquet does not exist\. Run `nai download` first"
+        r"train\.parquet does not exist\. Run `nai download --train`"
         if damage in ("missing", "folder")
         else r"train\.parquet is not a whole Parquet file .*`nai download --force`"
     )

@@ -306,6 +306,14 @@ def test_a_parameter_that_catboost_refuses_is_told(tree_job):
         trees.grow(1, None, quiet)
 
 
+def test_what_catboost_says_is_told_without_its_source(tree_job):
+    job = tree_job()
+    trees = LIBRARY.open(replace(job, booster={**job.booster, "learning_rate": 1e99}))
+    with pytest.raises(ConfigError) as caught:
+        trees.grow(1, None, quiet)
+    assert "(For Constant shrink mode: (model_shrink_rate" in str(caught.value)
+
+
 def test_targets_that_are_all_the_same_are_learned(tree_job):
     job = tree_job()
     labels = Labels(np.full_like(job.train.labels.values, 0.5), job.train.labels.eras)

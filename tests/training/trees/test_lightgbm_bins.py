@@ -93,6 +93,55 @@ def test_rows_without_the_target_are_not_binned(rows, tmp_path):
     assert dataset.num_data() == len(wanted) < wanted.reader.n_rows("train")
 
 
+@pytest.mark.parametrize("file", ["000.bin", "done.json"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: b"",
+        lambda content: content[:-1],
+        lambda content: content[:-9] + bytes([content[-9] ^ 1]) + content[-8:],
+        None,
+    ],
+)
+def test_changed_bins_are_made_anew(rows, tmp_path, file, damage):
+    """LightGBM would take a flipped bit as it is."""
+    first = lightgbm_bins.binned(rows(), tmp_path, SILENT)
+    whole = first.paths[0].read_bytes()
+    path = first.paths[0].with_name(file)
+    content = path.read_bytes()
+    path.unlink()
+    if damage:
+        path.write_bytes(damage(content))
+    again = lightgbm_bins.binned(rows(), tmp_path, SILENT)
+    assert [path.read_bytes() for path in again.paths] == [whole]
+
+
+def test_bins_of_another_version_of_lightgbm_are_made_anew(rows, tmp_path, monkeypatch):
+    first = lightgbm_bins.binned(rows(), tmp_path, SILENT)
+    made = first.paths[0].stat().st_ino
+    monkeypatch.setattr(lightgbm, "__version__", "99.0.0")
+    assert lightgbm_bins.binned(rows(), tmp_path, SILENT).paths == first.paths
+    assert first.paths[0].stat().st_ino != made
+
+
+def test_a_done_file_that_cannot_be_read_does_not_hinder_others(rows, tmp_path):
+    first = lightgbm_bins.binned(rows(), tmp_path, SILENT)
+    first.paths[0].with_name("done.json").write_text("{")
+    lightgbm_bins.binned(rows(missing=float("nan")), tmp_path, SILENT)
+    assert not first.paths[0].parent.exists()
+
+
+@pytest.mark.parametrize("n_bytes", [100, 1_000, 5_000])
+def test_a_full_disk_is_told(rows, tmp_path, file_size_limit, n_bytes, capfd):
+    cache = tmp_path / "cache"
+    with file_size_limit(n_bytes), pytest.raises((DataError, OSError)) as caught:
+        lightgbm_bins.binned(rows(), cache, SILENT)
+    assert "lightgbm-train-" in str(caught.value)
+    assert capfd.readouterr().err == ""
+    assert not [path for path in cache.iterdir() if path.is_dir()]
+    assert lightgbm_bins.binned(rows(), cache, SILENT).paths
+
+
 def test_a_broken_file_is_named(rows, tmp_path):
     files = lightgbm_bins.binned(rows(), tmp_path, SILENT)
     files.paths[0].write_bytes(b"nothing")

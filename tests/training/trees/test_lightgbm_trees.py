@@ -145,7 +145,7 @@ def test_too_little_memory_is_said_before_the_work(make_job):
         train(job)
 
 
-def test_a_missing_gpu_is_said_with_what_to_do(make_job):
+def test_a_missing_gpu_is_said_with_what_to_do(make_job, capfd):
     pytest.importorskip("lightgbm")
     if LightgbmLibrary().device("auto") == "cuda":
         pytest.skip("this machine has one")
@@ -154,6 +154,7 @@ def test_a_missing_gpu_is_said_with_what_to_do(make_job):
         ConfigError, match=r'cannot train on a GPU .* or set device = "cpu'
     ):
         train(job)
+    assert capfd.readouterr().err == ""  # LightGBM prints what it raises
 
 
 @pytest.mark.parametrize("file", ["trees-000010.txt", "state-000010.npz"])

@@ -318,11 +318,6 @@ def test_too_little_memory_is_told_with_what_is_needed(make_trees_job):
         LIBRARY.open(make_trees_job(max_ram=1 << 20))
 
 
-def test_an_infinite_missing_value_is_refused(make_trees_job):
-    with pytest.raises(ConfigError, match="'missing' is inf"):
-        LIBRARY.open(make_trees_job(missing=float("inf")))
-
-
 def test_constraints_go_by_the_names_of_features(make_trees_job):
     names = make_trees_job().train.features
     job = make_trees_job(monotone={names[1]: -1}, interaction=[names[:1], names[1:3]])

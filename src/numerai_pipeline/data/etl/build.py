@@ -239,7 +239,9 @@ def _refuse_other_files(folder: Path) -> None:
     """Refuse to replace a folder that is not one of shards."""
     if not folder.exists():
         return
-    paths = sorted(folder.iterdir()) if folder.is_dir() else [folder]
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} is a file. Name a folder for the shards.")
+    paths = sorted(folder.iterdir())
     for path in paths:
         if not path.is_file() or (
             path.suffix != SHARD_SUFFIX and path.name != SHARD_MANIFEST

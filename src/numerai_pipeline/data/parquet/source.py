@@ -52,7 +52,7 @@ class ParquetSource:
     def __init__(self, path: Path) -> None:
         self.path = path
         if not path.is_file():
-            raise DataError(f"{path} does not exist. Run `nai download` first.")
+            raise DataError(f"{path} does not exist. Run `nai download --{path.stem}`.")
         self._thread = threading.local()
         self._handles: list[Any] = []
         with self._reading():

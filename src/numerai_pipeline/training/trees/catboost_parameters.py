@@ -1,5 +1,6 @@
 """What CatBoost is told of a job: parameters, labels, where to begin."""
 
+import re
 import subprocess
 import sys
 from typing import Any
@@ -79,7 +80,8 @@ def has_gpu() -> bool:
 
 def refused(error: Exception) -> ConfigError:
     """Return what to tell of an error of CatBoost while it grows."""
-    reason = str(error).splitlines()[0].rpartition(": ")[2].rstrip(".")
+    # Before the reason stands the line of CatBoost's source.
+    reason = re.sub(r"^\S+:\d+: ", "", str(error).splitlines()[0]).rstrip(".")
     return ConfigError(
         f"CatBoost refuses the parameters ({reason}). Correct [parameters] in "
         "model.toml."

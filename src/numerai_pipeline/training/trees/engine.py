@@ -23,6 +23,7 @@ from numerai_pipeline.training.trees.eras import (
 )
 from numerai_pipeline.training.trees.importance import write_importance
 from numerai_pipeline.training.trees.library import Library, TreeJob, TreeRows, Trees
+from numerai_pipeline.training.trees.seal import Seal
 
 # Of the machine: a training is what it is there for while it lasts.
 _RAM_SHARE = 0.75
@@ -54,7 +55,10 @@ class TreesEngine:
             ConfigError: if the device is not there or the memory is too little.
             DataError: if the untrained model or a checkpoint does not fit the data.
         """
-        untrained = read_json(assignment.untrained)
+        untrained = read_json(
+            assignment.untrained,
+            remedy=f"Delete the run's folder {assignment.folder} and train again.",
+        )
         features = assignment.plan.features
         assignment.check_width(untrained.get("n_features", len(features)))
         self._fit_one(assignment, untrained)
@@ -69,7 +73,9 @@ class TreesEngine:
 
     def _fit_one(self, assignment: Assignment, untrained: dict[str, Any]) -> None:
         recorder, best = assignment.recorder, assignment.best_path
-        self._grow(assignment, untrained)
+        seal = Seal(assignment.checkpoints)
+        seal.check()
+        self._grow(assignment, untrained, seal)
         if recorder.best is None:
             return
         if not best.is_file():  # else killed after this, and the rest is gone
@@ -78,7 +84,9 @@ class TreesEngine:
             if path.is_file() and path != best:
                 path.unlink()
 
-    def _grow(self, assignment: Assignment, untrained: dict[str, Any]) -> None:
+    def _grow(
+        self, assignment: Assignment, untrained: dict[str, Any], seal: Seal
+    ) -> None:
         training = cast(TreesTraining, assignment.plan.checked.training)
         recorder = assignment.recorder
         n_trees = int(untrained["n_estimators"])
@@ -102,6 +110,7 @@ class TreesEngine:
                 if added:
                     done += added
                     trees.checkpoint(done)
+                    seal.write()
                     _look(job, trees, recorder, done, stopwatch() - started)
                 if added < wanted:
                     assignment.progress.note("no split gains anything any more")
@@ -134,7 +143,8 @@ def _weights(
 def _look(
     job: TreeJob, trees: Trees, recorder: Recorder, done: int, seconds: float
 ) -> None:
-    predictions = trees.predictions("valid").astype(np.float32)
+    with np.errstate(over="ignore"):  # what is infinite is told of below
+        predictions = trees.predictions("valid").astype(np.float32)
     recorder.record(
         done,
         loss=trees.loss("train"),

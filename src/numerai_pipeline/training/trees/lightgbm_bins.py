@@ -15,9 +15,11 @@ twice, are the most that is in memory.
 import ctypes
 import os
 import shutil
+import sys
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -58,12 +60,14 @@ _WORD = 8
 
 _DONE = "done.json"
 
+_CHUNK_BYTES = 1 << 20
+
 # Rows of the data set that proves the layout: no multiple of a word, nor even.
 _PROBE_ROWS = 333
 
 
 def binned(rows: TreeRows, cache: Path, progress: Progress) -> "BinFiles":
-    """Return the files of binned rows, made if they are not there.
+    """Return the files of binned rows, made if they are not there, whole and current.
 
     Args:
         rows: what is binned; the targets have no part in it.
@@ -73,7 +77,7 @@ def binned(rows: TreeRows, cache: Path, progress: Progress) -> "BinFiles":
     folder = cache / f"lightgbm-{rows.split}-{rows.key[:16]}"
     cache.mkdir(parents=True, exist_ok=True)
     with locked(folder, doing="binning rows for LightGBM"):
-        if not (folder / _DONE).is_file():
+        if not _is_whole(folder, progress):
             with atomic_folder(folder) as partial:
                 _write_files(rows, partial, progress)
                 write_json(
@@ -81,6 +85,7 @@ def binned(rows: TreeRows, cache: Path, progress: Progress) -> "BinFiles":
                     {
                         "shards": rows.reader.manifest.fingerprint,
                         "lightgbm": lightgbm.__version__,
+                        "crc32": _checksums(partial),
                     },
                 )
         _sweep(cache, rows.reader.manifest.fingerprint)
@@ -131,6 +136,58 @@ def bins_bytes(n_rows: int, n_features: int) -> int:
     return _feature_bytes(n_rows) * n_features
 
 
+def _is_whole(folder: Path, progress: Progress) -> bool:
+    """Tell whether files of this version are what was written; if not, note why."""
+    if not folder.is_dir():
+        return False
+    done = _read_done(folder)
+    if done.get("lightgbm") != lightgbm.__version__:
+        reason = "another version of LightGBM wrote it"
+    elif done.get("crc32") != _checksums(folder):
+        reason = "its files are not what was written"
+    else:
+        return True
+    progress.note(f"{folder} is made anew: {reason}.")
+    return False
+
+
+def _read_done(folder: Path) -> dict[str, Any]:
+    """Return what stands in ``done.json``; nothing if it cannot be read."""
+    try:
+        done = read_json(folder / _DONE)
+    except DataError:
+        return {}
+    return done if isinstance(done, dict) else {}
+
+
+def _checksums(folder: Path) -> dict[str, int]:
+    """Return the CRC-32 of each file of bins: LightGBM takes a flipped bit as it is."""
+    return {path.name: _crc32(path) for path in sorted(folder.glob("*.bin"))}
+
+
+def _crc32(path: Path) -> int:
+    crc = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            crc = zlib.crc32(chunk, crc)
+    return crc
+
+
+@contextmanager
+def without_stderr() -> Iterator[None]:
+    """Leave out what LightGBM prints of an error, which it raises, too."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def _write_files(rows: TreeRows, folder: Path, progress: Progress) -> None:
     names = rows.features
     groups = list(_groups(len(names), group_size(len(rows))))
@@ -146,12 +203,12 @@ def _write_files(rows: TreeRows, folder: Path, progress: Progress) -> None:
             advance(len(rows))
             return
         bins_of_codes = _bins_of_codes(rows)
-        start = 0
         with ExitStack() as stack:
             files = [
                 stack.enter_context(closing(_BinWriter(path, len(rows), extra_bytes)))
                 for path in paths
             ]
+            start = 0
             for codes in rows.blocks(rows_per_block=_ROWS_PER_STRIP):
                 halves = _halves(np.ascontiguousarray(bins_of_codes[codes].T))
                 for file, (first, last) in zip(files, groups, strict=True):
@@ -164,7 +221,7 @@ class _BinWriter:
     """Writes bins over the zeros of a data set that LightGBM has saved."""
 
     def __init__(self, path: Path, n_rows: int, extra_bytes: int) -> None:
-        self._file = path.open("r+b", buffering=0)
+        self._file = path.open("r+b")
         self._size = path.stat().st_size
         self._feature_bytes = _feature_bytes(n_rows)
         self._step = self._feature_bytes + extra_bytes
@@ -178,8 +235,7 @@ class _BinWriter:
             self._file.write(content)
 
     def close(self) -> None:
-        """Have it on disk."""
-        os.fsync(self._file.fileno())
+        """Close it; the folder is flushed as a whole."""
         self._file.close()
 
 
@@ -279,8 +335,13 @@ def _read_by_lightgbm(rows: TreeRows, group: tuple[int, int]) -> Any:
 
 def _save(dataset: Any, path: Path) -> None:
     path.unlink(missing_ok=True)  # LightGBM writes over nothing
-    dataset.save_binary(str(path))
-    dataset._free_handle()
+    try:
+        with without_stderr():
+            dataset.save_binary(str(path))
+    except lightgbm.basic.LightGBMError as error:
+        raise DataError(f"{error}. Free some disk, then train again.") from error
+    finally:
+        dataset._free_handle()
 
 
 def _bins_of_codes(rows: TreeRows) -> Codes:
@@ -316,6 +377,6 @@ def _groups(n_features: int, size: int) -> Iterator[tuple[int, int]]:
 
 def _sweep(cache: Path, fingerprint: str) -> None:
     """Delete binned rows of other shards, which nobody will ask for again."""
-    for path in cache.glob(f"lightgbm-*/{_DONE}"):
-        if read_json(path).get("shards") != fingerprint:
-            shutil.rmtree(path.parent, ignore_errors=True)
+    for folder in cache.glob("lightgbm-*/"):
+        if _read_done(folder).get("shards") != fingerprint:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -37,7 +37,12 @@ from numerai_pipeline.training.trees.library import (
     Trees,
     Values,
 )
-from numerai_pipeline.training.trees.lightgbm_bins import binned, bins_bytes, group_size
+from numerai_pipeline.training.trees.lightgbm_bins import (
+    binned,
+    bins_bytes,
+    group_size,
+    without_stderr,
+)
 
 _N_CLASSES = len(CLASS_VALUES)
 
@@ -63,7 +68,8 @@ class LightgbmLibrary:
         if wanted == "cpu" or (wanted == "auto" and not shutil.which("nvidia-smi")):
             return "cpu"
         try:
-            _grow_a_tree_on("cuda")
+            with without_stderr():
+                _grow_a_tree_on("cuda")
         except lightgbm.basic.LightGBMError as error:
             if wanted == "auto":
                 return "cpu"

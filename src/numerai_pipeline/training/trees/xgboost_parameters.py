@@ -1,13 +1,11 @@
 """What XGBoost is called with: parameters, seeds and the device."""
 
 import json
-import math
 from typing import Any
 
 import numpy as np
 import xgboost
 
-from numerai_pipeline.core import ConfigError
 from numerai_pipeline.training.trees.library import TreeJob
 
 # Seeds of 31 bits, which every build takes.
@@ -18,13 +16,8 @@ def booster_parameters(job: TreeJob) -> dict[str, Any]:
     """Return what XGBoost is called with; features are named by their places.
 
     Raises:
-        ConfigError: if a feature is not there, or a value is refused.
+        ConfigError: if a feature is not there.
     """
-    if math.isinf(job.train.missing):
-        raise ConfigError(
-            f"model.toml: 'missing' is {job.train.missing}, which XGBoost refuses. "
-            "Write nan, which leaves missing values to it, or a number."
-        )
     parameters = {"seed": 0, **job.parameters()}
     monotone, interaction = job.monotone(), job.interaction()
     if monotone:
