@@ -14,19 +14,30 @@ from numerai_pipeline.core import (
     TournamentSettings,
     commented_toml,
 )
+from numerai_pipeline.models import families
 from numerai_pipeline.simulator import RunningSimulator, preset, running_simulator
 
 pytestmark = pytest.mark.slow
 
 MODELS = ("mlp", "lightgbm")
+OTHERS = tuple(kind.name for kind in families() if kind.name not in MODELS)
+
+# They are to go the whole way, not to learn much.
+SMALL = {
+    "lightgbm": ("n_estimators=40", "training.evaluate_every=20"),
+    "keras": ("training.epochs=2", "training.batch_rows=512"),
+}
+
+
+def numerai_name(model: str) -> str:
+    return f"sim_{model}"[:20]  # Numerai takes no longer ones
 
 
 @pytest.fixture(scope="module")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Any:
     home = tmp_path_factory.mktemp("simulator")
-    with running_simulator(
-        home, preset("tiny"), models=("sim_mlp", "sim_lightgbm")
-    ) as running:
+    names = tuple(numerai_name(name) for name in (*MODELS, *OTHERS))
+    with running_simulator(home, preset("tiny"), models=names) as running:
         yield running
 
 
@@ -37,7 +48,9 @@ def root(tmp_path_factory: pytest.TempPathFactory, simulator: RunningSimulator) 
         tournament=TournamentSettings(
             simulated=True, url=simulator.url, deadline_seconds=10
         ),
-        submission=SubmissionSettings(models={m: f"sim_{m}" for m in MODELS}),
+        submission=SubmissionSettings(
+            models={m: numerai_name(m) for m in (*MODELS, *OTHERS)}
+        ),
     )
     (folder / "numerai.toml").write_text(commented_toml(settings))
     return folder
@@ -113,11 +126,28 @@ def test_predictions_are_submitted_once(nai: Nai, simulator: RunningSimulator) -
     predictions = nai("predict", *MODELS, "--json")
     assert [p["was_current"] for p in predictions] == [False, False]
     assert [p["was_current"] for p in nai("predict", *MODELS, "--json")] == [True, True]
-    receipts = nai("submit", "--json")
+    receipts = nai("submit", *MODELS, "--json")
     assert [r["was_already_submitted"] for r in receipts] == [False, False]
-    receipts = nai("submit", "--json")
+    receipts = nai("submit", *MODELS, "--json")
     assert [r["was_already_submitted"] for r in receipts] == [True, True]
     assert len(simulator.simulator.submissions.all()) == 2
+
+
+def test_every_other_family_goes_the_same_way(
+    nai: Nai, simulator: RunningSimulator
+) -> None:
+    for kind in families():
+        if kind.name in OTHERS:
+            small = SMALL["keras" if kind.engine == "keras" else "lightgbm"]
+            nai("new", kind.name, *(w for key in small for w in ("--set", key)))
+    assert nai("train", *OTHERS, "--json") == nai("train", *OTHERS, "--json")
+    scores = nai("score", *OTHERS, "--json")
+    assert all(scores[name]["n_eras"] > 1 for name in OTHERS)
+    nai("predict", *OTHERS)
+    receipts = nai("submit", "--json")
+    done = {r["numerai_name"]: r["was_already_submitted"] for r in receipts}
+    assert done == {numerai_name(m): m in MODELS for m in (*MODELS, *OTHERS)}
+    assert len(simulator.simulator.submissions.all()) == len(done)
 
 
 def test_a_month_later_there_are_scores(nai: Nai, simulator: RunningSimulator) -> None:

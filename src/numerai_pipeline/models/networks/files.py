@@ -99,18 +99,21 @@ class KerasPredictor:
     """A trained network that predicts; see ``Predictor``."""
 
     def __init__(self, path: Path) -> None:
-        self._model = load_network(path)
+        model = load_network(path)
+        import tensorflow as tf
+
+        self._n_targets = int(model.output_shape[-1])
+        # Compiled once for any number of rows: Keras would compile anew for the last
+        # block of an era.
+        self._predict = tf.function(
+            lambda rows: model(rows, training=False),
+            input_signature=[tf.TensorSpec(model.input_shape, tf.float32)],
+        )
 
     def predict(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Predict a value a row, or one a row and target."""
         predictions = np.empty((len(features), self._n_targets), dtype=np.float32)
         for start in range(0, len(features), _PREDICT_ROWS):
             batch = features[start : start + _PREDICT_ROWS]
-            predictions[start : start + len(batch)] = self._model.predict_on_batch(
-                batch
-            )
+            predictions[start : start + len(batch)] = self._predict(batch)
         return predictions[:, 0] if self._n_targets == 1 else predictions
-
-    @property
-    def _n_targets(self) -> int:
-        return int(self._model.output_shape[-1])
