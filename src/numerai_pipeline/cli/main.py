@@ -5,6 +5,7 @@ that `nai --help` answers at once.
 """
 
 import io
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -94,6 +95,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         tournament, 5 tournament busy past the deadline, 70 a bug, 130 interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    # Python has no stream where it was closed, as by `>&-`: nobody reads it.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without «–» is no error
