@@ -159,13 +159,21 @@ def test_killed_when_all_was_learned_it_is_finished(job, uninterrupted):
     assert_same(train(job), uninterrupted)
 
 
-def test_a_lost_checkpoint_is_named(job, killed_at):
+def test_a_lost_or_broken_checkpoint_is_named_with_a_remedy_that_helps(job, killed_at):
     progress, kill = killed_at(at_note="epoch 1:")
     with pytest.raises(kill):
         train(job, progress=progress)
-    shutil.rmtree(next(job.runs.glob("2*")) / "checkpoints")
-    with pytest.raises(DataError, match=r"last-0001\.keras does not exist"):
+    run = next(job.runs.glob("2*"))
+    checkpoint = run / "checkpoints/last-0001.keras"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-9])
+    remedy = re.escape(f"Delete {run}, then train again.")
+    with pytest.raises(DataError, match=rf"is not a whole Keras model .* {remedy}"):
         train(job)
+    checkpoint.unlink()
+    with pytest.raises(DataError, match=rf"last-0001\.keras does not exist\. {remedy}"):
+        train(job)
+    shutil.rmtree(run)
+    assert train(job).best().epoch
 
 
 def test_a_lost_loss_stops_training_and_says_where(make_job):
