@@ -130,3 +130,9 @@ def test_what_is_missing_or_wrong_is_said(
     (tmp_path / "numerai.toml").write_text("")
     assert run(["-w", str(tmp_path), *words]) in (2, 3)
     assert sentence in capsys.readouterr().err
+
+
+def test_a_closed_stdout_is_no_bug() -> None:
+    command = f"{sys.executable} -m numerai_pipeline zoo >&-"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)  # noqa: S602
+    assert (done.returncode, done.stderr) == (0, "")

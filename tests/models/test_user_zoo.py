@@ -93,6 +93,7 @@ def test_an_edited_family_makes_its_untrained_models_anew(zoo, tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        ("import sys; sys.exit(3)", "cannot be run: SystemExit: 3 (line 1)."),
         ("def build(:", "cannot be run: SyntaxError: invalid syntax (a.py, line 1)."),
         ("x = 1\ny = x / 0", "cannot be run: ZeroDivisionError: division by zero "),
         ("x = 1\ny = x / 0", "(line 2)."),
@@ -127,3 +128,19 @@ def test_two_files_with_one_name_are_told(zoo, tmp_path):
     zoo("b.py", FAMILY_TEXT)
     with pytest.raises(ConfigError, match=r"b\.py: there is a family 'NAME' already"):
         load_user_families(tmp_path / "zoo")
+
+
+def test_a_build_that_fails_is_told(zoo, tmp_path):
+    zoo(
+        "a.py", FAMILY_TEXT.replace("NAME", "mine").replace("units, name", "unit, name")
+    )
+    load_user_families(tmp_path / "zoo")
+    sentence = (
+        r"build of the family 'mine' in zoo/ fails with AttributeError: 'Parameters' "
+        r"object has no attribute 'unit'\. Mend its file\."
+    )
+    with pytest.raises(ConfigError, match=sentence):
+        new_model(
+            tmp_path / "m", "mine", feature_set="small", n_features=4, target="target"
+        )
+    assert not (tmp_path / "m/model.toml").exists()

@@ -121,6 +121,13 @@ def test_a_broken_connection_names_its_kind():
     assert failure_of_error(httpx.ConnectError("")) == Failure("ConnectError")
 
 
+def test_a_broken_connection_names_the_host_and_no_path():
+    request = httpx.Request("PUT", "https://numer.ai/uploads/secret")
+    assert failure_of_error(
+        httpx.ConnectError("Name or service not known", request=request)
+    ) == Failure("ConnectError at numer.ai (Name or service not known)")
+
+
 def test_whoever_waits_is_told_why_and_for_how_long(clock, caplog):
     answers = iter([Failure("an answer HTTP 503", 7), "done"])
     patience = Patience(clock, seconds=60)

@@ -61,6 +61,17 @@ def test_all_columns_fit_into_80(make_chart):
     assert "…" not in printed(ChartView(chart))
 
 
+@pytest.mark.parametrize("width", [40, 50, 60, 70])
+def test_a_narrow_terminal_has_fewer_columns_and_whole_numbers(make_chart, width):
+    chart = make_chart(
+        40, val_accuracy=0.31, rows_per_second=1_234_567.0, waiting=0.031
+    )
+    shown = printed(ChartView(chart), width=width)
+    assert "…" not in shown
+    assert "val_loss  val_corr" in shown
+    assert ("seconds" in shown) == (width > 70)
+
+
 def test_the_curves_stand_below(make_chart):
     *_, loss, corr = printed(ChartView(make_chart(9))).splitlines()
     assert loss.split()[0] == "val_loss"

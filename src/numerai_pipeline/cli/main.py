@@ -94,6 +94,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         tournament, 5 tournament busy past the deadline, 70 a bug, 130 interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    # Python has no stream where it was closed, as by `>&-`: nobody reads it.
+    sys.stdout = sys.stdout or io.TextIOWrapper(io.BytesIO())
+    sys.stderr = sys.stderr or io.TextIOWrapper(io.BytesIO())
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without «–» is no error

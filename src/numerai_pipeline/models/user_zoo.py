@@ -67,7 +67,7 @@ def _run(file: Path, text: str) -> KerasFamily:
     sys.modules[name] = module  # pydantic looks for its annotations there
     try:
         exec(compile(text, str(file), "exec"), module.__dict__)  # noqa: S102 - theirs
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         what = f"{type(error).__name__}: {error}{_line(error, file)}"
         raise ConfigError(f"{file} cannot be run: {what}.") from error
@@ -85,7 +85,7 @@ def _run(file: Path, text: str) -> KerasFamily:
     return replace(kind, source=text)
 
 
-def _line(error: Exception, file: Path) -> str:
+def _line(error: BaseException, file: Path) -> str:
     """Return where in the file it happened."""
     if isinstance(error, SyntaxError):
         return ""  # its text tells

@@ -124,7 +124,17 @@ def failure_of_status(
 def failure_of_error(error: httpx.RequestError) -> Failure:
     """Return the failure that a broken connection or a timeout means."""
     text = str(error).strip().rstrip(".")
-    return Failure(f"{type(error).__name__}{f' ({text})' if text else ''}")
+    return Failure(
+        f"{type(error).__name__}{_host(error)}{f' ({text})' if text else ''}"
+    )
+
+
+def _host(error: httpx.RequestError) -> str:
+    """Name whom a request went to, without its path, which can hold a secret."""
+    try:
+        return f" at {error.request.url.host}"
+    except RuntimeError:  # what httpx raises where it knows no request
+        return ""
 
 
 def _failure(state: RetryCallState) -> Failure:

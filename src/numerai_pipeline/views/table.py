@@ -1,7 +1,7 @@
 """The last epochs of a training as a table, and all of them as a line of blocks."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 
 from rich import box
@@ -20,6 +20,9 @@ _ASCII_BLOCKS = "_.-~=+*#"
 # As wide as the table is, so that the view keeps its shape.
 _MOST_BLOCKS = 48
 
+# Wider than any table.
+_UNLIMITED = 1_000
+
 _COLUMNS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("loss", "loss", "{:.5f}".format),
     ("val_loss", "val_loss", "{:.5f}".format),
@@ -30,6 +33,8 @@ _COLUMNS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("seconds", "seconds", "{:.1f}".format),
 )
 _ALWAYS = frozenset({"loss", "val_loss", "val_corr", "seconds"})
+# What a narrow terminal goes without, the first one first: cut numbers tell nothing.
+_DISPENSABLE = ("seconds", "waiting", "rows_per_second", "val_accuracy", "loss")
 
 
 def sparkline(values: Sequence[float], width: int, blocks: str = _BLOCKS) -> str:
@@ -60,10 +65,17 @@ def sparkline(values: Sequence[float], width: int, blocks: str = _BLOCKS) -> str
     )
 
 
-def chart_table(chart: Chart) -> Table:
-    """Return the last lines of a history, with the best one, as a table."""
+def chart_table(chart: Chart, *, without: Collection[str] = ()) -> Table:
+    """Return the last lines of a history, with the best one, as a table.
+
+    Args:
+        chart: the history.
+        without: columns that are left out.
+    """
     shown = [
-        column for column in _COLUMNS if column[0] in _ALWAYS or chart.has(column[0])
+        column
+        for column in _COLUMNS
+        if column[0] not in without and (column[0] in _ALWAYS or chart.has(column[0]))
     ]
     table = Table(
         box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False
@@ -99,7 +111,6 @@ class ChartView:
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
     ) -> RenderResult:
-        del console
         blocks = _ASCII_BLOCKS if options.ascii_only else _BLOCKS
         width = max(8, min(_MOST_BLOCKS, options.max_width - 34))
         lines = [
@@ -108,7 +119,16 @@ class ChartView:
             if self._chart.has(name)
         ]
         title = Text(self._chart.title, style="dim", no_wrap=True, overflow="ellipsis")
-        yield Group("", title, chart_table(self._chart), "", *lines)
+        yield Group("", title, self._fitting_table(console, options), "", *lines)
+
+    def _fitting_table(self, console: Console, options: ConsoleOptions) -> Table:
+        """Return the table with as many columns as there is room for."""
+        unlimited = options.update(max_width=_UNLIMITED)
+        for n_left_out in range(len(_DISPENSABLE)):
+            table = chart_table(self._chart, without=_DISPENSABLE[:n_left_out])
+            if table.__rich_measure__(console, unlimited).maximum <= options.max_width:
+                return table
+        return chart_table(self._chart, without=_DISPENSABLE)
 
 
 def _curve(chart: Chart, name: str, width: int, blocks: str, style: str) -> Text:

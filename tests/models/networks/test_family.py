@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from numerai_pipeline.core import DataError
+from numerai_pipeline.core import ConfigError, DataError
 from numerai_pipeline.models import (
     KerasFamily,
     families,
@@ -269,3 +269,13 @@ def test_each_window_of_several_targets_has_its_columns(tmp_path: Path) -> None:
 def test_a_folder_without_networks_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"best\.keras does not exist. Train"):
         family("mlp").load(tmp_path / "best.keras")
+
+
+def test_a_network_past_the_memory_is_told(tmp_path):
+    kind = family("mlp")
+    parameters = kind.Parameters(units=[10**12])
+    with pytest.raises(
+        ConfigError, match=r"'mlp' of these \[parameters\] does not fit"
+    ):
+        kind.write_untrained(parameters, n_features=60, seed=1, path=tmp_path / "x")
+    assert not list(tmp_path.iterdir())

@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from numerai_pipeline.core import DataError
+from numerai_pipeline.core import ConfigError, DataError
 from numerai_pipeline.data import ShardReader
-from numerai_pipeline.models import load_network
+from numerai_pipeline.models import load_keras, load_network
 from numerai_pipeline.training import latest_run, train
 from numerai_pipeline.training.networks import engine
 from numerai_pipeline.training.networks.fitting import Eras, fit_network
@@ -159,13 +159,21 @@ def test_killed_when_all_was_learned_it_is_finished(job, uninterrupted):
     assert_same(train(job), uninterrupted)
 
 
-def test_a_lost_checkpoint_is_named(job, killed_at):
+def test_a_lost_or_broken_checkpoint_is_named_with_a_remedy_that_helps(job, killed_at):
     progress, kill = killed_at(at_note="epoch 1:")
     with pytest.raises(kill):
         train(job, progress=progress)
-    shutil.rmtree(next(job.runs.glob("2*")) / "checkpoints")
-    with pytest.raises(DataError, match=r"last-0001\.keras does not exist"):
+    run = next(job.runs.glob("2*"))
+    checkpoint = run / "checkpoints/last-0001.keras"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-9])
+    remedy = re.escape(f"Delete {run}, then train again.")
+    with pytest.raises(DataError, match=rf"is not a whole Keras model .* {remedy}"):
         train(job)
+    checkpoint.unlink()
+    with pytest.raises(DataError, match=rf"last-0001\.keras does not exist\. {remedy}"):
+        train(job)
+    shutil.rmtree(run)
+    assert train(job).best().epoch
 
 
 def test_a_lost_loss_stops_training_and_says_where(make_job):
@@ -197,6 +205,17 @@ def test_the_eras_of_the_rows_that_lost_it_are_named(assigned, shards):
     with pytest.raises(DataError) as caught:
         engine.fit(assignment)
     assert f"at epoch 1, batch 1: rows of eras {named}{more}. " in str(caught.value)
+
+
+def test_a_step_past_the_memory_is_told(make_job, tmp_path):
+    keras = load_keras()
+    job = make_job("mlp")
+    inputs = keras.Input(load_network(job.untrained).input_shape[1:])
+    repeated = keras.layers.RepeatVector(10**10)(inputs)
+    values = keras.layers.Dense(1)(keras.layers.GlobalMaxPooling1D()(repeated))
+    keras.Model(inputs, values).save(tmp_path / "mine.keras")
+    with pytest.raises(ConfigError, match=r"a step of 'mlp' .* Lower batch_rows \("):
+        train(replace(job, untrained=tmp_path / "mine.keras"))
 
 
 def test_an_untrained_network_of_another_width_is_refused(make_job, tmp_path):

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from numerai_pipeline.core import (
     ConfigError,
     Frozen,
+    PipelineError,
     Positive,
     PositiveFloat,
     Recipe,
@@ -204,10 +205,28 @@ class KerasFamily:
         """Build the network in the precision of the parameters.
 
         Raises:
-            ConfigError: if the parameters do not fit the features.
+            ConfigError: if the parameters do not fit the features, the network does
+                not fit into memory, or a user's own ``build`` fails.
         """
-        with _precision(cast(KerasParameters, parameters).precision):
-            return self.build(parameters, n_features)
+        import tensorflow as tf
+
+        try:
+            with _precision(cast(KerasParameters, parameters).precision):
+                return self.build(parameters, n_features)
+        except PipelineError:
+            raise
+        except tf.errors.ResourceExhaustedError as error:
+            raise ConfigError(
+                f"a network '{self.name}' of these [parameters] does not fit into "
+                "memory. Choose smaller ones."
+            ) from error
+        except Exception as error:
+            if not self.source:
+                raise
+            raise ConfigError(
+                f"build of the family '{self.name}' in zoo/ fails with "
+                f"{type(error).__name__}: {_first_line(error)}. Mend its file."
+            ) from error
 
     def predicting(self, model: Any, parameters: Frozen) -> Any:
         """Return the part of a network that predicts, with the very same layers.
@@ -243,6 +262,11 @@ class KerasFamily:
     def load(self, path: Path) -> Predictor:
         """Load a trained network for prediction; see ``Family``."""
         return load_models(path, KerasPredictor)
+
+
+def _first_line(error: Exception) -> str:
+    """Return what happened; Keras adds the whole call to it, in lines of its own."""
+    return str(error).partition("\n")[0].rstrip(".") or "no reason given"
 
 
 @contextmanager

@@ -24,32 +24,37 @@ _LAYERS = ("unpacking", "reconstruction", "members")
 _PREDICT_ROWS = 4_096
 
 
-def load_network(path: Path, *, compiled: bool = False) -> Any:
+_REMEDY = "Delete it and make it again."
+
+
+def load_network(path: Path, *, compiled: bool = False, remedy: str = "") -> Any:
     """Load a network from a ``.keras`` file.
 
     Args:
         path: the file.
         compiled: with loss and optimizer, to go on training.
+        remedy: what to do if it is missing or broken, where making this one file
+            again is no help.
 
     Raises:
         DataError: if the file is missing or broken; it is named.
     """
     keras = load_keras()
     if not path.is_file():
-        raise DataError(f"{path} does not exist. Train the model again.")
+        raise DataError(f"{path} does not exist. {remedy or 'Train the model again.'}")
     try:
         with zipfile.ZipFile(path) as archive:
             broken_member = archive.testzip()
         if broken_member:
             raise DataError(
                 f"{path} is broken: its part {broken_member} is not what was written. "
-                "Delete it and make it again."
+                f"{remedy or _REMEDY}"
             )
         for module in _LAYERS:
             import_module(f"numerai_pipeline.models.networks.{module}")
         return keras.saving.load_model(path, compile=compiled)
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError) as error:
-        raise _broken(path, error) from error
+        raise _broken(path, error, remedy or _REMEDY) from error
 
 
 def save_network(model: Any, path: Path, origin: Origin | None = None) -> None:
@@ -86,13 +91,11 @@ def read_origin(path: Path) -> Mapping[str, Any] | None:
             origin: dict[str, Any] = json.loads(archive.read(_ORIGIN_MEMBER))
             return origin
     except (zipfile.BadZipFile, json.JSONDecodeError, OSError) as error:
-        raise _broken(path, error) from error
+        raise _broken(path, error, _REMEDY) from error
 
 
-def _broken(path: Path, error: Exception) -> DataError:
-    return DataError(
-        f"{path} is not a whole Keras model ({error}). Delete it and make it again."
-    )
+def _broken(path: Path, error: Exception, remedy: str) -> DataError:
+    return DataError(f"{path} is not a whole Keras model ({error}). {remedy}")
 
 
 class KerasPredictor:

@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from numerai_pipeline.core import ConfigError
 from numerai_pipeline.models import KerasTraining, TrainingTable, load_keras
 from numerai_pipeline.training.assignment import Assignment
 
@@ -24,7 +25,8 @@ def fit(assignment: Assignment) -> None:
     """Train a network, or one a window, up to the last epoch.
 
     Raises:
-        ConfigError: if no window fits into the eras, or the devices are too many.
+        ConfigError: if no window fits into the eras, the devices are too many, or
+            a step does not fit into memory.
         DataError: if a checkpoint is broken or the loss becomes NaN.
     """
     load_keras()
@@ -37,7 +39,14 @@ def fit(assignment: Assignment) -> None:
     if training.deterministic:
         # It holds for the rest of the process; TensorFlow has no way back.
         tf.config.experimental.enable_op_determinism()
-    if training.window_eras:
-        fit_windows(assignment, training)
-    else:
-        fit_network(assignment, Eras())
+    try:
+        if training.window_eras:
+            fit_windows(assignment, training)
+        else:
+            fit_network(assignment, Eras())
+    except tf.errors.ResourceExhaustedError as error:
+        raise ConfigError(
+            f"a step of '{assignment.plan.job.name}' does not fit into memory. Lower "
+            f"batch_rows ({training.batch_rows}), or make the network smaller, then "
+            "train again."
+        ) from error

@@ -205,7 +205,9 @@ class _Fitting:
         done = len(self._assignment.recorder.rows)
         if done:
             path = _last_path(self._assignment.checkpoints, done)
-            model = load_network(path, compiled=True)
+            # Without it nothing can go on: the weights are nowhere else.
+            remedy = f"Delete {self._assignment.folder}, then train again."
+            model = load_network(path, compiled=True, remedy=remedy)
         else:
             model = load_network(self._assignment.untrained)
             self._assignment.check_width(model.input_shape[-1])
