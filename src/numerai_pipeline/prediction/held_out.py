@@ -14,7 +14,7 @@ from numerai_pipeline.core import (
     read_toml,
 )
 from numerai_pipeline.data import ShardReader, decode_features
-from numerai_pipeline.prediction.ranks import one_column
+from numerai_pipeline.scoring import one_column
 from numerai_pipeline.training import Run
 
 

@@ -18,8 +18,7 @@ from numerai_pipeline.core import (
 )
 from numerai_pipeline.data import decode_features, read_parquet_blocks
 from numerai_pipeline.prediction.parquet import column_names, read_columns
-from numerai_pipeline.prediction.ranks import one_column
-from numerai_pipeline.scoring import rank_per_era
+from numerai_pipeline.scoring import one_column, rank_per_era
 from numerai_pipeline.training import Run
 
 if TYPE_CHECKING:

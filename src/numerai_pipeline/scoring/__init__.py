@@ -5,6 +5,7 @@ from numerai_pipeline.scoring.metrics import (
     corr_per_era,
     rank_per_era,
 )
+from numerai_pipeline.scoring.ranks import one_column
 from numerai_pipeline.scoring.scores import Scores, Summary
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "Summary",
     "contribution_per_era",
     "corr_per_era",
+    "one_column",
     "rank_per_era",
 ]

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import DataError
 from numerai_pipeline.data import ShardReader
-from numerai_pipeline.scoring import corr_per_era, rank_per_era
+from numerai_pipeline.scoring import corr_per_era, one_column
 
 
 @dataclass(frozen=True)
@@ -74,10 +73,7 @@ class Labels:
             predictions: ``(rows,)``, in the same order; or ``(rows, n)``, whose ranks
                 within the era are averaged, as prediction does.
         """
-        one: npt.NDArray[Any] = predictions
-        if predictions.ndim > 1:
-            ranks = [rank_per_era(column, self.eras) for column in predictions.T]
-            one = np.mean(ranks, axis=0)
+        one = one_column(predictions, self.eras)
         return corr_per_era(one, self.values, self.eras).summary().mean
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from numerai_pipeline.scoring import rank_per_era
+from numerai_pipeline.scoring.metrics import rank_per_era
 
 
 def one_column(
