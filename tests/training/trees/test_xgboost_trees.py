@@ -151,24 +151,26 @@ def test_fed_from_shards_it_is_xgboost_fed_from_an_array(make_trees_job, missing
 
 @pytest.mark.parametrize("objective", ["regression", "classification"])
 @pytest.mark.parametrize("is_on_disk", [False, True])
-@pytest.mark.parametrize("n_done", [5, 10, 15])
-def test_a_resumed_training_grows_the_same(
-    make_trees_job, objective, is_on_disk, n_done
-):
-    jobs = [make_trees_job(name, objective=objective) for name in ("whole", "killed")]
-    whole, killed = [tiny_ram(job) if is_on_disk else job for job in jobs]
+def test_a_resumed_training_grows_the_same(make_trees_job, objective, is_on_disk):
+    def make(name):
+        job = make_trees_job(name, objective=objective)
+        return tiny_ram(job) if is_on_disk else job
+
+    whole = make("whole")
     trees = grow(whole, weights=era_weights(whole))
-    grow(killed, looks=n_done // 5, weights=era_weights(killed))
-    resumed = LIBRARY.open(replace(killed, n_done=n_done))
-    for look in range(n_done // 5, 4):
-        resumed.grow(5, era_weights(killed)(look, resumed), ignored)
-    for split in ("train", "valid"):
-        np.testing.assert_array_equal(
-            resumed.predictions(split), trees.predictions(split)
-        )
-        assert resumed.loss(split) == trees.loss(split)
-    resumed.checkpoint(20)
-    assert model_of(killed, 20) == model_of(whole, 20)
+    for n_done in (5, 10, 15):
+        killed = make(f"killed-{n_done}")
+        grow(killed, looks=n_done // 5, weights=era_weights(killed))
+        resumed = LIBRARY.open(replace(killed, n_done=n_done))
+        for look in range(n_done // 5, 4):
+            resumed.grow(5, era_weights(killed)(look, resumed), ignored)
+        for split in ("train", "valid"):
+            np.testing.assert_array_equal(
+                resumed.predictions(split), trees.predictions(split)
+            )
+            assert resumed.loss(split) == trees.loss(split)
+        resumed.checkpoint(20)
+        assert model_of(killed, 20) == model_of(whole, 20)
 
 
 def test_a_look_that_never_came_to_count_is_grown_again(make_trees_job):
