@@ -48,13 +48,13 @@ def load_engine(name: Engine) -> EngineModule:
     from numerai_pipeline.training.trees.engine import TreesEngine
 
     if name == "lightgbm":
-        from numerai_pipeline.training.trees.lightgbm_trees import LightgbmLibrary
+        from numerai_pipeline.training.trees.lightgbm.booster import LightgbmBackend
 
-        return TreesEngine(LightgbmLibrary())
+        return TreesEngine(LightgbmBackend())
     if name == "xgboost":
-        from numerai_pipeline.training.trees.xgboost_trees import XgboostLibrary
+        from numerai_pipeline.training.trees.xgboost.booster import XgboostBackend
 
-        return TreesEngine(XgboostLibrary())
-    from numerai_pipeline.training.trees.catboost_trees import CatboostLibrary
+        return TreesEngine(XgboostBackend())
+    from numerai_pipeline.training.trees.catboost.booster import CatboostBackend
 
-    return TreesEngine(CatboostLibrary())
+    return TreesEngine(CatboostBackend())

@@ -1,4 +1,4 @@
-"""The rows that can be learned from or scored: those with a target."""
+"""The rows that can be learned from or scored: those with a target; their weights."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,10 @@ import numpy.typing as npt
 
 from numerai_pipeline.core import DataError
 from numerai_pipeline.data import ShardReader
+from numerai_pipeline.models import TreesTraining
 from numerai_pipeline.scoring import corr_per_era, one_column
+
+Weights = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Labels:
         return corr_per_era(one, self.values, self.eras).summary().mean
 
 
-def balancing_weights(eras: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
+def balancing_weights(eras: npt.NDArray[np.int16]) -> Weights:
     """Return ``(rows,)`` weights with which every era weighs the same.
 
     A row weighs the mean size of an era divided by the size of its own, so that the
@@ -87,5 +90,36 @@ def balancing_weights(eras: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
     [0.75, 0.75, 0.75, 0.75, 1.5, 1.5]
     """
     _, of_row, sizes = np.unique(eras, return_inverse=True, return_counts=True)
-    weights: npt.NDArray[np.float32] = (sizes.mean() / sizes)[of_row].astype(np.float32)
+    weights: Weights = (sizes.mean() / sizes)[of_row].astype(np.float32)
+    return weights
+
+
+def base_weights(labels: Labels, training: TreesTraining) -> Weights | None:
+    """Return ``(rows,)`` weights of the training rows; None: all the same."""
+    if training.era_weights == "rows":
+        return None
+    return balancing_weights(labels.eras)
+
+
+def boosted_weights(
+    base: Weights | None,
+    labels: Labels,
+    predictions: npt.NDArray[np.float64],
+    share: float,
+) -> Weights:
+    """Return weights that are zero but for the worst eras.
+
+    Args:
+        base: weights without boosting.
+        labels: targets and eras of the training rows.
+        predictions: ``(rows,)`` of all trees so far.
+        share: of the eras that are kept, those with the lowest CORR; at least one.
+            An era whose predictions are all equal counts as 0.
+    """
+    scores = corr_per_era(predictions.astype(np.float32), labels.values, labels.eras)
+    values = np.nan_to_num(np.asarray(scores.values, np.float64))
+    n_kept = max(1, round(share * len(values)))
+    worst = np.asarray(scores.eras)[np.argsort(values, kind="stable")[:n_kept]]
+    weights = np.ones(len(labels.eras), np.float32) if base is None else base.copy()
+    weights[~np.isin(labels.eras, worst)] = 0
     return weights

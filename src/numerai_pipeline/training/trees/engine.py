@@ -14,16 +14,21 @@ import numpy as np
 from numerai_pipeline.core import memory_bytes, read_json, stopwatch
 from numerai_pipeline.models import TrainingTable, TreesParameters, TreesTraining
 from numerai_pipeline.training.assignment import Assignment
-from numerai_pipeline.training.labels import Labels
-from numerai_pipeline.training.recorder import Recorder
-from numerai_pipeline.training.trees.eras import (
+from numerai_pipeline.training.labels import (
+    Labels,
     Weights,
     base_weights,
     boosted_weights,
 )
+from numerai_pipeline.training.recorder import Recorder
+from numerai_pipeline.training.trees.backend import (
+    GrowingModel,
+    TreeBackend,
+    TreeJob,
+    TreeRows,
+)
+from numerai_pipeline.training.trees.checksums import CheckpointChecksums
 from numerai_pipeline.training.trees.importance import write_importance
-from numerai_pipeline.training.trees.library import Library, TreeJob, TreeRows, Trees
-from numerai_pipeline.training.trees.seal import Seal
 
 # Of the machine: a training is what it is there for while it lasts.
 _RAM_SHARE = 0.75
@@ -33,7 +38,7 @@ _RAM_SHARE = 0.75
 class TreesEngine:
     """The engine of one library; see ``EngineModule``."""
 
-    library: Library
+    backend: TreeBackend
 
     def unit(self, _training: TrainingTable) -> str:
         """Tell what its history counts."""
@@ -42,11 +47,11 @@ class TreesEngine:
     @property
     def PACKAGES(self) -> tuple[str, ...]:
         """Packages whose versions a run records."""
-        return self.library.packages
+        return self.backend.packages
 
     def device(self, training: Any) -> str:
         """Name what trees are grown on."""
-        return self.library.device(cast(TreesTraining, training).device)
+        return self.backend.device(cast(TreesTraining, training).device)
 
     def fit(self, assignment: Assignment) -> None:
         """Grow what is left and save the model up to its best number of trees.
@@ -67,25 +72,28 @@ class TreesEngine:
         if assignment.best_path.is_file():
             write_importance(
                 assignment.folder,
-                self.library.importance(assignment.best_path, len(features)),
+                self.backend.importance(assignment.best_path, len(features)),
                 assignment.plan,
             )
 
     def _fit_one(self, assignment: Assignment, untrained: dict[str, Any]) -> None:
         recorder, best = assignment.recorder, assignment.best_path
-        seal = Seal(assignment.checkpoints)
-        seal.check()
-        self._grow(assignment, untrained, seal)
+        checksums = CheckpointChecksums(assignment.checkpoints)
+        checksums.check()
+        self._grow(assignment, untrained, checksums)
         if recorder.best is None:
             return
         if not best.is_file():  # else killed after this, and the rest is gone
-            self.library.save(assignment.checkpoints, recorder.best.epoch, best)
+            self.backend.save(assignment.checkpoints, recorder.best.epoch, best)
         for path in assignment.checkpoints.iterdir():
             if path.is_file() and path != best:
                 path.unlink()
 
     def _grow(
-        self, assignment: Assignment, untrained: dict[str, Any], seal: Seal
+        self,
+        assignment: Assignment,
+        untrained: dict[str, Any],
+        checksums: CheckpointChecksums,
     ) -> None:
         training = cast(TreesTraining, assignment.plan.checked.training)
         recorder = assignment.recorder
@@ -94,7 +102,7 @@ class TreesEngine:
         if done >= n_trees or recorder.is_patience_over:
             return
         job = _job(assignment, untrained, self.device(training), done)
-        trees = self.library.open(job)
+        model = self.backend.open(job)
         base = base_weights(job.train.labels, training)
         with assignment.progress.task(
             f"training {assignment.plan.job.name} {assignment.part}".rstrip(),
@@ -104,14 +112,14 @@ class TreesEngine:
             advance(done)
             while done < n_trees and not recorder.is_patience_over:
                 started = stopwatch()
-                weights = _weights(base, job, training, trees if done else None)
+                weights = _weights(base, job, training, model if done else None)
                 wanted = min(training.evaluate_every, n_trees - done)
-                added = trees.grow(wanted, weights, advance)
+                added = model.grow(wanted, weights, advance)
                 if added:
                     done += added
-                    trees.checkpoint(done)
-                    seal.write()
-                    _look(job, trees, recorder, done, stopwatch() - started)
+                    model.checkpoint(done)
+                    checksums.write()
+                    _look(job, model, recorder, done, stopwatch() - started)
                 if added < wanted:
                     assignment.progress.note("no split gains anything any more")
                     break
@@ -128,27 +136,30 @@ def _for_target(assignment: Assignment, target: str) -> Assignment:
 
 
 def _weights(
-    base: Weights | None, job: TreeJob, training: TreesTraining, trees: Trees | None
+    base: Weights | None,
+    job: TreeJob,
+    training: TreesTraining,
+    model: GrowingModel | None,
 ) -> Weights | None:
-    if trees is None or training.era_boost_share == 1.0:
+    if model is None or training.era_boost_share == 1.0:
         return base
     return boosted_weights(
         base,
         job.train.labels,
-        trees.predictions("train"),
+        model.predictions("train"),
         training.era_boost_share,
     )
 
 
 def _look(
-    job: TreeJob, trees: Trees, recorder: Recorder, done: int, seconds: float
+    job: TreeJob, model: GrowingModel, recorder: Recorder, done: int, seconds: float
 ) -> None:
     with np.errstate(over="ignore"):  # what is infinite is told of below
-        predictions = trees.predictions("valid").astype(np.float32)
+        predictions = model.predictions("valid").astype(np.float32)
     recorder.record(
         done,
-        loss=trees.loss("train"),
-        val_loss=trees.loss("valid"),
+        loss=model.loss("train"),
+        val_loss=model.loss("valid"),
         val_corr=job.held_out.labels.corr(predictions),
         seconds=seconds,
     )

@@ -6,6 +6,9 @@ running sums of all trees before it (its ``baseline``), with a seed that follows
 the recipe's and the number of trees before. The parts, summed, are the model.
 """
 
+import re
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,44 +18,41 @@ import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import Advance, ConfigError, DataError
-from numerai_pipeline.models import (
+from numerai_pipeline.models import CLASS_VALUES
+from numerai_pipeline.models.trees import (
     class_probabilities,
     expected_value,
     load_catboost,
     read_catboost,
     write_catboost,
 )
-from numerai_pipeline.training.trees.catboost_parameters import (
-    has_gpu,
-    label_of,
-    refused,
-    start_of,
-    told_parameters,
-)
-from numerai_pipeline.training.trees.catboost_parts import (
-    part_number,
-    part_path,
-    read_parts,
-)
-from numerai_pipeline.training.trees.catboost_pool import check_room, quantized_pool
-from numerai_pipeline.training.trees.library import (
+from numerai_pipeline.training.trees.backend import (
+    GrowingModel,
     Importance,
     TreeJob,
-    Trees,
+    TreeRows,
     Values,
 )
+from numerai_pipeline.training.trees.catboost.rows import check_room, quantized_pool
 
 _SEED_MASK = (1 << 64) - 1
 
+# What CatBoost is always told beside the recipe's own parameters.
+_SILENT = {"allow_writing_files": False, "verbose": False}
+
+_COUNT_GPUS = "from catboost.utils import get_gpu_device_count as n; print(n())"
+
+_REMEDY = "Delete the run's folder and train again."
+
 
 @dataclass(frozen=True)
-class CatboostLibrary:
-    """The library; see ``Library``."""
+class CatboostBackend:
+    """The library; see ``TreeBackend``."""
 
     packages: tuple[str, ...] = ("catboost",)
 
     def device(self, wanted: str) -> str:
-        """Return ``cpu`` or ``cuda``; ``auto`` is ``cpu``; see ``Library``.
+        """Return ``cpu`` or ``cuda``; ``auto`` is ``cpu``; see ``TreeBackend``.
 
         On a GPU CatBoost cannot choose from a share of the features, as the recipes
         do, so one is used only where it is asked for.
@@ -67,20 +67,20 @@ class CatboostLibrary:
             )
         return "cuda"
 
-    def open(self, job: TreeJob) -> Trees:
+    def open(self, job: TreeJob) -> GrowingModel:
         """Read the rows and return a model, with the trees of its parts."""
-        parameters = told_parameters(job)
+        parameters = catboost_parameters(job)
         check_room(job)
         label = label_of(job.train, job)
-        start = start_of(label, job)
+        start = initial_prediction(label, job)
         read = partial(quantized_pool, scratch=job.cache.parent, progress=job.progress)
         pools = {"train": read(job.train, label), "valid": read(job.held_out, None)}
-        trees = _CatboostTrees(job, parameters, pools, start)
+        trees = _CatboostModel(job, parameters, pools, start)
         trees.resume()
         return trees
 
     def save(self, checkpoints: Path, n_trees: int, path: Path) -> None:
-        """Sum the parts of a model; see ``Library``."""
+        """Sum the parts of a model; see ``TreeBackend``."""
         parts = [model for _, model in read_parts(checkpoints, n_trees)]
         write_catboost(load_catboost().sum_models(parts), path)
 
@@ -94,8 +94,8 @@ class CatboostLibrary:
 
 
 @dataclass
-class _CatboostTrees:
-    """The parts of a model, and their sums; see ``Trees``.
+class _CatboostModel:
+    """The parts of a model, and their sums; see ``GrowingModel``.
 
     Attributes:
         job: the job.
@@ -137,7 +137,7 @@ class _CatboostTrees:
         weights: npt.NDArray[np.float32] | None,
         advance: Advance,
     ) -> int:
-        """Add a part of ``n_trees`` trees; see ``Trees``.
+        """Add a part of ``n_trees`` trees; see ``GrowingModel``.
 
         Always all of them: CatBoost does not tell that nothing is left to split.
         """
@@ -155,14 +155,14 @@ class _CatboostTrees:
         return n_trees
 
     def predictions(self, split: str) -> Values:
-        """Return the predictions of a split; see ``Trees``."""
+        """Return the predictions of a split; see ``GrowingModel``."""
         sums = self._sums[split]
         if self.job.is_classification:
             return expected_value(class_probabilities(sums))
         return sums.copy()
 
     def loss(self, split: str) -> float:
-        """Return the loss of a split, whatever its weights; see ``Trees``."""
+        """Return the loss of a split, whatever its weights; see ``GrowingModel``."""
         rows = self.job.train if split == "train" else self.job.held_out
         label = label_of(rows, self.job)
         sums = self._sums[split]
@@ -172,7 +172,7 @@ class _CatboostTrees:
         return float(-np.mean(np.log(of_label)))
 
     def checkpoint(self, n_trees: int) -> None:
-        """Write the parts that are in no file yet; see ``Trees``."""
+        """Write the parts that are in no file yet; see ``GrowingModel``."""
         for number in sorted(self._new):
             if number <= n_trees:
                 write_catboost(
@@ -225,3 +225,107 @@ class _Ticker:
         except BaseException as error:  # noqa: BLE001 - a Ctrl-C, too; raised later
             self.error = error
         return self.error is None
+
+
+def catboost_parameters(job: TreeJob) -> dict[str, Any]:
+    """Return what CatBoost is called with; features are named by their places.
+
+    Raises:
+        ConfigError: if a constraint names an unknown feature, or a GPU cannot do it.
+    """
+    parameters = {**job.parameters(), **_SILENT}
+    monotone = job.monotone()
+    if monotone:
+        parameters["monotone_constraints"] = monotone
+    # A baseline is where it begins; it warns of what cannot go together with one.
+    parameters["boost_from_average"] = False
+    # Targets that are all the same are told of by the look at the held-out eras.
+    parameters["allow_const_label"] = True
+    if job.device == "cpu":
+        return {**parameters, "model_shrink_rate": 0.0}
+    if float(parameters.pop("rsm", 1.0)) < 1 or monotone:
+        raise ConfigError(
+            "on a GPU, CatBoost can neither choose from a share of the features nor "
+            "keep monotone constraints. Set colsample_bytree = 1.0 and no monotone in "
+            'model.toml [parameters], or device = "cpu" in [training].'
+        )
+    return {**parameters, "task_type": "GPU"}
+
+
+def label_of(rows: TreeRows, job: TreeJob) -> npt.NDArray[Any]:
+    """Return ``(rows,)`` float32 targets, or int64 classes in 0..4."""
+    labels = job.labels(rows)
+    return labels.astype(np.int64) if job.is_classification else labels
+
+
+def initial_prediction(label: npt.NDArray[Any], job: TreeJob) -> Values:
+    """Return the best prediction without a feature: mean, or logarithms of shares.
+
+    Raises:
+        DataError: if one of the five classes has no row.
+    """
+    if not job.is_classification:
+        return np.asarray(label.mean(dtype=np.float64))
+    counts = np.bincount(label, minlength=len(CLASS_VALUES))
+    if not counts.all():
+        absent = CLASS_VALUES[int(np.argmin(counts))]
+        raise DataError(
+            f"no training row has {absent} as '{job.train.target}', but CatBoost's "
+            "classification needs rows of all five classes. Choose more eras, or set "
+            'objective = "regression" in model.toml [parameters].'
+        )
+    shares: Values = np.log(counts / len(label))
+    return shares
+
+
+def has_gpu() -> bool:
+    """Ask in another process: in this one CatBoost prints, and breaks for good."""
+    asked = subprocess.run(  # noqa: S603 - it runs what stands above
+        [sys.executable, "-c", _COUNT_GPUS], capture_output=True, text=True, check=False
+    )
+    answer = asked.stdout.strip()
+    return asked.returncode == 0 and answer.isdigit() and int(answer) > 0
+
+
+def refused(error: Exception) -> ConfigError:
+    """Return what to tell of an error of CatBoost while it grows."""
+    # Before the reason stands the line of CatBoost's source.
+    reason = re.sub(r"^\S+:\d+: ", "", str(error).splitlines()[0]).rstrip(".")
+    return ConfigError(
+        f"CatBoost refuses the parameters ({reason}). Correct [parameters] in "
+        "model.toml."
+    )
+
+
+def read_parts(checkpoints: Path, n_trees: int) -> list[tuple[int, Any]]:
+    """Return the parts of the first trees, each with the number of trees with it.
+
+    Args:
+        checkpoints: the folder of the parts.
+        n_trees: how many trees; a part ends with them.
+
+    Raises:
+        DataError: if a part is missing or broken.
+    """
+    parts, n_before = [], 0
+    for path in sorted(checkpoints.glob("trees-*.cbm"), key=part_number):
+        if part_number(path) > n_trees:
+            break
+        part = read_catboost(path, remedy=_REMEDY)
+        if part.tree_count_ != part_number(path) - n_before:
+            raise DataError(f"{checkpoints} lacks trees before {path.name}. {_REMEDY}")
+        n_before = part_number(path)
+        parts.append((n_before, part))
+    if n_before != n_trees:
+        raise DataError(f"{part_path(checkpoints, n_trees)} is gone. {_REMEDY}")
+    return parts
+
+
+def part_path(checkpoints: Path, n_trees: int) -> Path:
+    """Return the file of the part that ends with so many trees."""
+    return checkpoints / f"trees-{n_trees:06d}.cbm"
+
+
+def part_number(path: Path) -> int:
+    """Return with how many trees a part ends."""
+    return int(path.stem.partition("-")[2])

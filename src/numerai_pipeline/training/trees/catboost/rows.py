@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import ConfigError, Progress, show_bytes
-from numerai_pipeline.models import CLASS_VALUES, load_catboost
-from numerai_pipeline.training.trees.library import TreeJob, TreeRows
+from numerai_pipeline.models import CLASS_VALUES
+from numerai_pipeline.models.trees import load_catboost
+from numerai_pipeline.training.trees.backend import TreeJob, TreeRows
 
 # A feature's piece of a block is one write: 16 KiB of it, 45 MB of all 2,748.
 _PIECE_BYTES = 16_384

@@ -120,7 +120,7 @@ class TreeJob:
         held_out: rows to look at.
         booster: the library's own parameters, from the untrained model.
         is_classification: five classes are learned.
-        device: as ``Library.device`` resolved it.
+        device: as ``TreeBackend.device`` resolved it.
         cache: folder beside the shards for binned data; swept by nobody else.
         checkpoints: folder of the run for what a resumed training needs.
         n_done: trees that the checkpoint to go on from has; 0: begin.
@@ -193,7 +193,7 @@ class Importance:
     split: Values
 
 
-class Trees(Protocol):
+class GrowingModel(Protocol):
     """A growing model over its own data sets.
 
     With the same job and the same weights at the same trees it grows the same trees,
@@ -235,7 +235,7 @@ class Trees(Protocol):
         ...
 
 
-class Library(Protocol):
+class TreeBackend(Protocol):
     """LightGBM, XGBoost or CatBoost."""
 
     @property
@@ -254,7 +254,7 @@ class Library(Protocol):
         """
         ...
 
-    def open(self, job: TreeJob) -> Trees:
+    def open(self, job: TreeJob) -> GrowingModel:
         """Read the data and return a model, without trees or from its checkpoint.
 
         Raises:
@@ -267,7 +267,7 @@ class Library(Protocol):
         """Write the model of the first trees, whole, in the library's own format.
 
         Args:
-            checkpoints: folder that ``Trees.checkpoint`` wrote to.
+            checkpoints: folder that ``GrowingModel.checkpoint`` wrote to.
             n_trees: how many trees; there was a checkpoint at this number.
             path: the file.
 

@@ -30,14 +30,15 @@ from numerai_pipeline.core import (
     show_bytes,
     write_text,
 )
-from numerai_pipeline.models import CLASS_VALUES, expected_value, load_lightgbm
-from numerai_pipeline.training.trees.library import (
+from numerai_pipeline.models import CLASS_VALUES
+from numerai_pipeline.models.trees import expected_value, load_lightgbm
+from numerai_pipeline.training.trees.backend import (
+    GrowingModel,
     Importance,
     TreeJob,
-    Trees,
     Values,
 )
-from numerai_pipeline.training.trees.lightgbm_bins import (
+from numerai_pipeline.training.trees.lightgbm.rows import (
     binned,
     bins_bytes,
     group_size,
@@ -58,13 +59,13 @@ _PROCESS_BYTES = 200 << 20
 
 
 @dataclass(frozen=True)
-class LightgbmLibrary:
-    """The library; see ``Library``."""
+class LightgbmBackend:
+    """The library; see ``TreeBackend``."""
 
     packages: tuple[str, ...] = ("lightgbm",)
 
     def device(self, wanted: str) -> str:
-        """Return ``cpu`` or ``cuda``; see ``Library``."""
+        """Return ``cpu`` or ``cuda``; see ``TreeBackend``."""
         if wanted == "cpu" or (wanted == "auto" and not shutil.which("nvidia-smi")):
             return "cpu"
         try:
@@ -82,8 +83,8 @@ class LightgbmLibrary:
             ) from None
         return "cuda"
 
-    def open(self, job: TreeJob) -> Trees:
-        """Bin the rows and return a booster; see ``Library``."""
+    def open(self, job: TreeJob) -> GrowingModel:
+        """Bin the rows and return a booster; see ``TreeBackend``."""
         load_lightgbm()
         parameters = _parameters(job)
         _check_memory(job, parameters)
@@ -92,13 +93,13 @@ class LightgbmLibrary:
             dataset = binned(rows, job.cache, job.progress).load(parameters)
             dataset.set_label(job.labels(rows))
             sets[rows.split] = dataset
-        trees = _LightgbmTrees(job, parameters, sets)
+        trees = _LightgbmModel(job, parameters, sets)
         if job.n_done:
             trees.resume()
         return trees
 
     def save(self, checkpoints: Path, n_trees: int, path: Path) -> None:
-        """Join the parts of a model; see ``Library``."""
+        """Join the parts of a model; see ``TreeBackend``."""
         texts = _parts(checkpoints, n_trees)
         boosters = [lightgbm.Booster(model_str=text) for text in texts]
         whole = _joined(boosters).model_to_string()
@@ -109,7 +110,7 @@ class LightgbmLibrary:
         write_text(path, trees + first[first.index(_PARAMETERS) :])
 
     def importance(self, path: Path, n_features: int) -> Importance:
-        """Read the importance of features; see ``Library``."""
+        """Read the importance of features; see ``TreeBackend``."""
         booster = lightgbm.Booster(model_file=str(path))
         gain, split = (
             np.asarray(booster.feature_importance(kind), np.float64)
@@ -121,8 +122,8 @@ class LightgbmLibrary:
 
 
 @dataclass
-class _LightgbmTrees:
-    """A booster, begun anew now and then; see ``Trees``."""
+class _LightgbmModel:
+    """A booster, begun anew now and then; see ``GrowingModel``."""
 
     job: TreeJob
     parameters: Mapping[str, Any]
@@ -158,7 +159,7 @@ class _LightgbmTrees:
         weights: npt.NDArray[np.float32] | None,
         advance: Advance,
     ) -> int:
-        """Add trees; see ``Trees``."""
+        """Add trees; see ``GrowingModel``."""
         is_same = weights is self._weights or (
             weights is not None
             and self._weights is not None
@@ -177,11 +178,11 @@ class _LightgbmTrees:
         return n_trees
 
     def predictions(self, split: str) -> Values:
-        """Return the predictions of a split; see ``Trees``."""
+        """Return the predictions of a split; see ``GrowingModel``."""
         return expected_value(self._outputs(split))
 
     def loss(self, split: str) -> float:
-        """Return the loss of a split; see ``Trees``."""
+        """Return the loss of a split; see ``GrowingModel``."""
         evaluated = (
             self._booster.eval_train()
             if split == "train"
@@ -190,7 +191,7 @@ class _LightgbmTrees:
         return float(evaluated[0][2])
 
     def checkpoint(self, n_trees: int) -> None:
-        """Write the newest trees and the running sums; see ``Trees``."""
+        """Write the newest trees and the running sums; see ``GrowingModel``."""
         folder = self.job.checkpoints
         text = self._booster.model_to_string(
             start_iteration=self._n_saved - self._n_before,

@@ -12,13 +12,15 @@ from numerai_pipeline.data import ShardReader, decode_features
 from numerai_pipeline.models import family
 from numerai_pipeline.training import train
 from numerai_pipeline.training.labels import Labels
-from numerai_pipeline.training.trees import xgboost_blocks, xgboost_matrix
-from numerai_pipeline.training.trees.library import TreeJob, TreeRows
-from numerai_pipeline.training.trees.xgboost_matrix import plan_matrix
-from numerai_pipeline.training.trees.xgboost_parameters import booster_parameters
-from numerai_pipeline.training.trees.xgboost_trees import XgboostLibrary
+from numerai_pipeline.training.trees.backend import TreeJob, TreeRows
+from numerai_pipeline.training.trees.xgboost import rows as xgboost_rows
+from numerai_pipeline.training.trees.xgboost.booster import (
+    XgboostBackend,
+    xgboost_parameters,
+)
+from numerai_pipeline.training.trees.xgboost.rows import plan_matrix
 
-LIBRARY = XgboostLibrary()
+BACKEND = XgboostBackend()
 PAGE_BYTES = 4_096
 
 
@@ -29,13 +31,12 @@ def ignored(_amount):
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch):
     """Several blocks and pages, though the rows are few."""
-    for module in (xgboost_blocks, xgboost_matrix):
-        monkeypatch.setattr(module, "PAGE_BYTES", PAGE_BYTES)
+    monkeypatch.setattr(xgboost_rows, "PAGE_BYTES", PAGE_BYTES)
 
 
 @pytest.fixture
 def make_trees_job(tmp_path, shards, trained_parameters):
-    """A function that returns a job of the library alone."""
+    """A function that returns a job of the backend alone."""
 
     def make(name="run", *, missing=2.0, max_ram=8 << 30, shards=shards, **parameters):
         reader = ShardReader(shards)
@@ -81,7 +82,7 @@ def trained_parameters(tmp_path):
 
 def grow(job, *, looks=4, each=5, weights=None):
     """Grow trees as the engine does, without a kill."""
-    trees = LIBRARY.open(job)
+    trees = BACKEND.open(job)
     for look in range(looks):
         of_look = None if weights is None else weights(look, trees)
         assert trees.grow(each, of_look, ignored) == each
@@ -91,13 +92,13 @@ def grow(job, *, looks=4, each=5, weights=None):
 
 def model_of(job, n_trees, name="model.ubj"):
     path = job.checkpoints.parent / name
-    LIBRARY.save(job.checkpoints, n_trees, path)
+    BACKEND.save(job.checkpoints, n_trees, path)
     return path.read_bytes()
 
 
 def tiny_ram(job):
     """Memory for the way over the disk, but not for the other."""
-    parameters = booster_parameters(job)
+    parameters = xgboost_parameters(job)
     in_memory = plan_matrix(replace(job, max_ram_bytes=1 << 60), parameters)
     return replace(job, max_ram_bytes=in_memory.memory_bytes - 1)
 
@@ -161,7 +162,7 @@ def test_a_resumed_training_grows_the_same(make_trees_job, objective, is_on_disk
     for n_done in (5, 10, 15):
         killed = make(f"killed-{n_done}")
         grow(killed, looks=n_done // 5, weights=era_weights(killed))
-        resumed = LIBRARY.open(replace(killed, n_done=n_done))
+        resumed = BACKEND.open(replace(killed, n_done=n_done))
         for look in range(n_done // 5, 4):
             resumed.grow(5, era_weights(killed)(look, resumed), ignored)
         for split in ("train", "valid"):
@@ -177,7 +178,7 @@ def test_a_look_that_never_came_to_count_is_grown_again(make_trees_job):
     whole, killed = make_trees_job("whole"), make_trees_job("killed")
     grow(whole)
     grow(killed, looks=3)  # killed after the checkpoint, before the line in history.csv
-    resumed = LIBRARY.open(replace(killed, n_done=10))
+    resumed = BACKEND.open(replace(killed, n_done=10))
     for n_trees in (15, 20):
         resumed.grow(5, None, ignored)
         resumed.checkpoint(n_trees)
@@ -256,10 +257,10 @@ def test_what_killed_processes_left_is_swept_but_nothing_else(make_trees_job):
     left = job.cache / "xgboost-pages-1234abcd"
     left.mkdir(parents=True)
     (left / "page.cache").write_bytes(b"pages")
-    trees = LIBRARY.open(job)
+    trees = BACKEND.open(job)
     [held] = job.cache.glob("xgboost-pages-*/")
     assert held != left
-    other = LIBRARY.open(job)
+    other = BACKEND.open(job)
     assert len(list(job.cache.glob("xgboost-pages-*/"))) == 2
     assert held.is_dir()
     del trees, other
@@ -272,11 +273,11 @@ def test_pages_are_deleted_when_the_process_ends(make_trees_job, tmp_path):
     script.write_text(
         "import pickle, sys\n"
         "from pathlib import Path\n"
-        "from numerai_pipeline.training.trees import xgboost_blocks, xgboost_matrix\n"
-        "from numerai_pipeline.training.trees.xgboost_trees import XgboostLibrary\n"
-        f"xgboost_blocks.PAGE_BYTES = xgboost_matrix.PAGE_BYTES = {PAGE_BYTES}\n"
+        "from numerai_pipeline.training.trees.xgboost import rows\n"
+        "from numerai_pipeline.training.trees.xgboost.booster import XgboostBackend\n"
+        f"rows.PAGE_BYTES = {PAGE_BYTES}\n"
         "job = pickle.loads(Path(sys.argv[1]).read_bytes())\n"
-        "trees = XgboostLibrary().open(job)\n"
+        "trees = XgboostBackend().open(job)\n"
         "trees.grow(2, None, lambda amount: None)\n"
         "assert len(list(job.cache.glob('xgboost-pages-*/*')))\n"
     )
@@ -311,13 +312,13 @@ def test_broken_shards_are_named(make_trees_job, market_shards):
     path.write_bytes(content)
     for broken in (job, tiny_ram(job)):
         with pytest.raises(DataError, match=path.name):
-            LIBRARY.open(broken)
+            BACKEND.open(broken)
     assert list(job.cache.iterdir()) == []
 
 
 def test_too_little_memory_is_told_with_what_is_needed(make_trees_job):
     with pytest.raises(ConfigError, match=r"about 3\d\d MB .* even with .*--max-ram"):
-        LIBRARY.open(make_trees_job(max_ram=1 << 20))
+        BACKEND.open(make_trees_job(max_ram=1 << 20))
 
 
 def test_constraints_go_by_the_names_of_features(make_trees_job):
@@ -332,7 +333,7 @@ def test_constraints_go_by_the_names_of_features(make_trees_job):
     assert (np.diff(falling) <= 0).all()
     free = grow(make_trees_job("free"))
     assert trees.loss("train") > free.loss("train")
-    gain = LIBRARY.importance(path, len(names)).gain
+    gain = BACKEND.importance(path, len(names)).gain
     assert gain[0] > 0
 
 
@@ -342,7 +343,7 @@ def test_constraints_go_by_the_names_of_features(make_trees_job):
 )
 def test_an_unknown_feature_in_a_constraint_is_named(make_trees_job, constraint):
     with pytest.raises(ConfigError, match="'feature_z'"):
-        LIBRARY.open(make_trees_job(**constraint))
+        BACKEND.open(make_trees_job(**constraint))
 
 
 def test_importance_knows_the_planted_features(make_trees_job):
@@ -350,11 +351,11 @@ def test_importance_knows_the_planted_features(make_trees_job):
     grow(job)
     model_of(job, 20)
     path = job.checkpoints.parent / "model.ubj"
-    importance = LIBRARY.importance(path, 8)
+    importance = BACKEND.importance(path, 8)
     assert set(np.argsort(-importance.gain)[:3].tolist()) == {0, 1, 2}
     assert importance.split.sum() > 20
     with pytest.raises(DataError, match="has 8 features, not 9"):
-        LIBRARY.importance(path, 9)
+        BACKEND.importance(path, 9)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.999])
@@ -365,22 +366,22 @@ def test_a_cut_checkpoint_is_named(make_trees_job, share):
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(DataError, match=r"trees-000005\.ubj is not a whole checkpoint"):
-        LIBRARY.open(replace(job, n_done=5))
+        BACKEND.open(replace(job, n_done=5))
     with pytest.raises(DataError, match=r"trees-000005\.ubj is not a whole checkpoint"):
         model_of(job, 5)
 
 
 def test_a_missing_checkpoint_is_named(make_trees_job):
     with pytest.raises(DataError, match=r"trees-000005\.ubj is gone"):
-        LIBRARY.open(replace(make_trees_job(), n_done=5))
+        BACKEND.open(replace(make_trees_job(), n_done=5))
 
 
 def test_a_device_that_is_not_there_is_refused():
-    assert LIBRARY.device("cpu") == "cpu"
-    if LIBRARY.device("auto") == "cuda":
+    assert BACKEND.device("cpu") == "cpu"
+    if BACKEND.device("auto") == "cuda":
         pytest.skip("there is a GPU")
     with pytest.raises(ConfigError, match=r'it sees no NVIDIA GPU.* device = "cpu"'):
-        LIBRARY.device("cuda")
+        BACKEND.device("cuda")
 
 
 def test_a_build_without_cuda_is_told(monkeypatch):
@@ -388,7 +389,7 @@ def test_a_build_without_cuda_is_told(monkeypatch):
 
     monkeypatch.setattr(xgboost, "build_info", lambda: {"USE_CUDA": False})
     with pytest.raises(ConfigError, match="built without CUDA"):
-        LIBRARY.device("cuda")
+        BACKEND.device("cuda")
 
 
 def test_xgboost_prints_nothing(make_job, capfd):

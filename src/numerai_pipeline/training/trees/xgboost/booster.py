@@ -7,6 +7,7 @@ resumed training draws what it would have drawn. The booster itself lives on, an
 it the sums of all trees so far.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,49 +21,37 @@ from numerai_pipeline.core import (
     Advance,
     ConfigError,
     DataError,
+    atomic_path,
 )
-from numerai_pipeline.models import (
-    CLASS_VALUES,
-    expected_value,
-    load_xgboost,
-    read_xgboost,
-)
-from numerai_pipeline.training.trees.library import (
+from numerai_pipeline.models.trees import expected_value, load_xgboost, read_xgboost
+from numerai_pipeline.training.trees.backend import (
+    GrowingModel,
     Importance,
     TreeJob,
-    Trees,
     Values,
 )
-from numerai_pipeline.training.trees.xgboost_blocks import (
+from numerai_pipeline.training.trees.xgboost.rows import (
+    Matrix,
     handed_blocks,
+    make_matrix,
     missing_mark,
 )
-from numerai_pipeline.training.trees.xgboost_checkpoints import (
-    load_checkpoint,
-    write_checkpoint,
-    write_model,
-)
-from numerai_pipeline.training.trees.xgboost_matrix import Matrix, make_matrix
-from numerai_pipeline.training.trees.xgboost_parameters import (
-    booster_parameters,
-    device_of_a_tree_on,
-    seed_at,
-)
-
-_N_CLASSES = len(CLASS_VALUES)
 
 # A prediction before the first tree: the middle of the targets.
 _NO_TREES = 0.5
 
+# Seeds of 31 bits, which every build takes.
+_SEED_MASK = 0x7FFF_FFFF
+
 
 @dataclass(frozen=True)
-class XgboostLibrary:
-    """The library; see ``Library``."""
+class XgboostBackend:
+    """The library; see ``TreeBackend``."""
 
     packages: tuple[str, ...] = ("xgboost",)
 
     def device(self, wanted: str) -> str:
-        """Return ``cpu`` or ``cuda``; see ``Library``."""
+        """Return ``cpu`` or ``cuda``; see ``TreeBackend``."""
         load_xgboost()
         if wanted == "cpu":
             return "cpu"
@@ -82,10 +71,10 @@ class XgboostLibrary:
             '"cpu" in model.toml [training].'
         )
 
-    def open(self, job: TreeJob) -> Trees:
-        """Bin the rows and return a booster; see ``Library``."""
+    def open(self, job: TreeJob) -> GrowingModel:
+        """Bin the rows and return a booster; see ``TreeBackend``."""
         load_xgboost()
-        parameters = booster_parameters(job)
+        parameters = xgboost_parameters(job)
         booster = None
         if job.n_done:  # before the rows are read: it may be broken
             booster = load_checkpoint(job.checkpoints, job.n_done)
@@ -93,15 +82,15 @@ class XgboostLibrary:
         matrix.set_label(job.labels(job.train))
         if booster is None:
             booster = xgboost.Booster(parameters, [matrix])
-        return _XgboostTrees(job, parameters, matrix, booster, job.n_done)
+        return _XgboostModel(job, parameters, matrix, booster, job.n_done)
 
     def save(self, checkpoints: Path, n_trees: int, path: Path) -> None:
-        """Write the first trees of the newest checkpoint; see ``Library``."""
+        """Write the first trees of the newest checkpoint; see ``TreeBackend``."""
         load_xgboost()
         write_model(load_checkpoint(checkpoints, n_trees), path)
 
     def importance(self, path: Path, n_features: int) -> Importance:
-        """Read the importance of features; see ``Library``."""
+        """Read the importance of features; see ``TreeBackend``."""
         try:
             booster = read_xgboost(path)
         except ValueError as error:
@@ -120,8 +109,8 @@ class XgboostLibrary:
 
 
 @dataclass
-class _XgboostTrees:
-    """A booster over its rows; see ``Trees``."""
+class _XgboostModel:
+    """A booster over its rows; see ``GrowingModel``."""
 
     job: TreeJob
     parameters: Mapping[str, Any]
@@ -139,7 +128,7 @@ class _XgboostTrees:
         weights: npt.NDArray[np.float32] | None,
         advance: Advance,
     ) -> int:
-        """Add trees; see ``Trees``. A tree that splits nothing is one, too."""
+        """Add trees; see ``GrowingModel``. A tree that splits nothing is one, too."""
         self._weights = weights
         self.matrix.set_weight(
             np.ones(len(self.job.train), np.float32) if weights is None else weights
@@ -152,11 +141,11 @@ class _XgboostTrees:
         return n_trees
 
     def predictions(self, split: str) -> Values:
-        """Return the predictions of a split; see ``Trees``."""
+        """Return the predictions of a split; see ``GrowingModel``."""
         return expected_value(self._outputs(split))
 
     def loss(self, split: str) -> float:
-        """Return the loss of a split; see ``Trees``."""
+        """Return the loss of a split; see ``GrowingModel``."""
         rows = self.job.train if split == "train" else self.job.held_out
         outputs, labels = self._outputs(split), self.job.labels(rows)
         if self.job.is_classification:
@@ -168,7 +157,7 @@ class _XgboostTrees:
         return float(np.average(losses.astype(np.float64), weights=weights))
 
     def checkpoint(self, n_trees: int) -> None:
-        """Write the model whole; see ``Trees``."""
+        """Write the model whole; see ``GrowingModel``."""
         write_checkpoint(self.booster, self.job.checkpoints, n_trees)
 
     def _draw_anew(self) -> None:
@@ -221,3 +210,88 @@ def _softmax(sums: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     powers = np.exp(sums - sums.max(axis=1, keepdims=True))
     shares: npt.NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
     return shares
+
+
+def load_checkpoint(checkpoints: Path, n_trees: int) -> Any:
+    """Return a booster of the first trees, with no parameters but the model's own.
+
+    Raises:
+        DataError: if there is no checkpoint with as many, or it is broken.
+    """
+    again = f"Delete the run's folder {checkpoints.parent} and train again."
+    paths = sorted(checkpoints.glob("trees-*.ubj"))
+    path = next((path for path in paths if _number(path) >= n_trees), None)
+    if path is None:
+        raise DataError(f"{checkpoint_path(checkpoints, n_trees)} is gone. {again}")
+    try:
+        booster = read_xgboost(path)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path} is not a whole checkpoint ({error}). {again}"
+        ) from error
+    return booster if booster.num_boosted_rounds() == n_trees else booster[:n_trees]
+
+
+def write_checkpoint(booster: Any, checkpoints: Path, n_trees: int) -> None:
+    """Write all trees whole, then delete the older checkpoints, which are in it."""
+    path = checkpoint_path(checkpoints, n_trees)
+    write_model(booster, path)
+    for other in checkpoints.glob("trees-*.ubj"):
+        if other != path:
+            other.unlink()
+
+
+def write_model(booster: Any, path: Path) -> None:
+    """Write a booster whole."""
+    with atomic_path(path) as partial:
+        partial.write_bytes(booster.save_raw("ubj"))
+
+
+def checkpoint_path(checkpoints: Path, n_trees: int) -> Path:
+    """Name the file of the first trees."""
+    return checkpoints / f"trees-{n_trees:06d}.ubj"
+
+
+def _number(path: Path) -> int:
+    return int(path.stem.partition("-")[2])
+
+
+def xgboost_parameters(job: TreeJob) -> dict[str, Any]:
+    """Return what XGBoost is called with; features are named by their places.
+
+    Raises:
+        ConfigError: if a feature is not there.
+    """
+    parameters = {"seed": 0, **job.parameters()}
+    monotone, interaction = job.monotone(), job.interaction()
+    if monotone:
+        signs = (str(monotone.get(at, 0)) for at in range(len(job.train.features)))
+        parameters["monotone_constraints"] = f"({','.join(signs)})"
+    if interaction:
+        parameters["interaction_constraints"] = str(interaction)
+    parameters["device"] = job.device
+    return parameters
+
+
+def seed_at(seed: int, n_trees: int) -> int:
+    """Return the seed of the trees after some; the first ones have the recipe's.
+
+    >>> seed_at(7, 0), seed_at(7, 50) == seed_at(7, 51)
+    (7, False)
+    """
+    if n_trees == 0:
+        return seed & _SEED_MASK
+    state = np.random.SeedSequence((seed & _SEED_MASK, n_trees)).generate_state(1)
+    return int(state[0]) & _SEED_MASK
+
+
+def device_of_a_tree_on(device: str) -> str:
+    """Return where XGBoost really grows a tree: without a GPU it takes the CPU."""
+    data = xgboost.DMatrix(np.array([[0.0], [1.0]]), np.array([0.0, 1.0]))
+    booster = xgboost.Booster({"device": device, "verbosity": 0})
+    try:
+        booster.update(data, 0)
+    except xgboost.core.XGBoostError:  # a driver that is too old, for one
+        return "cpu"
+    config = json.loads(booster.save_config())
+    return str(config["learner"]["generic_param"]["device"])

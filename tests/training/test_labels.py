@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from numerai_pipeline.models import TreesTraining
-from numerai_pipeline.training.labels import Labels
-from numerai_pipeline.training.trees.eras import base_weights, boosted_weights
+from numerai_pipeline.training.labels import Labels, base_weights, boosted_weights
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from numerai_pipeline.core import ConfigError, DataError
 from numerai_pipeline.data import ShardReader, decode_features
 from numerai_pipeline.training import train
-from numerai_pipeline.training.trees.lightgbm_trees import LightgbmLibrary
+from numerai_pipeline.training.trees.lightgbm.booster import LightgbmBackend
 
 
 def test_fed_from_shards_it_is_lightgbm_fed_from_an_array(make_job, shards):
@@ -147,7 +147,7 @@ def test_too_little_memory_is_said_before_the_work(make_job):
 
 def test_a_missing_gpu_is_said_with_what_to_do(make_job, capfd):
     pytest.importorskip("lightgbm")
-    if LightgbmLibrary().device("auto") == "cuda":
+    if LightgbmBackend().device("auto") == "cuda":
         pytest.skip("this machine has one")
     job = make_job(training={"device": "cuda"})
     with pytest.raises(

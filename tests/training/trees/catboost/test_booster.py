@@ -11,14 +11,13 @@ from numerai_pipeline.models import family
 from numerai_pipeline.training import train
 from numerai_pipeline.training.labels import Labels
 from numerai_pipeline.training.plan import make_plan
-from numerai_pipeline.training.trees.library import TreeJob, TreeRows
+from numerai_pipeline.training.trees.backend import TreeJob, TreeRows
 
 pytest.importorskip("catboost")
 
-from numerai_pipeline.training.trees.catboost_parts import part_path
-from numerai_pipeline.training.trees.catboost_trees import CatboostLibrary
+from numerai_pipeline.training.trees.catboost.booster import CatboostBackend, part_path
 
-LIBRARY = CatboostLibrary()
+BACKEND = CatboostBackend()
 SPLITS = ("train", "valid")
 
 
@@ -111,12 +110,12 @@ VARIANTS = [
 def test_killed_at_any_look_it_grows_what_it_would_have_grown(tree_job, parameters):
     job = tree_job(name="whole", **parameters)
     weights = some_weights(job)
-    whole = LIBRARY.open(job)
+    whole = BACKEND.open(job)
     grow(whole, looks=4, weights=weights)
     for n_looks in range(4):
         part = tree_job(name=f"killed-{n_looks}", **parameters)
-        grow(LIBRARY.open(part), looks=n_looks, weights=weights)
-        resumed = LIBRARY.open(replace(part, n_done=10 * n_looks))
+        grow(BACKEND.open(part), looks=n_looks, weights=weights)
+        resumed = BACKEND.open(replace(part, n_done=10 * n_looks))
         grow(resumed, looks=4, weights=weights, start=n_looks)
         assert_same(state_of(resumed), state_of(whole))
 
@@ -124,11 +123,11 @@ def test_killed_at_any_look_it_grows_what_it_would_have_grown(tree_job, paramete
 @pytest.mark.parametrize("parameters", VARIANTS, ids=str)
 def test_the_saved_model_predicts_what_was_looked_at(tree_job, tmp_path, parameters):
     job = tree_job(**parameters)
-    trees = LIBRARY.open(job)
+    trees = BACKEND.open(job)
     grow(trees, looks=2)
     seen = trees.predictions("valid")
     grow(trees, looks=3, start=2)
-    LIBRARY.save(job.checkpoints, 20, tmp_path / "best.cbm")
+    BACKEND.save(job.checkpoints, 20, tmp_path / "best.cbm")
     predictor = family("catboost").load(tmp_path / "best.cbm")
     predictions = predictor.predict(features_of(job, "valid"))
     np.testing.assert_allclose(predictions, seen, rtol=1e-6)
@@ -141,7 +140,7 @@ def test_its_pool_is_catboosts_own_of_an_array(tree_job, missing):
     import catboost
 
     job = tree_job(missing=missing, colsample_bytree=1.0)
-    trees = LIBRARY.open(job)
+    trees = BACKEND.open(job)
     trees.grow(20, None, quiet)
     parameters = {k: v for k, v in job.booster.items() if k != "monotone"}
     theirs = catboost.CatBoost(
@@ -161,13 +160,13 @@ def test_its_pool_is_catboosts_own_of_an_array(tree_job, missing):
 
 def test_one_tree_at_a_time_is_a_model_too(tree_job, tmp_path):
     job = tree_job()
-    trees = LIBRARY.open(job)
+    trees = BACKEND.open(job)
     for _ in range(12):
         assert trees.grow(1, None, quiet) == 1
     trees.checkpoint(12)
-    resumed = LIBRARY.open(replace(job, n_done=12))
+    resumed = BACKEND.open(replace(job, n_done=12))
     assert_same(state_of(resumed), state_of(trees))
-    LIBRARY.save(job.checkpoints, 12, tmp_path / "best.cbm")
+    BACKEND.save(job.checkpoints, 12, tmp_path / "best.cbm")
     predictor = family("catboost").load(tmp_path / "best.cbm")
     np.testing.assert_allclose(
         predictor.predict(features_of(job, "valid")),
@@ -178,21 +177,21 @@ def test_one_tree_at_a_time_is_a_model_too(tree_job, tmp_path):
 
 def test_a_look_that_never_came_to_count_is_forgotten(tree_job):
     job = tree_job()
-    trees = LIBRARY.open(job)
+    trees = BACKEND.open(job)
     grow(trees, looks=2)
-    LIBRARY.open(replace(job, n_done=10))
+    BACKEND.open(replace(job, n_done=10))
     assert not part_path(job.checkpoints, 20).exists()
     assert part_path(job.checkpoints, 10).exists()
 
 
 def test_losses_are_mean_squared_error_and_cross_entropy(tree_job):
     job = tree_job()
-    trees = LIBRARY.open(job)
+    trees = BACKEND.open(job)
     values = job.held_out.labels.values.astype(np.float64)
     mean = job.train.labels.values.mean(dtype=np.float64)
     assert trees.loss("valid") == pytest.approx(np.mean((values - mean) ** 2))
     classes = tree_job(name="classes", objective="classification")
-    trees = LIBRARY.open(classes)
+    trees = BACKEND.open(classes)
     shares = np.bincount((job.train.labels.values * 4).astype(int)) / len(job.train)
     expected = -np.log(shares)[(values * 4).astype(int)].mean()
     assert trees.loss("valid") == pytest.approx(expected)
@@ -206,14 +205,14 @@ def test_rows_without_weight_teach_nothing(tree_job):
     halves = job.train.labels.eras > 9
     labels = job.train.labels
     spoilt = Labels(np.where(halves, labels.values, 1 - labels.values), labels.eras)
-    trees = LIBRARY.open(replace(job, train=replace(job.train, labels=spoilt)))
+    trees = BACKEND.open(replace(job, train=replace(job.train, labels=spoilt)))
     trees.grow(20, halves.astype(np.float32), quiet)
     corr = job.held_out.labels.corr(trees.predictions("valid").astype(np.float32))
     assert corr > 0.2
 
 
 def test_each_tree_is_told_and_a_kill_there_is_a_kill(tree_job, killed_at):
-    trees = LIBRARY.open(tree_job())
+    trees = BACKEND.open(tree_job())
     told = []
     trees.grow(7, None, told.append)
     assert told == [1] * 7
@@ -228,13 +227,13 @@ def test_each_tree_is_told_and_a_kill_there_is_a_kill(tree_job, killed_at):
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
 def test_a_cut_checkpoint_is_named(tree_job, tmp_path, share):
     job = tree_job()
-    grow(LIBRARY.open(job), looks=2)
+    grow(BACKEND.open(job), looks=2)
     path = part_path(job.checkpoints, 10)
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
     for go_on in (
-        lambda: LIBRARY.open(replace(job, n_done=20)),
-        lambda: LIBRARY.save(job.checkpoints, 20, tmp_path / "best.cbm"),
+        lambda: BACKEND.open(replace(job, n_done=20)),
+        lambda: BACKEND.save(job.checkpoints, 20, tmp_path / "best.cbm"),
     ):
         with pytest.raises(DataError, match=r"trees-000010\.cbm is not a whole"):
             go_on()
@@ -246,39 +245,39 @@ def test_a_cut_checkpoint_is_named(tree_job, tmp_path, share):
 )
 def test_a_lost_checkpoint_is_named(tree_job, tmp_path, lost, sentence):
     job = tree_job()
-    grow(LIBRARY.open(job), looks=2)
+    grow(BACKEND.open(job), looks=2)
     part_path(job.checkpoints, lost).unlink()
     with pytest.raises(DataError, match=sentence):
-        LIBRARY.open(replace(job, n_done=20))
+        BACKEND.open(replace(job, n_done=20))
     with pytest.raises(DataError, match=sentence):
-        LIBRARY.save(job.checkpoints, 20, tmp_path / "best.cbm")
+        BACKEND.save(job.checkpoints, 20, tmp_path / "best.cbm")
 
 
 def test_too_little_memory_is_told_before_anything_is_read(tree_job, killed_at):
     progress, _ = killed_at()
     job = replace(tree_job(max_ram=10**6), progress=progress)
     with pytest.raises(ConfigError, match=r"about \d+ MB .* but 1\.0 MB are what"):
-        LIBRARY.open(job)
+        BACKEND.open(job)
     assert progress.notes[0].startswith("CatBoost: ")
     assert "rows of 8 features in a byte a value, about " in progress.notes[0]
 
 
 def test_devices(monkeypatch):
-    assert LIBRARY.device("cpu") == LIBRARY.device("auto") == "cpu"
+    assert BACKEND.device("cpu") == BACKEND.device("auto") == "cpu"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # where there is one
     with pytest.raises(ConfigError, match="CatBoost finds no GPU here"):
-        LIBRARY.device("cuda")
+        BACKEND.device("cuda")
 
 
 def test_a_gpu_cannot_choose_from_a_share_of_the_features(tree_job):
     with pytest.raises(ConfigError, match=r"Set colsample_bytree = 1\.0"):
-        LIBRARY.open(replace(tree_job(), device="cuda"))
+        BACKEND.open(replace(tree_job(), device="cuda"))
 
 
 def test_a_monotone_feature_only_rises(tree_job, tmp_path):
     job = tree_job(monotone={"feature_a": -1}, colsample_bytree=1.0)
-    grow(LIBRARY.open(job), looks=3)
-    LIBRARY.save(job.checkpoints, 30, tmp_path / "best.cbm")
+    grow(BACKEND.open(job), looks=3)
+    BACKEND.save(job.checkpoints, 30, tmp_path / "best.cbm")
     predictor = family("catboost").load(tmp_path / "best.cbm")
     features = np.repeat(features_of(job, "valid")[:100], 5, axis=0)
     features[:, 0] = np.tile(np.arange(5), 100)
@@ -288,7 +287,7 @@ def test_a_monotone_feature_only_rises(tree_job, tmp_path):
 
 def test_an_unknown_monotone_feature_is_named(tree_job):
     with pytest.raises(ConfigError, match="names the feature 'beta', which is not in"):
-        LIBRARY.open(tree_job(monotone={"beta": 1}))
+        BACKEND.open(tree_job(monotone={"beta": 1}))
 
 
 def test_a_class_without_rows_is_named(tree_job):
@@ -296,19 +295,19 @@ def test_a_class_without_rows_is_named(tree_job):
     values = job.train.labels.values
     labels = Labels(np.where(values == 1, 0.75, values), job.train.labels.eras)
     with pytest.raises(DataError, match=r"no training row has 1\.0 as 'target'"):
-        LIBRARY.open(replace(job, train=replace(job.train, labels=labels)))
+        BACKEND.open(replace(job, train=replace(job.train, labels=labels)))
 
 
 def test_a_parameter_that_catboost_refuses_is_told(tree_job):
     job = tree_job()
-    trees = LIBRARY.open(replace(job, booster={**job.booster, "depth": 99}))
+    trees = BACKEND.open(replace(job, booster={**job.booster, "depth": 99}))
     with pytest.raises(ConfigError, match=r"refuses the parameters .*depth is 16"):
         trees.grow(1, None, quiet)
 
 
 def test_what_catboost_says_is_told_without_its_source(tree_job):
     job = tree_job()
-    trees = LIBRARY.open(replace(job, booster={**job.booster, "learning_rate": 1e99}))
+    trees = BACKEND.open(replace(job, booster={**job.booster, "learning_rate": 1e99}))
     with pytest.raises(ConfigError) as caught:
         trees.grow(1, None, quiet)
     assert "(For Constant shrink mode: (model_shrink_rate" in str(caught.value)
@@ -317,21 +316,21 @@ def test_what_catboost_says_is_told_without_its_source(tree_job):
 def test_targets_that_are_all_the_same_are_learned(tree_job):
     job = tree_job()
     labels = Labels(np.full_like(job.train.labels.values, 0.5), job.train.labels.eras)
-    trees = LIBRARY.open(replace(job, train=replace(job.train, labels=labels)))
+    trees = BACKEND.open(replace(job, train=replace(job.train, labels=labels)))
     assert trees.grow(5, None, quiet) == 5
     np.testing.assert_allclose(trees.predictions("valid"), 0.5)
 
 
 def test_importance_is_of_all_features_in_order(tree_job, tmp_path):
     job = tree_job(colsample_bytree=1.0, max_depth=2)
-    grow(LIBRARY.open(job), looks=1)
-    LIBRARY.save(job.checkpoints, 10, tmp_path / "best.cbm")
-    importance = LIBRARY.importance(tmp_path / "best.cbm", 8)
+    grow(BACKEND.open(job), looks=1)
+    BACKEND.save(job.checkpoints, 10, tmp_path / "best.cbm")
+    importance = BACKEND.importance(tmp_path / "best.cbm", 8)
     assert importance.gain.sum() == pytest.approx(100)
     assert importance.gain[:3].min() > importance.gain[3:].max()
     assert np.isnan(importance.split).all()
     with pytest.raises(DataError, match="has 8 features, not 9"):
-        LIBRARY.importance(tmp_path / "best.cbm", 9)
+        BACKEND.importance(tmp_path / "best.cbm", 9)
 
 
 def history_of(run):

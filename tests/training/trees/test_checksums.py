@@ -2,7 +2,7 @@ import pytest
 
 from numerai_pipeline.core import DataError
 from numerai_pipeline.training import train
-from numerai_pipeline.training.trees.seal import Seal
+from numerai_pipeline.training.trees.checksums import CheckpointChecksums
 
 
 @pytest.mark.parametrize("family", ["lightgbm", "xgboost", "catboost"])
@@ -23,21 +23,21 @@ def test_a_changed_bit_of_a_checkpoint_is_found(make_job, killed_at, family):
 
 def test_files_that_are_gone_or_new_are_left_to_others(tmp_path):
     (tmp_path / "a").write_text("a")
-    Seal(tmp_path).write()
+    CheckpointChecksums(tmp_path).write()
     (tmp_path / "a").rename(tmp_path / "b")
-    Seal(tmp_path).check()
+    CheckpointChecksums(tmp_path).check()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]"])
-def test_a_broken_seal_is_named(tmp_path, content):
+def test_broken_checksums_are_named(tmp_path, content):
     (tmp_path / "sha256.json").write_text(content)
     with pytest.raises(DataError, match=r"sha256\.json .*Delete the run's folder"):
-        Seal(tmp_path).check()
+        CheckpointChecksums(tmp_path).check()
 
 
-def test_a_file_that_was_written_again_is_sealed_again(tmp_path):
-    seal = Seal(tmp_path)
+def test_a_file_that_was_written_again_gets_a_new_checksum(tmp_path):
+    checksums = CheckpointChecksums(tmp_path)
     for content in ("a", "b"):
         (tmp_path / "a").write_text(content)
-        seal.write()
-        seal.check()
+        checksums.write()
+        checksums.check()

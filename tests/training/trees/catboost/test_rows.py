@@ -7,11 +7,11 @@ import pytest
 from numerai_pipeline.core import SILENT, ConfigError
 from numerai_pipeline.data import ShardReader
 from numerai_pipeline.training.labels import Labels
-from numerai_pipeline.training.trees.library import TreeJob, TreeRows
+from numerai_pipeline.training.trees.backend import TreeJob, TreeRows
 
 pytest.importorskip("catboost")
 
-from numerai_pipeline.training.trees.catboost_pool import (
+from numerai_pipeline.training.trees.catboost.rows import (
     borders_text,
     check_room,
     needed_bytes,

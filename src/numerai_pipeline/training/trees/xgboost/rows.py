@@ -9,27 +9,24 @@ file of pages that are mapped one after the other while trees grow.
 """
 
 import math
+import shutil
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
 import xgboost
+from filelock import FileLock, Timeout
 
-from numerai_pipeline.core import Advance, ConfigError, show_bytes
-from numerai_pipeline.models import CLASS_VALUES, XGBOOST_MAX_BIN
-from numerai_pipeline.training.trees.library import TreeJob, TreeRows
-from numerai_pipeline.training.trees.xgboost_blocks import (
-    PAGE_BYTES,
-    handed_blocks,
-    handed_type,
-    missing_mark,
-    rows_per_block,
-    value_bytes,
-)
-from numerai_pipeline.training.trees.xgboost_pages import PagesFolder, sweep
+from numerai_pipeline.core import Advance, ConfigError, columns, show_bytes
+from numerai_pipeline.models import CLASS_VALUES
+from numerai_pipeline.models.trees import XGBOOST_MAX_BIN
+from numerai_pipeline.training.trees.backend import TreeJob, TreeRows
 
 # Python, numpy, XGBoost and the reader, before any data.
 _PROCESS_BYTES = 300 << 20
@@ -53,6 +50,21 @@ _PASSES_ON_DISK = 2
 _PASSES_IN_MEMORY = 3
 
 Matrix = Any
+
+# Of the binned rows, what is read together and is a page on disk. Larger pages make a
+# tree from disk cheaper.
+PAGE_BYTES = 200 << 20
+
+# Rows are worked on in pieces that the processor's cache holds.
+_PIECE_ROWS = 512
+
+# A row-wise and a column-wise bin. Where a value can be missing, the first one becomes
+# a number of four bytes, and the second gets a bit.
+_VALUE_BYTES = 2.1
+
+_VALUE_BYTES_IF_MISSING = 5.2
+
+_NAME = "xgboost-pages"
 
 
 @dataclass(frozen=True)
@@ -211,3 +223,99 @@ def _matrix(kind: Any, feed: _Feed) -> Matrix:
         raise feed.exception
     matrix.feature_names = list(feed.rows.features)
     return matrix
+
+
+def value_bytes(rows: TreeRows) -> float:
+    """Return what XGBoost keeps of a value."""
+    return _VALUE_BYTES_IF_MISSING if math.isnan(rows.missing) else _VALUE_BYTES
+
+
+def handed_type(rows: TreeRows) -> np.dtype[Any]:
+    """Return the type of what XGBoost is handed: bytes, if all values are such."""
+    is_byte = math.isnan(rows.missing) or rows.missing in range(256)
+    return np.dtype(np.uint8 if is_byte else np.float32)
+
+
+def missing_mark(rows: TreeRows) -> float:
+    """Return what stands for a missing value in what XGBoost is handed."""
+    return float(columns.MISSING_CODE) if math.isnan(rows.missing) else math.nan
+
+
+def rows_per_block(rows: TreeRows) -> int:
+    """Return how many rows are read together."""
+    n_rows = int(PAGE_BYTES / value_bytes(rows) / max(1, len(rows.features)))
+    return max(1, min(len(rows), n_rows))
+
+
+def handed_blocks(rows: TreeRows) -> Iterator[npt.NDArray[Any]]:
+    """Read the rows as XGBoost is handed them.
+
+    Yields:
+        ``(rows, F)`` of ``handed_type``, valid until the next one is asked for.
+    """
+    n_rows, kind = rows_per_block(rows), handed_type(rows)
+    held = None if kind == np.uint8 else np.empty((n_rows, len(rows.features)), kind)
+    for codes in rows.blocks(rows_per_block=n_rows):
+        values: npt.NDArray[Any] = codes
+        if held is not None:
+            values = held[: len(codes)]
+            values[:] = codes
+        if not math.isnan(rows.missing):
+            for start in range(0, len(values), _PIECE_ROWS):
+                piece = values[start : start + _PIECE_ROWS]
+                piece[piece == columns.MISSING_CODE] = rows.missing
+        yield values
+
+
+class PagesFolder:
+    """An empty folder that this process holds until it is deleted.
+
+    Args:
+        cache: folder in which it is made.
+        needed_bytes: what is going to be written.
+
+    Raises:
+        ConfigError: if the disk has no room for it.
+    """
+
+    def __init__(self, cache: Path, needed_bytes: int) -> None:
+        cache.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(cache).free
+        if needed_bytes > free:
+            raise ConfigError(
+                f"XGBoost needs about {show_bytes(needed_bytes)} of disk in {cache} "
+                f"while it trains, and {show_bytes(free)} are free. Free some, or "
+                "raise --max-ram."
+            )
+        self.path = cache / f"{_NAME}-{uuid4().hex[:8]}"
+        # First the lock, then the folder: a folder whose lock is free is left over.
+        self._lock = _lock(self.path)
+        self._lock.acquire()
+        self.path.mkdir()
+
+    def delete(self) -> None:
+        """Delete it with all that is in it."""
+        _delete(self.path)
+        self._lock.release()
+
+
+def sweep(cache: Path) -> None:
+    """Delete what killed processes have left: folders that nobody holds."""
+    for folder in cache.glob(f"{_NAME}-*/"):
+        with suppress(Timeout), _lock(folder).acquire(timeout=0):
+            _delete(folder)
+
+
+def _lock(folder: Path) -> FileLock:
+    return FileLock(_lock_path(folder))
+
+
+def _lock_path(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.lock")
+
+
+def _delete(folder: Path) -> None:
+    """Delete a folder and its lock, which is held."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # Windows deletes no open file
+        _lock_path(folder).unlink()

@@ -11,7 +11,7 @@ from numerai_pipeline.core import DataError, read_json, sha256_of, write_json
 _NAME = "sha256.json"
 
 
-class Seal:
+class CheckpointChecksums:
     """The checksums of the files in a folder of checkpoints."""
 
     def __init__(self, checkpoints: Path) -> None:
@@ -24,7 +24,7 @@ class Seal:
         """Compare the files with their checksums.
 
         A file that is gone is left to who needs it: a kill between a new checkpoint
-        and its seal leaves checksums of older ones.
+        and its checksum leaves those of older ones.
 
         Raises:
             DataError: if a file is not what was written.
@@ -32,10 +32,10 @@ class Seal:
         path = self._folder / _NAME
         if not path.is_file():
             return
-        sealed = read_json(path, remedy=self._remedy)
-        if not isinstance(sealed, dict):
+        checksums = read_json(path, remedy=self._remedy)
+        if not isinstance(checksums, dict):
             raise DataError(f"{path} holds no checksums. {self._remedy}")
-        for name, sha256 in sealed.items():
+        for name, sha256 in checksums.items():
             file = self._folder / name
             if file.is_file() and sha256_of(file) != sha256:
                 raise DataError(
@@ -43,12 +43,12 @@ class Seal:
                 )
 
     def write(self) -> None:
-        """Seal all files as they are now."""
-        sealed = {}
+        """Write the checksums of all files as they are now."""
+        checksums = {}
         for file in sorted(self._folder.iterdir()):
             if file.is_file() and not file.name.startswith(".") and file.name != _NAME:
                 key = (file.name, file.stat().st_mtime_ns)
                 if key not in self._known:
                     self._known[key] = sha256_of(file)
-                sealed[file.name] = self._known[key]
-        write_json(self._folder / _NAME, sealed)
+                checksums[file.name] = self._known[key]
+        write_json(self._folder / _NAME, checksums)

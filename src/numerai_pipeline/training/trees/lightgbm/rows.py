@@ -39,8 +39,8 @@ from numerai_pipeline.core import (
     read_json,
     write_json,
 )
-from numerai_pipeline.models import LIGHTGBM_DATASET
-from numerai_pipeline.training.trees.library import TreeRows
+from numerai_pipeline.models.trees import LIGHTGBM_DATASET
+from numerai_pipeline.training.trees.backend import TreeRows
 
 Codes = npt.NDArray[np.uint8]
 

@@ -1,0 +1,1 @@
+"""LightGBM: binned rows from packed shards, and the booster grown from them."""
