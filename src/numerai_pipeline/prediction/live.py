@@ -16,15 +16,19 @@ from numerai_pipeline.core import (
     atomic_path,
     columns,
 )
-from numerai_pipeline.data import decode_features, read_parquet_blocks
-from numerai_pipeline.prediction.parquet import column_names, read_columns
+from numerai_pipeline.data import (
+    column_names,
+    decode_features,
+    read_columns,
+    read_parquet_blocks,
+)
 from numerai_pipeline.scoring import one_column, rank_per_era
 from numerai_pipeline.training import Run
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_MEND = "nai download --live --force"
+_REMEDY = "nai download --live --force"
 
 
 def predict_live(
@@ -54,7 +58,7 @@ def predict_live(
     if not runs:
         raise ConfigError("no model was named to predict with. Run `nai predict NAME`.")
     ids = live_ids(live)
-    names = column_names(live, _MEND)
+    names = column_names(live, _REMEDY)
     for run in runs:
         _check_features(run, live, names)
     ranks = []
@@ -101,13 +105,15 @@ def live_ids(path: Path) -> tuple[str, ...]:
     Raises:
         DataError: if the file is missing or broken, has no ids, or one of them twice.
     """
-    ids = tuple(read_columns(path, [columns.ID], _MEND)[columns.ID].to_pylist())
+    ids = tuple(read_columns(path, [columns.ID], _REMEDY)[columns.ID].to_pylist())
     if not ids:
-        raise DataError(f"{path} has not a single row. Fetch it again with `{_MEND}`.")
+        raise DataError(
+            f"{path} has not a single row. Fetch it again with `{_REMEDY}`."
+        )
     name, n_times = Counter(ids).most_common(1)[0]
     if n_times > 1 or None in ids:
         found = "a row without an id" if None in ids else f"the id {name} twice"
-        raise DataError(f"{path} has {found}. Fetch it again with `{_MEND}`.")
+        raise DataError(f"{path} has {found}. Fetch it again with `{_REMEDY}`.")
     return ids
 
 

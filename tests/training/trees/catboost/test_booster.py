@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numerai_pipeline.training.plan import make_plan
 
 from numerai_pipeline.core import SILENT, ConfigError, DataError
 from numerai_pipeline.data import ShardReader, decode_features
 from numerai_pipeline.models import family
 from numerai_pipeline.training import train
 from numerai_pipeline.training.labels import Labels
-from numerai_pipeline.training.plan import make_plan
 from numerai_pipeline.training.trees.backend import TreeJob, TreeRows
 
 pytest.importorskip("catboost")
