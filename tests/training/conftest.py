@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from numerai_pipeline.core import Recipe
-from numerai_pipeline.data import EtlOptions, build_shards
+from numerai_pipeline.data import EtlOptions, ShardReader, build_shards
+from numerai_pipeline.models import family as find_family
 from numerai_pipeline.models import new_model
 from numerai_pipeline.training import TrainingJob, train
 
@@ -145,7 +146,7 @@ def new_job(folder, family, shards, *, parameters=(), training=(), **recipe):
     feature_set = recipe.setdefault("feature_set", "all")
     checked = new_model(
         folder,
-        family,
+        find_family(family),
         feature_set=feature_set,
         n_features=len(SETS[feature_set]),
         target=recipe.setdefault("target", "target"),
@@ -161,6 +162,11 @@ def new_job(folder, family, shards, *, parameters=(), training=(), **recipe):
         untrained=folder / checked.family.untrained_file,
         shards=shards,
         runs=folder / "runs",
+        # Two eras of purge, as the shards have: the market is small.
+        fold=ShardReader(shards).default_fold(
+            checked.targets, eras=recipe.get("eras", ""), allow_leak=True
+        ),
+        allow_leak=True,
         started=NOON,
         features=tuple(SETS[feature_set]),
     )

@@ -179,6 +179,19 @@ def _models(
     return tuple(models)
 
 
+def window_purge(
+    table: TrainingTable, targets: tuple[str, ...], *, allow_leak: bool
+) -> int:
+    """Return how many eras a window leaves out before its validation eras.
+
+    >>> window_purge(TrainingTable(window_purge=4), ("target_x_60",), allow_leak=False)
+    16
+    """
+    if allow_leak:
+        return table.window_purge
+    return max(table.window_purge, columns.purge_eras(targets))
+
+
 def _windows(
     job: TrainingJob, checked: CheckedRecipe, reader: ShardReader
 ) -> list[Fold]:
@@ -186,9 +199,7 @@ def _windows(
     # An era without a single target is in the shards, but not to be learned from.
     labels = Labels.read(reader, job.fold.part("train"), checked.targets[0])
     eras = np.unique(labels.eras).tolist()
-    purge = table.window_purge
-    if not job.allow_leak:
-        purge = max(purge, columns.purge_eras(checked.targets))
+    purge = window_purge(table, checked.targets, allow_leak=job.allow_leak)
     width = table.window_eras
     folds = rolling_folds(
         eras, width=width, step=table.window_step or width, purge=purge

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from numerai_pipeline.core import SILENT, ConfigError, DataError
-from numerai_pipeline.data import ShardReader, decode_features
+from numerai_pipeline.data import Part, ShardReader, decode_features
 from numerai_pipeline.models import family
 from numerai_pipeline.training import train
 from numerai_pipeline.training.labels import Labels
@@ -43,8 +43,16 @@ def make_trees_job(tmp_path, shards, trained_parameters):
         features = reader.manifest.features
 
         def rows(split):
-            labels = Labels.read(reader, split, "target")
-            return TreeRows(reader, split, features, "target", missing, labels)
+            labels = Labels.read(reader, Part(reader.eras(split)), "target")
+            return TreeRows(
+                reader,
+                split,
+                Part(reader.eras(split)),
+                features,
+                "target",
+                missing,
+                labels,
+            )
 
         booster = trained_parameters(**parameters)
         return TreeJob(
