@@ -7,18 +7,32 @@ from numerai_pipeline.prediction.evaluation import (
     ScoreRow,
     known_corr,
 )
-from numerai_pipeline.prediction.live import live_ids, predict_live, write_predictions
+from numerai_pipeline.prediction.live import (
+    earlier_live,
+    live_ids,
+    predict_live,
+)
+from numerai_pipeline.prediction.note import (
+    Origin,
+    check_origin,
+    noted_rows,
+    write_noted,
+)
 from numerai_pipeline.prediction.plot import draw_comparison, draw_scores
 
 __all__ = [
     "Coverage",
     "Evaluation",
+    "Origin",
     "ScoreRow",
+    "check_origin",
     "draw_comparison",
     "draw_scores",
+    "earlier_live",
     "evaluate",
     "known_corr",
     "live_ids",
+    "noted_rows",
     "predict_live",
-    "write_predictions",
+    "write_noted",
 ]
