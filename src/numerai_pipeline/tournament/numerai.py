@@ -368,12 +368,8 @@ class _Creation:
         found = self._look()
         if found is not None:
             return found
-        if isinstance(self._outcome, str):
-            return Failure(
-                f"submission {self._outcome} was accepted but is not listed yet"
-            )
-        if not self._is_settled:
-            return Failure("the submission is not listed yet")
+        if isinstance(self._outcome, str) or not self._is_settled:
+            return self._not_listed()
         if isinstance(self._outcome, TournamentRefused):
             raise self._outcome
         try:
@@ -383,12 +379,7 @@ class _Creation:
         except TournamentRefused as refusal:
             self._outcome = refusal
         self._created_at = self._clock.now()
-        found = self._look()
-        if found is not None:
-            return found
-        if isinstance(self._outcome, Failure):
-            return self._outcome
-        return Failure("the submission is not listed yet")
+        return self._look() or self._not_listed()
 
     @property
     def _is_settled(self) -> bool:
@@ -396,6 +387,16 @@ class _Creation:
             return True
         passed = (self._clock.now() - self._created_at).total_seconds()
         return passed >= _SETTLE_SECONDS
+
+    def _not_listed(self) -> Failure:
+        if isinstance(self._outcome, str):
+            return Failure(
+                f"submission {self._outcome} was accepted but is not listed yet"
+            )
+        if isinstance(self._outcome, Failure):
+            cause = f"{self._outcome.cause}, and the submission is not listed yet"
+            return Failure(cause, self._outcome.wait_seconds)
+        return Failure("the submission was refused; it is looked for all the same")
 
     def _look(self) -> Submission | Failure | None:
         id_ = self._outcome if isinstance(self._outcome, str) else None
