@@ -572,7 +572,7 @@ def test_somebody_who_submits_during_the_upload_is_not_overwritten(
 
 
 def test_a_killed_create_that_is_listed_seconds_later_is_not_made_twice(
-    submit, scripted_server, ledger, clock, tournament, predictions
+    submit, scripted_server, ledger, tournament, predictions
 ):
     class DiesOnSubmitting(Mortal):
         def submit(self, *args):
@@ -612,7 +612,7 @@ def test_a_refused_submission_that_appears_later_does_not_replace_a_newer_one(
 
 
 def test_a_row_with_an_unknown_state_stops_a_submission(
-    submit, ledger, scripted_server, tmp_path
+    submit, scripted_server, tmp_path
 ):
     submit()
     with sqlite3.connect(tmp_path / "ledger.sqlite") as connection:

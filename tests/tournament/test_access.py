@@ -87,7 +87,7 @@ def test_this_machine_without_simulated_mode_is_refused(url):
 )
 def test_keys_go_to_numerai_alone_unless_the_environment_trusts_another_host(url):
     settings = TournamentSettings(url=url)
-    with pytest.raises(ConfigError, match="NUMERAI_TRUSTED_HOST=.* if you trust"):
+    with pytest.raises(ConfigError, match=r"NUMERAI_TRUSTED_HOST=.* if you trust"):
         resolve_access(settings, KEYS)
     with pytest.raises(ConfigError, match="which is not Numerai"):
         resolve_access(settings, {**KEYS, "NUMERAI_TRUSTED_HOST": "another.example"})

@@ -526,7 +526,7 @@ def test_a_submission_of_another_round_is_returned_as_it_was_filed(
 
 
 def test_a_submission_is_waited_for_until_it_is_selected(
-    tournament, scripted_server, clock, uploaded
+    tournament, scripted_server, uploaded
 ):
     def unselected(_request, proper):
         answer = proper()
