@@ -11,6 +11,7 @@ from numerai_pipeline.prediction.live import (
     earlier_live,
     live_ids,
     predict_live,
+    write_predictions,
 )
 from numerai_pipeline.prediction.note import (
     Origin,
@@ -35,4 +36,5 @@ __all__ = [
     "noted_rows",
     "predict_live",
     "write_noted",
+    "write_predictions",
 ]
