@@ -1,6 +1,7 @@
 """The whole job in one thread, by the commands that a person types."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,43 @@ def test_predictions_are_submitted_once(nai: Nai, simulator: RunningSimulator) -
     receipts = nai("submit", *MODELS, "--json")
     assert [r["was_already_submitted"] for r in receipts] == [True, True]
     assert len(simulator.simulator.submissions.all()) == 2
+
+
+def test_other_predictions_than_the_runs_are_not_submitted(
+    nai: Nai, simulator: RunningSimulator
+) -> None:
+    path = Path(nai("predict", "mlp", "--json")[0]["path"])
+    good, note = path.read_bytes(), path.with_suffix(".json")
+    header, *rows = good.decode().splitlines()
+    ids, values = zip(*(row.split(",") for row in rows), strict=True)
+    shuffled = [f"{i},{v}" for i, v in zip(ids, values[::-1], strict=True)]
+    path.write_text("\n".join([header, *shuffled, ""]))
+    assert "not the one that `nai predict` wrote" in nai("submit", "mlp", code=3)
+    assert "Pass --replace" in nai("submit", "mlp", "--force", code=2)
+    path.write_bytes(good)
+    known = json.loads(note.read_text())
+    known["origin"]["run"] = "the-run-before"
+    note.write_text(json.dumps(known))
+    # What was submitted before a retraining stays submitted.
+    assert nai("submit", "mlp", "--json")[0]["was_already_submitted"]
+    assert "made by the run 'the-run-before'" in nai(
+        "submit", "mlp", "--replace", code=3
+    )
+    assert [p["was_current"] for p in nai("predict", "mlp", "--json")] == [False]
+    assert path.read_bytes() == good
+    assert len(simulator.simulator.submissions.all()) == 2
+
+
+def test_the_live_data_of_an_earlier_round_is_not_predicted(
+    nai: Nai, root: Path
+) -> None:
+    live = Path(nai("predict", "mlp", "--json")[0]["path"]).with_name("live.parquet")
+    earlier = root / "rounds" / "1"
+    earlier.mkdir()
+    shutil.copy(live, earlier)
+    assert "is the live data of round 1: " in nai("predict", "mlp", code=5)
+    assert "live data of round 1. Run" in nai("submit", "mlp", "--replace", code=3)
+    shutil.rmtree(earlier)
 
 
 def test_every_other_family_goes_the_same_way(

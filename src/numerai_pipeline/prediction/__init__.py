@@ -1,5 +1,25 @@
 """A trained run and live data: predictions that can be submitted."""
 
-from numerai_pipeline.prediction.live import live_ids, predict_live, write_predictions
+from numerai_pipeline.prediction.live import (
+    earlier_live,
+    live_ids,
+    predict_live,
+    write_predictions,
+)
+from numerai_pipeline.prediction.note import (
+    Origin,
+    check_origin,
+    noted_rows,
+    write_noted,
+)
 
-__all__ = ["live_ids", "predict_live", "write_predictions"]
+__all__ = [
+    "Origin",
+    "check_origin",
+    "earlier_live",
+    "live_ids",
+    "noted_rows",
+    "predict_live",
+    "write_noted",
+    "write_predictions",
+]

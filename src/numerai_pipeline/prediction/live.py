@@ -15,6 +15,7 @@ from numerai_pipeline.core import (
     Progress,
     atomic_path,
     columns,
+    sha256_of,
 )
 from numerai_pipeline.data import (
     column_names,
@@ -115,6 +116,36 @@ def live_ids(path: Path) -> tuple[str, ...]:
         found = "a row without an id" if None in ids else f"the id {name} twice"
         raise DataError(f"{path} has {found}. Fetch it again with `{_REMEDY}`.")
     return ids
+
+
+def earlier_live(live: Path) -> Path | None:
+    """Return the live data of an earlier round that is the same as this round's.
+
+    Every round has ids of its own. Numerai maps those of the round before, so that
+    predictions for yesterday's rows would be accepted.
+
+    Args:
+        live: ``rounds/NUMBER/live.parquet``.
+    """
+    earlier = {
+        int(path.parent.name): path
+        for path in live.parent.parent.glob(f"*/{live.name}")
+        if path.parent.name.isdecimal()
+        and int(path.parent.name) < int(live.parent.name)
+    }
+    size = live.stat().st_size
+    for path in earlier.values():
+        if path.stat().st_size == size and sha256_of(path) == sha256_of(live):
+            return path
+    # The same rows, written again, differ in their bytes.
+    for number in sorted(earlier)[-1:]:
+        try:
+            ids = live_ids(earlier[number])
+        except DataError:
+            continue  # it is not the one that is predicted
+        if not set(ids).isdisjoint(live_ids(live)):
+            return earlier[number]
+    return None
 
 
 def _check_features(run: Run, live: Path, names: list[str]) -> None:

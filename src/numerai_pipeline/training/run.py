@@ -351,8 +351,8 @@ def _verify(folder: Path, file: str) -> None:
 def _read_done(folder: Path) -> Mapping[str, Any]:
     path = folder / DONE_FILE
     done = read_json(path, remedy=_remedy(folder))
-    if not isinstance(done, dict):
-        raise _broken(path, "it is no JSON object")
+    if not isinstance(done, dict) or not isinstance(done.get("sha256"), dict):
+        raise _broken(path, "it lists no checksums")
     return done
 
 
