@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from numerai_pipeline.models import Engine, TrainingTable
+from numerai_pipeline.models import Engine, TrainingTable, load_lightgbm
 from numerai_pipeline.training.assignment import Assignment
 
 
@@ -39,7 +39,8 @@ def load_engine(name: Engine) -> EngineModule:
     """Import an engine with its framework.
 
     Raises:
-        ConfigError: if its package is not installed; the extra is named.
+        ConfigError: if its package, or a library that it needs, is not installed; the
+            remedy is named.
     """
     if name == "keras":
         from numerai_pipeline.training.networks import engine
@@ -48,6 +49,7 @@ def load_engine(name: Engine) -> EngineModule:
     from numerai_pipeline.training.trees.engine import TreesEngine
 
     if name == "lightgbm":
+        load_lightgbm()  # and what it needs; the next line imports it by name
         from numerai_pipeline.training.trees.lightgbm_trees import LightgbmLibrary
 
         return TreesEngine(LightgbmLibrary())
