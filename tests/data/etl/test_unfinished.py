@@ -285,7 +285,7 @@ KILLS = """
         name = f"killed-{kill_at}"
         if run(name, kill_at)[0]:
             break
-        # It goes on from the whole shards, if not all were written: the manifest is last.
+        # The whole shards are kept; the manifest comes when all are written.
         is_begun = any(
             path.stat().st_size and not path.with_name("manifest.json").exists()
             for path in shards.glob(f".{name}.*.partial/journal.jsonl")
