@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+from recorded_progress import Killed, RecordedProgress
 
 from numerai_pipeline.core import Recipe
 from numerai_pipeline.data import EtlOptions, build_shards
@@ -199,38 +200,7 @@ def edited():
     return edit
 
 
-class Killed(BaseException):
-    """What ends a training in the middle, as a kill would."""
-
-
-class KillingProgress:
-    """Ends the process's work at a chosen place."""
-
-    def __init__(self, *, at_note=None, at_step=None):
-        self.notes = []
-        self._at_note = at_note
-        self._at_step = at_step
-        self._done = 0.0
-
-    @contextmanager
-    def task(self, _description, _total, _unit):
-        yield self._advance
-
-    def _advance(self, amount):
-        self._done += amount
-        if self._at_step is not None and self._done > self._at_step:
-            raise Killed
-
-    def chart(self, chart):
-        self.note(chart.line)
-
-    def note(self, text):
-        self.notes.append(text)
-        if self._at_note is not None and text.startswith(self._at_note):
-            raise Killed
-
-
 @pytest.fixture
 def killed_at():
     """A function that returns a progress which kills, and the kill's exception."""
-    return lambda **where: (KillingProgress(**where), Killed)
+    return lambda **where: (RecordedProgress(**where), Killed)

@@ -5,12 +5,12 @@ import pickle
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
+from recorded_progress import RecordedProgress
 
 from numerai_pipeline.core import ConfigError, DataError, locked, read_toml
 from numerai_pipeline.data import ShardReader, decode_features
@@ -363,16 +363,11 @@ def test_shards_made_anew_meanwhile_are_told_as_such(
     """Not as broken ones, which is what the old manifest would find."""
     job = make_job("xgboost", shards=market_shards(purge=3))
 
-    class Rebuilding:
-        @contextmanager
-        def task(self, *_):
-            yield lambda _: None
-
-        def note(self, text):
-            if text.startswith("XGBoost:"):
-                (job.shards / file).write_bytes(b"new")
-                manifest = job.shards / "manifest.json"
-                manifest.write_bytes((shards / "manifest.json").read_bytes())
+    def rebuild(note):
+        if note.startswith("XGBoost:"):
+            (job.shards / file).write_bytes(b"new")
+            manifest = job.shards / "manifest.json"
+            manifest.write_bytes((shards / "manifest.json").read_bytes())
 
     with pytest.raises(DataError, match="was made anew while 'xgboost' was training"):
-        train(job, progress=Rebuilding())
+        train(job, progress=RecordedProgress(on_note=rebuild))
