@@ -1,15 +1,13 @@
 import csv
 import json
-import os
 import pickle
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
+from child import run_python
 from recorded_progress import RecordedProgress
 
 from numerai_pipeline.core import ConfigError, DataError, locked, read_toml
@@ -194,12 +192,7 @@ def test_a_run_predicts_the_same_in_a_fresh_process_without_its_recipe(
     # The run alone: neither recipe nor untrained model stand beside it.
     moved = shutil.copytree(run.folder, tmp_path / "moved")
     np.save(tmp_path / "x.npy", features)
-    subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", PREDICT, moved, "x.npy", "p.npy"],
-        cwd=tmp_path,
-        check=True,
-        env=os.environ,
-    )
+    run_python(PREDICT, moved, tmp_path / "x.npy", tmp_path / "p.npy")
     np.testing.assert_allclose(np.load(tmp_path / "p.npy"), here, atol=1e-6)
 
 
