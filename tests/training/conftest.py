@@ -1,4 +1,3 @@
-import json
 import os
 import signal
 from contextlib import contextmanager
@@ -6,9 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 
-import numpy as np
-import pandas as pd
 import pytest
+from planted_market import SETS, write_market
 from recorded_progress import Killed, RecordedProgress
 
 from numerai_pipeline.core import Recipe
@@ -19,9 +17,6 @@ from numerai_pipeline.training import TrainingJob, train
 # One thread is the fastest for data this small, above all beside other processes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-FEATURES = [f"feature_{name}" for name in "abcdefgh"]
-SETS = {"all": FEATURES, "small": FEATURES[2:6][::-1]}
-TARGETS = ["target", "target_ender_20", "target_victor_20"]
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 # Small enough for a second a training, and all it needs to learn what is planted.
@@ -55,45 +50,6 @@ QUICK = {
         "training": {"evaluate_every": 10},
     },
 }
-
-
-def write_market(folder, *, is_shuffled=False, is_resolved=True, seed=1):
-    """Write a release of 30 eras x 100 rows whose targets are planted.
-
-    `target` follows the first three features, `target_victor_20` the last three. A
-    tenth of both is missing, and a few features are. If it is not resolved, all of
-    `target_victor_20` is missing in the held-out eras.
-    """
-    random = np.random.default_rng(seed)
-    n_eras, n_rows = 30, 100
-    rows = n_eras * n_rows
-    codes = random.integers(0, 5, (rows, len(FEATURES)))
-    columns = {}
-    for target, followed in (("target", slice(3)), ("target_victor_20", slice(5, 8))):
-        signal = (codes[:, followed] - 2).sum(axis=1) + random.normal(0, 2.5, rows)
-        cuts = np.quantile(signal, [0.05, 0.25, 0.75, 0.95])
-        values = np.digitize(signal, cuts) / 4
-        if is_shuffled:
-            random.shuffle(values)
-        values[random.random(rows) < 0.1] = np.nan
-        columns[target] = values.astype(np.float32)
-    frame = pd.DataFrame(codes, columns=FEATURES).astype("Int8")
-    frame = frame.mask(random.random(frame.shape) < 0.02)
-    frame["target"] = columns["target"]
-    frame["target_ender_20"] = columns["target"]
-    frame["target_victor_20"] = columns["target_victor_20"]
-    eras = np.repeat(np.arange(1, n_eras + 1), n_rows)
-    if not is_resolved:
-        frame.loc[eras > 18, "target_victor_20"] = np.nan
-    frame.insert(0, "era", [f"{era:04d}" for era in eras])
-    frame.insert(1, "data_type", np.where(eras <= 18, "train", "validation"))
-    frame.index = pd.Index([f"n{row:015x}" for row in range(rows)], name="id")
-    folder.mkdir(parents=True)
-    frame[eras <= 18].to_parquet(folder / "train.parquet")
-    frame[eras > 18].to_parquet(folder / "validation.parquet")
-    (folder / "features.json").write_text(
-        json.dumps({"feature_sets": SETS, "targets": TARGETS})
-    )
 
 
 def make_shards(folder, *, is_shuffled=False, is_resolved=True, **options):
