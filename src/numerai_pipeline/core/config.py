@@ -155,8 +155,11 @@ def load_settings(path: Path) -> Settings:
             that is not known.
     """
     if not path.is_file():
+        demo = path.parent / "demo"
+        hint = f" (the demo's is {demo})" if (demo / path.name).is_file() else ""
         raise ConfigError(
-            f"{path} does not exist. Run `nai init` there, or pass --workspace DIR."
+            f"{path} does not exist. Run `nai init` there, or pass --workspace DIR"
+            f"{hint}."
         )
     return parse_table(Settings, read_toml(path), where=path.name)
 

@@ -79,7 +79,8 @@ def load_engine(name: Engine) -> EngineModule:
     """Import an engine with its framework.
 
     Raises:
-        ConfigError: if its package is not installed; the extra is named.
+        ConfigError: if its package, or a library that it needs, is not installed; the
+            remedy is named.
     """
     if name == "keras":
         from numerai_pipeline.training.networks import fitting

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from recorded_progress import RecordedProgress, Task
 
 from numerai_pipeline.core import (
     ConfigError,
@@ -611,36 +612,13 @@ def test_two_processes_do_not_download_into_one_folder(fetch, scripted_server, r
 
 
 def test_progress_is_told_in_bytes_and_ends_at_the_size(fetch, scripted_server):
-    class Recorder:
-        def __init__(self):
-            self.tasks = []
-
-        def task(self, description, total, unit):
-            self.tasks.append([description, total, unit, 0])
-            recorder = self
-
-            class Task:
-                def __enter__(self):
-                    return self.advance
-
-                def __exit__(self, *_error):
-                    pass
-
-                def advance(self, amount):
-                    recorder.tasks[-1][3] += amount
-
-            return Task()
-
-        def note(self, text):
-            pass
-
     scripted_server.serve(TRAIN, ONE, ignores_range=True)
     scripted_server.on("file", scripted_server.cut(70_000))
-    recorder = Recorder()
-    fetch(progress=recorder)
-    assert recorder.tasks == [[TRAIN, len(ONE), "bytes", len(ONE)]]
-    fetch(progress=recorder)
-    assert len(recorder.tasks) == 1
+    progress = RecordedProgress()
+    fetch(progress=progress)
+    assert progress.tasks == [Task(TRAIN, len(ONE), "bytes", len(ONE))]
+    fetch(progress=progress)
+    assert len(progress.tasks) == 1
 
 
 def test_a_slow_server_is_waited_for_as_long_as_bytes_come(

@@ -1,13 +1,13 @@
 import os
+import pickle
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from child import run_python
 
 from numerai_pipeline.core import ConfigError, DataError
 from numerai_pipeline.data import ShardReader
@@ -81,34 +81,23 @@ def test_killed_between_checkpoint_and_history_it_learns_the_same(
 
 KILL = """
 import os, pickle, signal, sys
-from contextlib import contextmanager
 from numerai_pipeline.training import train
+from recorded_progress import RecordedProgress
 
-class Progress:
-    @contextmanager
-    def task(self, description, total, unit):
-        yield lambda amount: None
-    def note(self, text):
-        pass
-    def chart(self, chart):
-        if len(chart.rows) == 2:
-            os.kill(os.getpid(), signal.SIGKILL)
+def kill(note):
+    if note.startswith("epoch 2:"):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 with open(sys.argv[1], "rb") as file:
-    train(pickle.load(file), progress=Progress())
+    train(pickle.load(file), progress=RecordedProgress(on_note=kill))
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_killed_process_is_resumed_by_another(job, uninterrupted, tmp_path):
-    import pickle
-
     (tmp_path / "job.pickle").write_bytes(pickle.dumps(job))
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", KILL, str(tmp_path / "job.pickle")],
-        check=False,
-    )
+    done = run_python(KILL, tmp_path / "job.pickle", check=False)
     assert done.returncode == -signal.SIGKILL
     assert_same(train(job), uninterrupted)
 

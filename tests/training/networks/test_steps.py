@@ -1,12 +1,10 @@
 import json
-import os
 import pickle
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from child import run_python
 
 from numerai_pipeline.core import ConfigError, parse_table
 from numerai_pipeline.models import KerasTraining, load_keras
@@ -22,7 +20,6 @@ from numerai_pipeline.training.networks.steps import (
 # The first job is killed after its first epoch and goes on.
 ON_TWO = """
 import json, pickle, sys
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from numerai_pipeline.models import load_keras
@@ -32,26 +29,14 @@ import tensorflow as tf
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(cpu, two)
 from numerai_pipeline.training import train
-
-class Killed(BaseException):
-    pass
-
-class Progress:
-    @contextmanager
-    def task(self, description, total, unit):
-        yield lambda amount: None
-    def note(self, text):
-        if text.startswith("epoch 1:"):
-            raise Killed
-    def chart(self, chart):
-        self.note(chart.line)
+from recorded_progress import Killed, RecordedProgress
 
 runs = []
 for job in pickle.loads(Path(sys.argv[1]).read_bytes()):
     job = replace(job, runs=job.runs.with_name("on-two"))
     if not runs:
         try:
-            train(job, progress=Progress())
+            train(job, progress=RecordedProgress(at_note="epoch 1:"))
         except Killed:
             pass
     runs.append(str(train(job).folder))
@@ -72,13 +57,7 @@ def test_two_devices_learn_what_one_does(make_job, tmp_path):
         for number, training in enumerate(options)
     ]
     (tmp_path / "jobs").write_bytes(pickle.dumps(jobs))
-    output = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", ON_TWO, str(tmp_path / "jobs")],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-    ).stdout
+    output = run_python(ON_TWO, tmp_path / "jobs", TF_CPP_MIN_LOG_LEVEL="3").stdout
     for job, folder in zip(jobs, json.loads(output), strict=True):
         assert 'device = "cpu x 2"' in (tmp_path / folder / "config.toml").read_text()
         of_two = Run.open(tmp_path / folder)
