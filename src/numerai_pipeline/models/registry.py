@@ -1,9 +1,8 @@
 """All families, by name."""
 
-import difflib
 from collections.abc import Iterable
 
-from numerai_pipeline.core import ConfigError
+from numerai_pipeline.core import ConfigError, did_you_mean
 from numerai_pipeline.models.networks import (
     autoencoder,
     autoencoding_classifier,
@@ -59,10 +58,7 @@ def family(name: str) -> Family:
     known = {kind.name: kind for kind in families()}
     if name in known:
         return known[name]
-    nearest = difflib.get_close_matches(name, known, n=1)
-    hint = (
-        f"Did you mean '{nearest[0]}'?" if nearest else f"There are {', '.join(known)}."
-    )
+    hint = did_you_mean(name, known, listing="There are")
     raise ConfigError(f"there is no family '{name}'. {hint}")
 
 

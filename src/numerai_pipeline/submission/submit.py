@@ -8,7 +8,6 @@ The ledger is written before and after each step that the tournament sees:
 3. ``confirmed``: the tournament lists the submission. A rerun returns its receipt.
 """
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from numerai_pipeline.core import (
     Clock,
     ConfigError,
     TournamentRefused,
+    did_you_mean,
     format_time,
     locked,
     write_json,
@@ -174,11 +174,10 @@ def model_id(tournament: Tournament, numerai_name: str) -> str:
     models = tournament.models()
     if numerai_name in models:
         return models[numerai_name]
-    nearest = difflib.get_close_matches(numerai_name, models, n=3) or sorted(models)
-    found = f"It has {', '.join(nearest)}" if nearest else "It has none"
+    hint = did_you_mean(numerai_name, sorted(models))
     raise ConfigError(
-        f"the account at {tournament.host} has no model '{numerai_name}'. {found}. "
-        "Mend [submission] models in numerai.toml."
+        f"the account at {tournament.host} has no model '{numerai_name}'. {hint} "
+        "Correct [submission] models in numerai.toml."
     )
 
 

@@ -10,9 +10,8 @@ from typing import Any, BinaryIO, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from numerai_pipeline.core import DataError
+from numerai_pipeline.core import DataError, did_you_mean
 from numerai_pipeline.data.block import Block
-from numerai_pipeline.data.catalog import did_you_mean
 from numerai_pipeline.data.readers.choosing import (
     chosen_columns,
     chosen_palettes,
