@@ -15,7 +15,7 @@ from numerai_pipeline.core import (
     commented_toml,
 )
 from numerai_pipeline.models import families
-from numerai_pipeline.simulator import RunningSimulator, preset, running_simulator
+from numerai_simulator import RunningSimulator, preset, running_simulator
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ import pytest
 
 from numerai_pipeline.cli import commands_data, run
 from numerai_pipeline.core import write_json
-from numerai_pipeline.simulator import Market, preset
+from numerai_simulator import Market, preset
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "etl.md").read_text()
 COMMANDS = sorted(set(re.findall(r"`(nai etl[^`]*)`", DOCUMENT)))

@@ -1,13 +1,16 @@
 """`nai simulate` and `nai demo`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from numerai_pipeline.cli.demo import run_demo
 from numerai_pipeline.cli.shell import Shell, say
-from numerai_pipeline.core import ConfigError, SystemClock, VirtualClock, parse_time
+from numerai_pipeline.core import ConfigError
+
+if TYPE_CHECKING:
+    from numerai_simulator import Clock
 
 # Also the port in the demo's numerai.toml; nothing well-known lives there.
 DEFAULT_PORT = 8437
@@ -46,15 +49,13 @@ def simulate(
     numerapi, Numerai's own client, talks to it unchanged: set its URL constant, and
     the keys SIMULATED and SIMULATED.
     """
-    from numerai_pipeline import simulator
+    import numerai_simulator as simulator
+    from numerai_pipeline.python import simulator_errors
 
     shell: Shell = context.obj
     is_new = not (folder / "market.json").is_file()
-    spec = None
-    if is_new or size:
-        eras = {"n_train_eras": train_eras, "n_validation_eras": validation_eras}
-        given = {key: value for key, value in eras.items() if value is not None}
-        spec = simulator.preset(size or "small", seed=seed, **given)
+    eras = {"n_train_eras": train_eras, "n_validation_eras": validation_eras}
+    given = {key: value for key, value in eras.items() if value is not None}
 
     def announce(url: str) -> None:
         say(f"simulated tournament at {url}, keys SIMULATED and SIMULATED")
@@ -62,10 +63,14 @@ def simulate(
         say("in numerai.toml: [tournament] simulated = true")
         say("Ctrl-C ends it; the same command goes on where it stopped")
 
-    with simulator.open_simulator(
-        folder, spec, clock=_clock(clock), progress=shell.progress
-    ) as opened:
-        simulator.serve(opened, host=host, port=port, ready=announce)
+    with simulator_errors():
+        spec = None
+        if is_new or size:
+            spec = simulator.preset(size or "small", seed=seed, **given)
+        with simulator.open_simulator(
+            folder, spec, clock=_clock(clock), progress=shell.progress
+        ) as opened:
+            simulator.serve(opened, host=host, port=port, ready=announce)
 
 
 def demo(
@@ -99,7 +104,9 @@ def demo(
     )
 
 
-def _clock(words: str) -> SystemClock | VirtualClock | None:
+def _clock(words: str) -> "Clock | None":
+    from numerai_simulator import SystemClock, VirtualClock, parse_time
+
     if words == "virtual":
         return None
     if words == "system":

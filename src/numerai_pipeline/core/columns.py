@@ -46,7 +46,7 @@ def horizon_days(target: str) -> int:
 
 
 def purge_eras(targets: tuple[str, ...]) -> int:
-    """Return how many eras to drop between training and held-out eras.
+    """Return how many eras to leave out between two parts of a fold.
 
     Args:
         targets: names of the targets used; the longest horizon decides.

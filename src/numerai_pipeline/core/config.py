@@ -102,6 +102,16 @@ class Recipe(Frozen):
         default="all", description="features it sees: a set of features.json"
     )
     target: str = Field(default="target", description="the target it learns, by name")
+    shards: str = Field(
+        default="",
+        description="the set of shards it learns from; empty: [data] shards of "
+        "numerai.toml",
+    )
+    eras: str = Field(
+        default="",
+        description="training eras it learns from: even, odd, every:4 or ranges such "
+        "as 1-120,300-; empty: all",
+    )
     missing: float = Field(
         default=2.0,
         allow_inf_nan=True,  # trees know what to do with NaN

@@ -5,7 +5,7 @@ from numerai_pipeline.python.play import DEMO_MODELS, Played, Playing, demo, pla
 from numerai_pipeline.python.preparing import download, etl, init, inspect, new, zoo
 from numerai_pipeline.python.results import Description, Scored, Standing, Trained
 from numerai_pipeline.python.rounds import predict, status, submit
-from numerai_pipeline.python.simulation import Simulation, simulate
+from numerai_pipeline.python.simulation import Simulation, simulate, simulator_errors
 
 __all__ = [
     "DEMO_MODELS",
@@ -27,6 +27,7 @@ __all__ = [
     "predict",
     "score",
     "simulate",
+    "simulator_errors",
     "status",
     "submit",
     "tensorboard",

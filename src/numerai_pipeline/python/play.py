@@ -14,10 +14,10 @@ from numerai_pipeline.core import Progress
 from numerai_pipeline.operations import Pipeline, Prediction
 from numerai_pipeline.python.opening import Folder
 from numerai_pipeline.python.results import Scored, Standing, Trained
-from numerai_pipeline.python.simulation import simulated_settings
-from numerai_pipeline.simulator import RunningSimulator, preset, running_simulator
+from numerai_pipeline.python.simulation import simulated_settings, simulator_errors
 from numerai_pipeline.submission import Receipt
 from numerai_pipeline.views import detect_progress
+from numerai_simulator import RunningSimulator, preset, running_simulator
 
 # Family and model have the same name here; the simulated account has these models.
 DEMO_MODELS = {"mlp": "sim_mlp", "lightgbm": "sim_lightgbm"}
@@ -99,10 +99,16 @@ def playing(
         port: written into its ``numerai.toml``, for `nai simulate` later on.
     """
     home = folder / "simulator"
-    spec = None if (home / "market.json").is_file() else preset(size)
-    with running_simulator(
-        home, spec, models=tuple(DEMO_MODELS.values()), progress=progress
-    ) as simulator:
+    is_new = not (home / "market.json").is_file()
+    with (
+        simulator_errors(),
+        running_simulator(
+            home,
+            preset(size) if is_new else None,
+            models=tuple(DEMO_MODELS.values()),
+            progress=progress,
+        ) as simulator,
+    ):
         if not (folder / "numerai.toml").is_file():
             url = f"http://127.0.0.1:{port}"
             operations.create_workspace(folder, simulated_settings(url, DEMO_MODELS))

@@ -1,8 +1,8 @@
 """`simulate` as a call: a tournament that runs beside a notebook's cells."""
 
 import atexit
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -10,16 +10,39 @@ from typing import Literal, Self
 
 from numerai_pipeline.core import (
     ConfigError,
+    DataError,
     Settings,
     SubmissionSettings,
     TournamentSettings,
 )
 from numerai_pipeline.python.opening import Folder
-from numerai_pipeline.simulator import DEFAULT_MODELS, Simulator, preset
-from numerai_pipeline.simulator import running_simulator as running
 from numerai_pipeline.views import detect_progress
+from numerai_simulator import (
+    DEFAULT_MODELS,
+    BrokenFolder,
+    Simulator,
+    SimulatorError,
+    preset,
+)
+from numerai_simulator import running_simulator as running
 
 Moment = Literal["next_open", "resolved"]
+
+
+@contextmanager
+def simulator_errors() -> Iterator[None]:
+    """Raise the simulator's errors as those of this package, with its exit codes.
+
+    Raises:
+        ConfigError: if the market, folder, port or clock cannot be had.
+        DataError: if the simulator's folder is damaged.
+    """
+    try:
+        yield
+    except BrokenFolder as error:
+        raise DataError(str(error)) from error
+    except SimulatorError as error:
+        raise ConfigError(str(error)) from error
 
 
 def simulated_settings(url: str, models: Mapping[str, str]) -> Settings:
@@ -75,7 +98,7 @@ class Simulation:
             ConfigError: if the moment is past.
         """
         if isinstance(moment, datetime):
-            return self._simulator.move_to(moment)
+            return self._move_to(moment)
         timetable, now = self._simulator.timetable, self.now
         known = {
             "next_open": timetable.next_opening(now),
@@ -86,7 +109,11 @@ class Simulation:
                 f"the clock cannot be moved to '{moment}'. Say next_open, resolved, or "
                 "a moment in UTC."
             )
-        return self._simulator.move_to(known[moment])
+        return self._move_to(known[moment])
+
+    def _move_to(self, moment: datetime) -> datetime:
+        with simulator_errors():
+            return self._simulator.move_to(moment)
 
     def stop(self) -> None:
         """End it; ``simulate`` on the same folder goes on where it stopped."""
@@ -130,11 +157,12 @@ def simulate(
             folder has another market.
     """
     is_new = not (Path(folder) / "market.json").is_file()
-    spec = preset(size or "small", seed=seed) if is_new or size else None
     held = ExitStack()
-    server = held.enter_context(
-        running(
-            Path(folder), spec, port=port, models=models, progress=detect_progress()
+    with simulator_errors():
+        spec = preset(size or "small", seed=seed) if is_new or size else None
+        server = held.enter_context(
+            running(
+                Path(folder), spec, port=port, models=models, progress=detect_progress()
+            )
         )
-    )
     return Simulation(server.url, server.simulator, held)

@@ -55,17 +55,17 @@ def test_train_and_validation_become_shards(release: Any, tmp_path: Path) -> Non
     manifest = build_shards(release.folder, tmp_path / "s", EtlOptions(), progress=told)
     # 41 targets or 3: one of them looks 60 days ahead, so 16 eras are purged.
     assert manifest.splits["train"].eras == tuple(range(1, 15))
-    assert manifest.dropped.purged_eras == tuple(range(15, 31))
+    assert manifest.splits["purged"].eras == tuple(range(15, 31))
     assert manifest.splits["valid"].eras == tuple(range(31, 39))
     reader = ShardReader(tmp_path / "s")
     train, validation = release.train, release.validation
     assert_same_rows(reader.read("train"), train, train.eras <= 14)
     assert_same_rows(reader.read("valid"), validation, validation.eras <= 38)
-    n_trained = np.count_nonzero(train.eras <= 14)
+    assert_same_rows(reader.read("purged"), train, train.eras > 14)
     assert told.tasks == {
         "surveying train.parquet": (len(train.eras), len(train.eras)),
         "surveying validation.parquet": (60, 60),
-        "packing train.parquet": (n_trained, n_trained),
+        "packing train.parquet": (len(train.eras), len(train.eras)),
         "packing validation.parquet": (48, 48),
     }
 
@@ -77,7 +77,7 @@ def test_the_purge_fits_the_horizon_of_the_targets(
     assert manifest.splits["train"].eras[-1] == 30 - 8
     manifest = build_shards(release.folder, tmp_path / "s", EtlOptions(purge=0))
     assert manifest.splits["train"].eras[-1] == 30
-    assert manifest.dropped.purged_eras == ()
+    assert "purged" not in manifest.splits
 
 
 def test_defect_2_no_era_on_both_sides_of_the_split(
@@ -432,7 +432,7 @@ def test_unresolved_validation_alone_holds_nothing_out(
 ) -> None:
     release.validation.targets[:] = np.nan
     write_rows(release.folder / "validation.parquet", release.validation)
-    with pytest.raises(ConfigError, match="no era would be held out"):
+    with pytest.raises(ConfigError, match="no era would be left to validate on"):
         build_shards(release.folder, tmp_path / "s", EtlOptions())
 
 

@@ -225,7 +225,7 @@ def test_the_manifest_notices_an_edit(release: Any, folder: Path) -> None:
     build_shards(release.folder, folder, OPTIONS)
     path = folder / "manifest.json"
     content = json.loads(path.read_text())
-    content["dropped"]["purged_rows"] += 1
+    content["dropped"]["rows_without_target"] += 1
     path.write_text(json.dumps(content))
     with pytest.raises(DataError, match="its own checksum does not match"):
         ShardManifest.load(folder)
