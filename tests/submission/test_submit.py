@@ -151,7 +151,7 @@ def test_an_unknown_name_at_numerai_names_the_nearest(submit, ledger, scripted_s
     with pytest.raises(ConfigError) as error:
         submit(numerai_name="alpa")
     assert str(error.value) == (
-        "the account at 127.0.0.1 has no model 'alpa'. It has alpha. Correct "
+        "the account at 127.0.0.1 has no model 'alpa'. Did you mean 'alpha'? Correct "
         "[submission] models in numerai.toml."
     )
     with pytest.raises(ConfigError, match=r"no model 'zzz'. It has alpha, beta."):

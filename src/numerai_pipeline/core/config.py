@@ -4,7 +4,6 @@ A key that does not exist is refused by name, with the nearest one that does.
 tomlkit is imported where TOML is written, since every command reads but few write.
 """
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from pydantic_core import ErrorDetails
 
 from numerai_pipeline.core.errors import ConfigError
 from numerai_pipeline.core.files import write_text
+from numerai_pipeline.core.suggestions import did_you_mean
 
 NUMERAI_URL = "https://api-tournament.numer.ai"
 
@@ -270,13 +270,7 @@ def _sentence(kind: type[BaseModel], mistake: ErrorDetails, where: str) -> str:
     place = f"{where} [{'.'.join(parents)}]" if parents else where
     if mistake["type"] == "extra_forbidden":
         known = list(_table_at(kind, parents).model_fields)
-        nearest = difflib.get_close_matches(key, known, n=1)
-        hint = (
-            f"Did you mean '{nearest[0]}'?"
-            if nearest
-            else f"It knows {', '.join(known)}."
-        )
-        return f"{place} has no key '{key}'. {hint}"
+        return f"{place} has no key '{key}'. {did_you_mean(key, known)}"
     if mistake["type"] == "missing":
         return f"{place} lacks the key '{key}'. Add it."
     found = mistake["input"]

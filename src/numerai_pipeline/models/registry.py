@@ -1,9 +1,8 @@
 """The families that come with the product, by name."""
 
-import difflib
 from collections.abc import Iterable
 
-from numerai_pipeline.core import ConfigError
+from numerai_pipeline.core import ConfigError, did_you_mean
 from numerai_pipeline.models.networks import (
     autoencoder,
     autoencoding_classifier,
@@ -60,8 +59,5 @@ def family(name: str, others: Iterable[Family] = ()) -> Family:
     known = {kind.name: kind for kind in (*_BUILT_IN, *others)}
     if name in known:
         return known[name]
-    nearest = difflib.get_close_matches(name, known, n=1)
-    hint = (
-        f"Did you mean '{nearest[0]}'?" if nearest else f"There are {', '.join(known)}."
-    )
+    hint = did_you_mean(name, known, listing="There are")
     raise ConfigError(f"there is no family '{name}'. {hint}")

@@ -12,7 +12,6 @@ looked for again and again. A confirmed submission that is not listed any more i
 question for a person.
 """
 
-import difflib
 import os
 import tempfile
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from numerai_pipeline.core import (
     Clock,
     ConfigError,
     TournamentRefused,
+    did_you_mean,
     digest_of,
     format_time,
     locked,
@@ -241,10 +241,9 @@ def model_id(tournament: Tournament, numerai_name: str) -> str:
     models = tournament.models()
     if numerai_name in models:
         return models[numerai_name]
-    nearest = difflib.get_close_matches(numerai_name, models, n=3) or sorted(models)
-    found = f"It has {', '.join(nearest)}" if nearest else "It has none"
+    hint = did_you_mean(numerai_name, sorted(models))
     raise ConfigError(
-        f"the account at {tournament.host} has no model '{numerai_name}'. {found}. "
+        f"the account at {tournament.host} has no model '{numerai_name}'. {hint} "
         "Correct [submission] models in numerai.toml."
     )
 

@@ -1,6 +1,5 @@
 """The ``Tournament`` that is Numerai's, or a simulator that speaks like it."""
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from numerai_pipeline.core import (
     Clock,
     TournamentRefused,
     TournamentSettings,
+    did_you_mean,
     format_time,
 )
 from numerai_pipeline.tournament import documents
@@ -135,8 +135,7 @@ class NumeraiTournament:
         )
         url = data.get("dataset")
         if url is None:
-            nearest = difflib.get_close_matches(filename, self.list_files(), n=1)
-            hint = f"Did you mean '{nearest[0]}'?" if nearest else "Check the version."
+            hint = did_you_mean(filename, self.list_files())
             raise TournamentRefused(f"{self.host} has no file '{filename}'. {hint}")
         return self._wire.access.check_answered_url(url, purpose=filename)
 

@@ -10,9 +10,8 @@ from typing import Any, BinaryIO, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from numerai_pipeline.core import ConfigError, DataError, columns
+from numerai_pipeline.core import ConfigError, DataError, columns, did_you_mean
 from numerai_pipeline.data.block import Block
-from numerai_pipeline.data.catalog import did_you_mean
 from numerai_pipeline.data.folds import Fold, default_fold, eras_subset
 from numerai_pipeline.data.readers.choosing import (
     chosen_columns,
