@@ -16,7 +16,7 @@ from numerai_pipeline.cli.shell import (
 from numerai_pipeline.core import ConfigError
 
 if TYPE_CHECKING:
-    from numerai_pipeline.operations import Pipeline
+    from numerai_pipeline.api import Pipeline
 
 WHAT, SIDES = "What goes in", "What is held out"
 COLUMNS, FILES = "Columns", "Files and memory"
@@ -58,7 +58,7 @@ def download(
     Without a flag: all but the live data. An interrupted download goes on where
     it stopped.
     """
-    from numerai_pipeline.operations import FILES_OF_KIND, download_data, download_live
+    from numerai_pipeline.api import FILES_OF_KIND, download_data, download_live
 
     shell: Shell = context.obj
     pipeline = _with_version(shell.pipeline(), version)
@@ -235,12 +235,12 @@ def etl(
     the last training eras purged. Nothing is done if the shards are current; a run
     that was stopped goes on where it was.
     """
-    from numerai_pipeline import operations
+    from numerai_pipeline import api
 
     shell: Shell = context.obj
     pipeline = shell.pipeline()
     pooled = everything or split_valid_only
-    options = operations.etl_options(
+    options = api.etl_options(
         pipeline,
         sources=_sources(
             train=train, validation=validation, live=live, pooled=pooled, split=split
@@ -261,7 +261,7 @@ def etl(
         shard_per_era=eras or None,
     )
     shards = folder or pipeline.shards_dir_of(options)
-    manifest = operations.etl(
+    manifest = api.etl(
         pipeline,
         options,
         shards=shards,
@@ -271,7 +271,7 @@ def etl(
     if as_json:
         print_json(manifest.model_dump(mode="json"))
         return
-    _print_description(str(shards), operations.describe(shards))
+    _print_description(str(shards), api.describe(shards))
 
 
 def inspect(
@@ -286,9 +286,9 @@ def inspect(
 ) -> None:
     """Tell what a Parquet file, a data folder, a shard folder or a run holds."""
     del context
-    from numerai_pipeline import operations
+    from numerai_pipeline import api
 
-    found = operations.describe(path, verify=verify)
+    found = api.describe(path, verify=verify)
     if as_json:
         print_json(found)
         return

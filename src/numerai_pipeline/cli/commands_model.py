@@ -37,11 +37,11 @@ Assignments = Annotated[
 
 def zoo(context: typer.Context, as_json: AsJson = False) -> None:
     """List the families, your own ones in zoo/, and the models with their scores."""
-    from numerai_pipeline import operations
+    from numerai_pipeline import api
 
     shell: Shell = context.obj
     has_workspace = (shell.root / "numerai.toml").is_file()
-    entries = operations.zoo(shell.pipeline() if has_workspace else None)
+    entries = api.zoo(shell.pipeline() if has_workspace else None)
     if as_json:
         print_json(entries)
         return
@@ -75,10 +75,10 @@ def new(
     ] = False,
 ) -> None:
     """Write a model's recipe, `model.toml`, and its untrained model."""
-    from numerai_pipeline import operations
+    from numerai_pipeline import api
 
     shell: Shell = context.obj
-    folder = operations.new(
+    folder = api.new(
         shell.pipeline(),
         family,
         name or family,
@@ -135,7 +135,7 @@ def train(
     An option that differs from the recipe makes a run of its own; the recipe stays as
     it is, and the run's config.toml tells what it was trained by.
     """
-    from numerai_pipeline import operations
+    from numerai_pipeline import api
 
     shell: Shell = context.obj
     given = {
@@ -148,7 +148,7 @@ def train(
         "training.patience": patience,
         "seed": seed,
     }
-    runs = operations.train(
+    runs = api.train(
         shell.pipeline(),
         names,
         tensorboard=tensorboard,
@@ -175,10 +175,10 @@ def best(
     as_json: AsJson = False,
 ) -> None:
     """Print the best epoch of a model's latest run, and its file."""
-    from numerai_pipeline import operations
+    from numerai_pipeline import api
 
     shell: Shell = context.obj
-    found = operations.best_run(shell.pipeline(), name).best()
+    found = api.best_run(shell.pipeline(), name).best()
     if as_json:
         print_json(found)
         return
@@ -194,10 +194,10 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score models per era on the held-out eras, beside benchmarks and meta model."""
-    from numerai_pipeline import operations
+    from numerai_pipeline import api
 
     shell: Shell = context.obj
-    evaluations = operations.score(shell.pipeline(), names, force=force)
+    evaluations = api.score(shell.pipeline(), names, force=force)
     if as_json:
         print_json(evaluations)
         return
@@ -219,7 +219,7 @@ def tensorboard(
 
     A run trained without --tensorboard is shown too, with the curves of its history.
     """
-    from numerai_pipeline import operations
+    from numerai_pipeline import api
 
     shell: Shell = context.obj
     # However it is ended, TensorBoard's own process ends too.
@@ -227,9 +227,7 @@ def tensorboard(
         signal.signal(ending, signal.default_int_handler)
     with (
         contextlib.suppress(KeyboardInterrupt),
-        operations.tensorboard(
-            shell.pipeline(), names or (), host=host, port=port
-        ) as board,
+        api.tensorboard(shell.pipeline(), names or (), host=host, port=port) as board,
     ):
         say(f"TensorBoard at {board.url}; Ctrl-C ends it")
         board.wait()

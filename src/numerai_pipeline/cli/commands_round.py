@@ -9,7 +9,7 @@ from numerai_pipeline.cli.commands_model import Names
 from numerai_pipeline.cli.shell import Shell, print_json, print_table, say, show
 
 if TYPE_CHECKING:
-    from numerai_pipeline.operations import Prediction, Status
+    from numerai_pipeline.api import Prediction, Status
     from numerai_pipeline.submission import Receipt
     from numerai_pipeline.tournament import RoundScore
 
@@ -23,10 +23,10 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Predict the open round's live data: checked, ranked into (0, 1)."""
-    from numerai_pipeline import operations
+    from numerai_pipeline import api
 
     shell: Shell = context.obj
-    predictions = operations.predict(shell.pipeline(), names, force=force)
+    predictions = api.predict(shell.pipeline(), names, force=force)
     if as_json:
         print_json(predictions)
         return
@@ -48,10 +48,10 @@ def submit(
     as_json: AsJson = False,
 ) -> None:
     """Submit the open round's predictions, at most once, and read them back."""
-    from numerai_pipeline import operations
+    from numerai_pipeline import api
 
     shell: Shell = context.obj
-    receipts = operations.submit(shell.pipeline(), names or (), replace=replace)
+    receipts = api.submit(shell.pipeline(), names or (), replace=replace)
     if as_json:
         print_json(receipts)
         return
@@ -60,10 +60,10 @@ def submit(
 
 def status(context: typer.Context, as_json: AsJson = False) -> None:
     """Show the open round, what was submitted and what it scored."""
-    from numerai_pipeline import operations
+    from numerai_pipeline import api
 
     shell: Shell = context.obj
-    found = operations.status(shell.pipeline())
+    found = api.status(shell.pipeline())
     if as_json:
         print_json(found)
         return

@@ -14,7 +14,7 @@ def init(
     ] = False,
 ) -> None:
     """Write `numerai.toml` with every key, its default and the reason for it."""
-    from numerai_pipeline.operations import create_workspace
+    from numerai_pipeline.api import create_workspace
 
     shell: Shell = context.obj
     path = create_workspace(shell.root, force=force)

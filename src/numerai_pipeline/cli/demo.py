@@ -7,7 +7,7 @@ from numerai_pipeline.cli.shell import say, show
 from numerai_pipeline.core import Progress, stopwatch
 
 if TYPE_CHECKING:
-    from numerai_pipeline.operations import Pipeline
+    from numerai_pipeline.api import Pipeline
     from numerai_pipeline.python import Playing
 
 
@@ -51,16 +51,16 @@ def run_demo(
 
 
 def _prepare(play: "Playing") -> None:
-    from numerai_pipeline import operations
+    from numerai_pipeline import api
 
     pipeline = play.pipeline
     _head("Download", "nai download")
-    files = operations.download_data(pipeline)
+    files = api.download_data(pipeline)
     n_bytes = sum(file.bytes for file in files)
     say(f"{len(files)} files, {n_bytes / 1e6:,.1f} MB in {pipeline.data_dir}")
 
     _head("Shards", "nai etl")
-    shards = operations.etl(pipeline)
+    shards = api.etl(pipeline)
     for name, split in shards.splits.items():
         n_bytes = sum(file.bytes for file in split.shards)
         say(
@@ -73,17 +73,17 @@ def _prepare(play: "Playing") -> None:
         say(f"recipe: {recipe}")
 
     _head("Training", "nai train mlp lightgbm")
-    for run in operations.train(pipeline, play.models):
+    for run in api.train(pipeline, play.models):
         best = run.best()
         say(f"{run.name}: best at {best.epoch}, {run.monitor} {best.value:.5f}")
 
 
 def _score(play: "Playing") -> None:
-    from numerai_pipeline import operations
+    from numerai_pipeline import api
     from numerai_pipeline.cli.commands_model import print_scores
 
     _head("Scores on held-out eras", "nai score mlp lightgbm")
-    print_scores(operations.score(play.pipeline, play.models))
+    print_scores(api.score(play.pipeline, play.models))
 
 
 def _play_first_round(play: "Playing") -> None:
@@ -112,20 +112,20 @@ def _move_to_next_round(play: "Playing") -> None:
 
 
 def _print_status(pipeline: "Pipeline") -> None:
-    from numerai_pipeline import operations
+    from numerai_pipeline import api
     from numerai_pipeline.cli.commands_round import print_status
 
     _head("Ledger and scores", "nai status")
-    print_status(operations.status(pipeline))
+    print_status(api.status(pipeline))
 
 
 def _print_ending(play: "Playing", folder: Path, *, is_round_only: bool) -> None:
-    from numerai_pipeline import operations
+    from numerai_pipeline import api
 
     pipeline = play.pipeline
     _head("What you have now", "")
     for name in play.models:
-        plots = operations.best_run(pipeline, name).folder / "plots"
+        plots = api.best_run(pipeline, name).folder / "plots"
         say(f"{name}: {', '.join(show(path) for path in sorted(plots.glob('*.png')))}")
     say(f"ledger: {show(pipeline.workspace.ledger_path)}")
     next_step = "predict.sh --demo --next" if is_round_only else "predict.sh --demo"

@@ -15,7 +15,7 @@ from numerai_pipeline.core import SILENT, Progress
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from numerai_pipeline.operations import Pipeline
+    from numerai_pipeline.api import Pipeline
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Shell:
         Raises:
             ConfigError: if it has no ``numerai.toml`` or a wrong one.
         """
-        from numerai_pipeline.operations import Pipeline
+        from numerai_pipeline.api import Pipeline
 
         return Pipeline.open(self.root, progress=self.progress)
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, overload
 
-from numerai_pipeline import operations
-from numerai_pipeline.operations import Board
+from numerai_pipeline import api
+from numerai_pipeline.api import Board
 from numerai_pipeline.python.opening import (
     Folder,
     Names,
@@ -73,7 +73,7 @@ def train(
         ConfigError: if a recipe is wrong.
         DataError: if the shards lack what it names, or the loss is lost.
     """
-    runs = operations.train(
+    runs = api.train(
         open_workspace(workspace),
         names_of(names),
         tensorboard=tensorboard,
@@ -95,7 +95,7 @@ def best(name: str, *, workspace: Folder = ".") -> BestEpoch:
         ConfigError: if there is no such model.
         DataError: if it has no finished run.
     """
-    return operations.best_run(open_workspace(workspace), name).best()
+    return api.best_run(open_workspace(workspace), name).best()
 
 
 def score(names: Names, *, force: bool = False, workspace: Folder = ".") -> Scored:
@@ -110,7 +110,7 @@ def score(names: Names, *, force: bool = False, workspace: Folder = ".") -> Scor
         DataError: if a run may have seen these eras.
     """
     pipeline = open_workspace(workspace)
-    return Scored(operations.score(pipeline, names_of(names), force=force))
+    return Scored(api.score(pipeline, names_of(names), force=force))
 
 
 def tensorboard(
@@ -131,6 +131,6 @@ def tensorboard(
     Returns:
         Its ``url``, and ``stop()``.
     """
-    return operations.start_tensorboard(
+    return api.start_tensorboard(
         open_workspace(workspace), names_of(names), host=host, port=port
     )

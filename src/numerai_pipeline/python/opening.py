@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from numerai_pipeline.api import Pipeline
 from numerai_pipeline.core import memory_bytes, parse_bytes
-from numerai_pipeline.operations import Pipeline
 from numerai_pipeline.views import detect_progress
 
 # A folder; the present one by default, as on the command line.

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from numerai_pipeline import operations
+from numerai_pipeline import api
+from numerai_pipeline.api import Pipeline, Prediction
 from numerai_pipeline.core import Progress
-from numerai_pipeline.operations import Pipeline, Prediction
 from numerai_pipeline.python.opening import Folder
 from numerai_pipeline.python.results import Scored, Standing, Trained
 from numerai_pipeline.python.simulation import simulated_settings
@@ -42,7 +42,7 @@ class Playing:
         paths = [self.pipeline.workspace.recipe_path(name) for name in self.models]
         for name, path in zip(self.models, paths, strict=True):
             if not path.is_file():
-                operations.new(self.pipeline, name, name)
+                api.new(self.pipeline, name, name)
         return paths
 
     @property
@@ -66,11 +66,11 @@ class Playing:
 
     def predict(self) -> list[Prediction]:
         """Predict the open round with every model."""
-        return operations.predict(self.pipeline, self.models)
+        return api.predict(self.pipeline, self.models)
 
     def submit(self) -> list[Receipt]:
         """Submit every model's predictions."""
-        return operations.submit(self.pipeline)
+        return api.submit(self.pipeline)
 
     def resolve_first_round(self) -> bool:
         """Move the clock to the last score of the first submission.
@@ -105,7 +105,7 @@ def playing(
     ) as simulator:
         if not (folder / "numerai.toml").is_file():
             url = f"http://127.0.0.1:{port}"
-            operations.create_workspace(folder, simulated_settings(url, DEMO_MODELS))
+            api.create_workspace(folder, simulated_settings(url, DEMO_MODELS))
         environ = {"NUMERAI_API_URL": simulator.url}
         pipeline = Pipeline.open(folder, environ=environ, progress=progress)
         yield Playing(pipeline, simulator)
@@ -141,11 +141,11 @@ def demo(folder: Folder = "demo", *, size: str = "small") -> Played:
         size: of the market: ``tiny``, ``small`` or ``full``.
     """
     with playing(Path(folder), size, progress=detect_progress()) as play:
-        operations.download_data(play.pipeline)
-        operations.etl(play.pipeline)
+        api.download_data(play.pipeline)
+        api.etl(play.pipeline)
         play.make_models()
-        runs = operations.train(play.pipeline, play.models)
-        evaluations = operations.score(play.pipeline, play.models)
+        runs = api.train(play.pipeline, play.models)
+        evaluations = api.score(play.pipeline, play.models)
         if not play.is_submitted:
             if not play.is_round_open():
                 play.open_next_round()
@@ -156,5 +156,5 @@ def demo(folder: Folder = "demo", *, size: str = "small") -> Played:
             folder=Path(folder),
             trained=[Trained(run) for run in runs],
             scored=Scored(evaluations),
-            standing=Standing.of(operations.status(play.pipeline)),
+            standing=Standing.of(api.status(play.pipeline)),
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from numerai_pipeline import operations
+from numerai_pipeline import api
 from numerai_pipeline.core import Settings, SubmissionSettings
 from numerai_pipeline.python.opening import Folder, frame_of, open_workspace, size_of
 from numerai_pipeline.python.results import Description
@@ -38,7 +38,7 @@ def init(
         settings = Settings(submission=SubmissionSettings(models=dict(models or {})))
     else:
         settings = simulated_settings(simulation.url, models or {})
-    return operations.create_workspace(Path(workspace), settings, force=force)
+    return api.create_workspace(Path(workspace), settings, force=force)
 
 
 def download(
@@ -59,11 +59,11 @@ def download(
     pipeline = open_workspace(workspace)
     files: list[Any] = []
     if kinds or not live:
-        chosen = kinds or tuple(operations.FILES_OF_KIND)
-        files += operations.download_data(pipeline, chosen, force=force)
+        chosen = kinds or tuple(api.FILES_OF_KIND)
+        files += api.download_data(pipeline, chosen, force=force)
     if live:
         number = pipeline.tournament.current_round().number
-        path = operations.download_live(pipeline, number, force=force)
+        path = api.download_live(pipeline, number, force=force)
         files.append(
             {"filename": path.name, "path": path, "bytes": path.stat().st_size}
         )
@@ -96,9 +96,9 @@ def etl(
         DataError: if a file is missing or broken.
     """
     pipeline = open_workspace(workspace)
-    manifest = operations.etl(
+    manifest = api.etl(
         pipeline,
-        operations.etl_options(pipeline, **options),
+        api.etl_options(pipeline, **options),
         shards=None if shards is None else Path(shards),
         max_ram_bytes=size_of(max_ram),
         force=force,
@@ -130,7 +130,7 @@ def inspect(path: Folder, *, verify: bool = False) -> Description:
     Raises:
         DataError: if it is none of these, or is broken.
     """
-    return Description.of(operations.describe(Path(path), verify=verify))
+    return Description.of(api.describe(Path(path), verify=verify))
 
 
 def zoo(workspace: Folder = ".") -> pd.DataFrame:
@@ -142,7 +142,7 @@ def zoo(workspace: Folder = ".") -> pd.DataFrame:
     """
     has_workspace = (Path(workspace) / "numerai.toml").is_file()
     pipeline = open_workspace(workspace) if has_workspace else None
-    return frame_of(operations.zoo(pipeline), "name")
+    return frame_of(api.zoo(pipeline), "name")
 
 
 def new(
@@ -178,7 +178,7 @@ def new(
         DataError: if ``features.json`` is not there yet.
     """
     table = {f"training.{key}": value for key, value in (training or {}).items()}
-    return operations.new(
+    return api.new(
         open_workspace(workspace),
         family,
         name or family,

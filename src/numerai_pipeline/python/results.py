@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from numerai_pipeline.api import Status
 from numerai_pipeline.core import columns
-from numerai_pipeline.operations import Status
 from numerai_pipeline.prediction import Evaluation, draw_comparison, draw_scores
 from numerai_pipeline.python.opening import frame_of
 from numerai_pipeline.tournament import Round

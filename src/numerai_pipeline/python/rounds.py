@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from numerai_pipeline import operations
+from numerai_pipeline import api
 from numerai_pipeline.core import columns
 from numerai_pipeline.python.opening import Folder, Names, frame_of, names_of
 from numerai_pipeline.python.opening import open_workspace as _open
@@ -26,7 +26,7 @@ def predict(
     Raises:
         TournamentRefused: if no round is open.
     """
-    predictions = operations.predict(_open(workspace), names_of(names), force=force)
+    predictions = api.predict(_open(workspace), names_of(names), force=force)
     series = {
         made.name: pd.read_csv(made.path, index_col=columns.ID)[columns.PREDICTION]
         for made in predictions
@@ -57,10 +57,10 @@ def submit(
         DataError: if nothing was predicted for the round.
         TournamentRefused: if no round is open.
     """
-    receipts = operations.submit(_open(workspace), names_of(names), replace=replace)
+    receipts = api.submit(_open(workspace), names_of(names), replace=replace)
     return frame_of(receipts, "name")
 
 
 def status(*, workspace: Folder = ".") -> Standing:
     """Return the open round, what was submitted and what it scored."""
-    return Standing.of(operations.status(_open(workspace)))
+    return Standing.of(api.status(_open(workspace)))

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from numerai_pipeline.api import Pipeline, prepare_tensorboard
 from numerai_pipeline.core import ConfigError, DataError, write_toml
-from numerai_pipeline.operations import Pipeline, prepare_tensorboard
 
 HEADER = (
     "epoch,loss,val_loss,val_corr,seconds,is_best,val_accuracy,rows_per_second,waiting"

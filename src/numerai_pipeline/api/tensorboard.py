@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from numerai_pipeline.api.base import Pipeline
+from numerai_pipeline.api.models import model_names, require_model
 from numerai_pipeline.core import ConfigError, DataError, sha256_of, write_text
-from numerai_pipeline.operations.learning import model_names, require_model
-from numerai_pipeline.operations.pipeline import Pipeline
 from numerai_pipeline.training import CURVES_FOLDER, RUN_CONFIG, write_curves
 
 _READY = "at http"

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from numerai_pipeline.api.base import Pipeline
+from numerai_pipeline.api.data import download_live
+from numerai_pipeline.api.models import best_run
 from numerai_pipeline.core import (
     ConfigError,
     DataError,
@@ -11,9 +14,6 @@ from numerai_pipeline.core import (
     sha256_of,
     write_json,
 )
-from numerai_pipeline.operations.learning import best_run
-from numerai_pipeline.operations.pipeline import Pipeline
-from numerai_pipeline.operations.preparing import download_live
 from numerai_pipeline.prediction import live_ids, predict_live, write_predictions
 from numerai_pipeline.submission import LedgerRow, Receipt, model_id, submit_once
 from numerai_pipeline.tournament import NoOpenRound, Round, RoundScore

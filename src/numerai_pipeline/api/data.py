@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from numerai_pipeline.api.base import Pipeline
 from numerai_pipeline.core import parse_table
 from numerai_pipeline.data import (
     DownloadedFile,
@@ -15,7 +16,6 @@ from numerai_pipeline.data import (
 )
 from numerai_pipeline.models import family as family_of
 from numerai_pipeline.models import load_user_families, new_model
-from numerai_pipeline.operations.pipeline import Pipeline
 
 # What each flag of `nai download` fetches. Live data belongs to a round and is
 # fetched by `download_live`.

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from numerai_pipeline.api.base import Pipeline
 from numerai_pipeline.core import ConfigError, DataError, load_recipe
 from numerai_pipeline.data import (
     FEATURE_GROUPS,
@@ -20,7 +21,6 @@ from numerai_pipeline.models import (
     load_user_families,
     override,
 )
-from numerai_pipeline.operations.pipeline import Pipeline
 from numerai_pipeline.prediction import Evaluation, evaluate, known_corr
 from numerai_pipeline.training import RUN_CONFIG, Run, TrainingJob, latest_run
 from numerai_pipeline.training import train as run_job

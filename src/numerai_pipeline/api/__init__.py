@@ -1,12 +1,15 @@
 """The work as repeatable steps, each safe to run again."""
 
-from numerai_pipeline.operations.boards import (
-    Board,
-    prepare_tensorboard,
-    start_tensorboard,
-    tensorboard,
+from numerai_pipeline.api.base import Pipeline, create_workspace
+from numerai_pipeline.api.data import (
+    FILES_OF_KIND,
+    download_data,
+    download_live,
+    etl,
+    etl_options,
+    new,
 )
-from numerai_pipeline.operations.learning import (
+from numerai_pipeline.api.models import (
     ZooEntry,
     best_run,
     describe,
@@ -15,22 +18,19 @@ from numerai_pipeline.operations.learning import (
     training_job,
     zoo,
 )
-from numerai_pipeline.operations.pipeline import Pipeline, create_workspace
-from numerai_pipeline.operations.preparing import (
-    FILES_OF_KIND,
-    download_data,
-    download_live,
-    etl,
-    etl_options,
-    new,
-)
-from numerai_pipeline.operations.round import (
+from numerai_pipeline.api.rounds import (
     Prediction,
     Status,
     predict,
     predictions_path,
     status,
     submit,
+)
+from numerai_pipeline.api.tensorboard import (
+    Board,
+    prepare_tensorboard,
+    start_tensorboard,
+    tensorboard,
 )
 
 __all__ = [
