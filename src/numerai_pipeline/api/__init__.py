@@ -1,62 +1,53 @@
-"""The work as repeatable steps, each safe to run again."""
+"""Every command as a method of ``Project`` that returns a result.
 
-from numerai_pipeline.api.base import Pipeline, create_workspace
-from numerai_pipeline.api.data import (
-    FILES_OF_KIND,
-    download_data,
-    download_live,
-    etl,
-    etl_options,
-    new,
+Nothing heavy is imported here: a method imports what it needs when it is called.
+"""
+
+from numerai_pipeline.api.demo import DemoResult
+from numerai_pipeline.api.outcomes import Outcome, Outcomes
+from numerai_pipeline.api.parameters import Cli
+from numerai_pipeline.api.project import COMMANDS, Project, call, open_project
+from numerai_pipeline.api.results import (
+    Best,
+    Description,
+    Downloaded,
+    Result,
+    Shards,
+    Step,
+    Written,
+    Zoo,
+    plain,
 )
-from numerai_pipeline.api.models import (
-    ZooEntry,
-    best_run,
-    describe,
-    score,
-    train,
-    training_job,
-    zoo,
-)
-from numerai_pipeline.api.rounds import (
-    Prediction,
-    Status,
-    predict,
-    predictions_path,
-    status,
-    submit,
-)
-from numerai_pipeline.api.tensorboard import (
-    Board,
-    prepare_tensorboard,
-    start_tensorboard,
-    tensorboard,
-)
+from numerai_pipeline.api.rounds import Predicted, Status, Submitted
+from numerai_pipeline.api.scored import Scored
+from numerai_pipeline.api.simulation import Simulation
+from numerai_pipeline.api.tensorboard import TensorBoardServer
+from numerai_pipeline.api.trained import Trained, Training
 
 __all__ = [
-    "FILES_OF_KIND",
-    "Board",
-    "Pipeline",
-    "Prediction",
+    "COMMANDS",
+    "Best",
+    "Cli",
+    "DemoResult",
+    "Description",
+    "Downloaded",
+    "Outcome",
+    "Outcomes",
+    "Predicted",
+    "Project",
+    "Result",
+    "Scored",
+    "Shards",
+    "Simulation",
     "Status",
-    "ZooEntry",
-    "best_run",
-    "create_workspace",
-    "describe",
-    "download_data",
-    "download_live",
-    "etl",
-    "etl_options",
-    "new",
-    "predict",
-    "predictions_path",
-    "prepare_tensorboard",
-    "score",
-    "start_tensorboard",
-    "status",
-    "submit",
-    "tensorboard",
-    "train",
-    "training_job",
-    "zoo",
+    "Step",
+    "Submitted",
+    "TensorBoardServer",
+    "Trained",
+    "Training",
+    "Written",
+    "Zoo",
+    "call",
+    "open_project",
+    "plain",
 ]

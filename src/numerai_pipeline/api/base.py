@@ -1,10 +1,10 @@
-"""What every step of the work is handed: where, how, and with which clock."""
+"""What every command works on: a workspace with settings, clock, keys and progress."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from numerai_pipeline.core import (
     SILENT,
@@ -14,64 +14,70 @@ from numerai_pipeline.core import (
     Settings,
     SystemClock,
     Workspace,
-    commented_toml,
     load_settings,
-    write_text,
 )
-from numerai_pipeline.data import EtlOptions
-from numerai_pipeline.submission import Ledger
-from numerai_pipeline.tournament import Tournament, connect
+
+if TYPE_CHECKING:
+    from numerai_pipeline.api.results import Step
+    from numerai_pipeline.submission import Ledger
+    from numerai_pipeline.tournament import Tournament
 
 
-@dataclass(frozen=True)
-class Pipeline:
-    """A workspace with its settings, ready for the steps of this room.
+class Base:
+    """A workspace, opened when it is first needed: ``init`` has no settings yet.
 
-    The environment is handed in, so that a caller decides which keys and which
-    API URL are seen; by default it is the process's own.
+    Args:
+        root: the workspace's folder.
+        clock: by default the system's.
+        environ: the environment with keys and API URL; by default the process's own.
+        progress: receives the progress of long work.
+        show_step: called with each step of the demo when it is done.
     """
 
-    workspace: Workspace
-    settings: Settings
-    clock: Clock = field(default_factory=SystemClock)
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
-    progress: Progress = field(default=SILENT, repr=False)
-
-    @classmethod
-    def open(
-        cls,
-        root: Path,
+    def __init__(
+        self,
+        root: str | Path = ".",
         *,
         clock: Clock | None = None,
         environ: Mapping[str, str] | None = None,
         progress: Progress = SILENT,
-    ) -> "Pipeline":
-        """Open the workspace at ``root``.
+        show_step: "Callable[[Step], None] | None" = None,
+    ) -> None:
+        self.workspace = Workspace(Path(root))
+        self.clock = clock or SystemClock()
+        self.environ = os.environ if environ is None else environ
+        self.progress = progress
+        self.show_step = show_step
 
-        Raises:
-            ConfigError: if its ``numerai.toml`` is missing or wrong.
-        """
-        workspace = Workspace(root)
-        return cls(
-            workspace=workspace,
-            settings=load_settings(workspace.settings_path),
-            clock=clock or SystemClock(),
-            environ=os.environ if environ is None else environ,
-            progress=progress,
-        )
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.workspace.root)!r})"
 
     @cached_property
-    def tournament(self) -> Tournament:
-        """The tournament of the settings; nothing is asked of it yet."""
+    def settings(self) -> Settings:
+        """The settings of ``numerai.toml``.
+
+        Raises:
+            ConfigError: if the file is missing or wrong.
+        """
+        return load_settings(self.workspace.settings_path)
+
+    @cached_property
+    def tournament(self) -> "Tournament":
+        """The tournament of the settings; no request is made yet."""
+        from numerai_pipeline.tournament import connect
+
         return connect(self.settings.tournament, clock=self.clock, environ=self.environ)
 
     @cached_property
-    def ledger(self) -> Ledger:
-        """The ledger of the settings, made where there is none."""
+    def ledger(self) -> "Ledger":
+        """The ledger of the settings, created where it does not exist."""
+        from numerai_pipeline.submission import Ledger
+
         url = self.settings.submission.ledger
         scheme, _, path = url.partition(":///")
         if not url or (scheme.startswith("sqlite") and path):
-            # Of the workspace, wherever the command is called: two ledgers are none.
+            # Relative to the workspace, wherever the command is run: a second ledger
+            # would break at-most-once.
             file = self.workspace.root / (path or self.workspace.ledger_path.name)
             url = f"{scheme or 'sqlite'}:///{file.resolve().as_posix()}"
         return Ledger(url)
@@ -86,26 +92,20 @@ class Pipeline:
         """Folder of the settings' shards."""
         return self.workspace.shards_dir(self.settings.data.shards)
 
-    def shards_dir_of(self, options: EtlOptions) -> Path:
-        """Folder for shards with these options: live rows have one of their own."""
-        return self.workspace.shards_dir("live") if options.is_live else self.shards_dir
+    @property
+    def model_names(self) -> list[str]:
+        """Names of the workspace's models, sorted."""
+        return sorted(path.name for path in self.workspace.models_dir.glob("*"))
 
+    def require_model(self, name: str) -> None:
+        """Check that a model exists.
 
-def create_workspace(
-    root: Path, settings: Settings | None = None, *, force: bool = False
-) -> Path:
-    """Write a ``numerai.toml`` with every key, its value and the reason for it.
-
-    Returns:
-        The path of the file.
-
-    Raises:
-        ConfigError: if there is one and ``force`` is not given.
-    """
-    path = Workspace(root).settings_path
-    if path.exists() and not force:
-        raise ConfigError(
-            f"{path} exists. Edit it, or pass --force to start from the defaults."
-        )
-    write_text(path, commented_toml(settings or Settings()))
-    return path
+        Raises:
+            ConfigError: if it does not; the models that do are named.
+        """
+        if not self.workspace.model_dir(name).is_dir():
+            known = ", ".join(self.model_names) or "none yet"
+            raise ConfigError(
+                f"there is no model '{name}' in {self.workspace.models_dir}. "
+                f"It holds {known}; `nai new` makes one."
+            )

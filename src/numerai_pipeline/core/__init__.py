@@ -33,6 +33,7 @@ from numerai_pipeline.core.errors import (
     PipelineError,
     TournamentBusy,
     TournamentRefused,
+    explain,
 )
 from numerai_pipeline.core.files import (
     atomic_folder,
@@ -81,6 +82,7 @@ __all__ = [
     "columns",
     "commented_toml",
     "digest_of",
+    "explain",
     "flush",
     "format_time",
     "heal_folder",
