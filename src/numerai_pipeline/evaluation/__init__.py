@@ -1,6 +1,6 @@
 """How good a run is on eras that it did not learn from."""
 
-from numerai_pipeline.evaluation.evaluate import evaluate
+from numerai_pipeline.evaluation.runs import evaluate
 from numerai_pipeline.evaluation.plots import draw_comparison, draw_scores
 from numerai_pipeline.evaluation.result import (
     Coverage,
