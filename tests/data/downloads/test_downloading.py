@@ -446,8 +446,8 @@ def test_5xx_for_ever_is_busy(fetch, scripted_server, root):
     with pytest.raises(TournamentBusy) as error:
         fetch()
     assert str(error.value).startswith(
-        "v5.3/train.parquet could not be downloaded completely. Check the network and rerun: what "
-        "has arrived is kept. Tried "
+        "v5.3/train.parquet could not be downloaded completely. Check the network and "
+        "rerun: what has arrived is kept. Tried "
     )
     assert str(error.value).endswith("the last time: an answer HTTP 503.")
     assert_nothing(root)
@@ -661,7 +661,7 @@ def test_json_of_another_shape_does_not_replace_a_good_file(
     served = scripted_server.serve("v5.3/features.json", FEATURES)
     fetch("v5.3/features.json")
     served.content, served.etag = b'{"message": "slow down"}', '"two"'
-    with pytest.raises(TournamentBusy, match="JSON but not a features.json"):
+    with pytest.raises(TournamentBusy, match=r"JSON but not a features\.json"):
         fetch("v5.3/features.json")
     assert_right(root, FEATURES, "features.json")
 
