@@ -144,7 +144,8 @@ class ScriptedServer:
             **{
                 "simulated": True,
                 "url": self.url,
-                "timeout_seconds": 0.3,
+                # Long for this machine, also when it is busy: what hangs takes as long.
+                "timeout_seconds": 1.0,
                 "deadline_seconds": 60.0,
                 **changes,
             }

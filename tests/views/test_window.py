@@ -47,10 +47,23 @@ def test_a_toolkit_that_dies_is_told(make_chart):
     assert "NAI_WINDOW=0" in problem
 
 
-def test_a_process_that_does_not_read_blocks_nothing(make_chart):
-    window = Window([sys.executable, "-c", "import time; time.sleep(3)"])
+# Reads nothing, and ends when a file is there; waits a minute for it.
+DEAF = """
+import pathlib, sys, time
+for _ in range(600):
+    if pathlib.Path(sys.argv[1]).exists():
+        sys.exit(0)
+    time.sleep(0.1)
+sys.exit(1)
+"""
+
+
+def test_a_process_that_does_not_read_blocks_nothing(make_chart, tmp_path):
+    end = tmp_path / "end"
+    window = Window([sys.executable, "-c", DEAF, str(end)])
     for _ in range(50):
         assert window.show(make_chart(2_000)) is None
+    end.touch()
     assert window.wait(20) == 0
 
 
