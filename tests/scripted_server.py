@@ -212,7 +212,7 @@ class ScriptedServer:
         """Say nothing until the client has gone or the server closes."""
 
         def fault(_request: Request, _proper: Callable[[], Answer]) -> Answer:
-            self.closing.wait(5)
+            self.closing.wait(60)
             raise _NoAnswer
 
         return fault
