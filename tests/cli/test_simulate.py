@@ -46,11 +46,11 @@ def test_a_tournament_goes_on_where_it_was_ended(tmp_path: Path) -> None:
         assert now_of(url) == "2026-11-24T12:05:00Z"
         moved = now_of(url, {"to": "next_open"})
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=120) == 0
     with simulating(home) as (url, process):
         assert now_of(url) == moved
         process.terminate()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=120) == 0
 
 
 @pytest.mark.parametrize(

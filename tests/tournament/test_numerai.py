@@ -171,7 +171,7 @@ def test_an_answer_that_drips_ends_at_the_deadline(scripted_server):
     start = stopwatch()
     with pytest.raises(TournamentBusy, match="an answer that did not end in time"):
         connect(settings, clock=SystemClock(), environ={}).current_round()
-    assert stopwatch() - start < 2
+    assert stopwatch() - start < 10  # of the half minute that the whole would take
 
 
 def test_an_answer_that_drips_is_asked_for_again_on_another_connection(

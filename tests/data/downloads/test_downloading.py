@@ -627,9 +627,9 @@ def test_a_slow_server_is_waited_for_as_long_as_bytes_come(
     scripted_server.drips_seconds = 0.02
     scripted_server.serve("v5.3/features.json", FEATURES)
     start = time.perf_counter()
-    # The URL drips too; each byte comes within the timeout.
-    fetch("v5.3/features.json", timeout_seconds=0.1)
-    assert time.perf_counter() - start > 0.2
+    # The URL drips too; each byte comes within the timeout, but not all.
+    fetch("v5.3/features.json", timeout_seconds=1)
+    assert time.perf_counter() - start > 1
     assert_right(root, FEATURES, "features.json")
 
 

@@ -104,7 +104,7 @@ def test_serve_ends_well_on_a_signal(folder, start) -> None:
     assert httpx.get(f"{url}/admin/state").status_code == 200
     process.send_signal(signal.SIGTERM)
     assert process.stdout.readline() == "end 2\n"
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=120) == 0
 
 
 def test_a_restart_keeps_time_and_rounds(folder) -> None:
