@@ -300,16 +300,14 @@ def test_a_class_without_rows_is_named(tree_job):
 
 def test_a_parameter_that_catboost_refuses_is_told(tree_job):
     job = tree_job()
-    trees = BACKEND.open(replace(job, booster={**job.booster, "depth": 99}))
     with pytest.raises(ConfigError, match=r"refuses the parameters .*depth is 16"):
-        trees.grow(1, None, quiet)
+        BACKEND.open(replace(job, booster={**job.booster, "depth": 99}))
 
 
 def test_what_catboost_says_is_told_without_its_source(tree_job):
     job = tree_job()
-    trees = BACKEND.open(replace(job, booster={**job.booster, "learning_rate": 1e99}))
     with pytest.raises(ConfigError) as caught:
-        trees.grow(1, None, quiet)
+        BACKEND.open(replace(job, booster={**job.booster, "learning_rate": 1e99}))
     assert "(For Constant shrink mode: (model_shrink_rate" in str(caught.value)
 
 

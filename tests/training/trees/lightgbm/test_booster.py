@@ -7,6 +7,7 @@ import pytest
 from numerai_pipeline.core import ConfigError, DataError
 from numerai_pipeline.data import ShardReader, decode_features
 from numerai_pipeline.training import train
+from numerai_pipeline.training.trees.backend import seed_at
 from numerai_pipeline.training.trees.lightgbm.booster import LightgbmBackend
 
 
@@ -26,7 +27,19 @@ def test_fed_from_shards_it_is_lightgbm_fed_from_an_array(make_job, shards):
         label=train_rows.y[has_target, 0],
         params=parameters,
     )
-    booster = lightgbm.train(parameters, data, num_boost_round=run.best().epoch)
+    n_trees = run.best().epoch
+    seeds = [seed_at(parameters["seed"], look) for look in range(0, n_trees, 10)]
+    booster = lightgbm.train(
+        parameters,
+        data,
+        num_boost_round=n_trees,
+        # As the engine does it after every look.
+        callbacks=[
+            lightgbm.reset_parameter(
+                feature_fraction_seed=np.repeat(seeds, 10).tolist()
+            )
+        ],
+    )
     features = decode_features(valid_rows.x, 2.0)
     np.testing.assert_allclose(
         run.predictor().predict(features), booster.predict(features), rtol=1e-6
