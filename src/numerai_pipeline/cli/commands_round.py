@@ -42,7 +42,16 @@ def submit(
     replace: Annotated[
         bool,
         typer.Option(
-            "--replace", help="Submit again when other predictions were submitted."
+            "--replace",
+            help="Submit again although this round has a submission already.",
+        ),
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Submit a file as it is, although it is not what the model's run "
+            "predicted for this round; never a second time, for that is --replace.",
         ),
     ] = False,
     as_json: AsJson = False,
@@ -51,7 +60,9 @@ def submit(
     from numerai_pipeline import operations
 
     shell: Shell = context.obj
-    receipts = operations.submit(shell.pipeline(), names or (), replace=replace)
+    receipts = operations.submit(
+        shell.pipeline(), names or (), replace=replace, force=force
+    )
     if as_json:
         print_json(receipts)
         return
@@ -66,8 +77,10 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
     found = operations.status(shell.pipeline())
     if as_json:
         print_json(found)
-        return
-    print_status(found)
+    else:
+        print_status(found)
+    if found.problem is not None:
+        raise found.problem
 
 
 def print_predictions(predictions: "list[Prediction]") -> None:
@@ -107,11 +120,7 @@ def print_receipts(receipts: "list[Receipt]") -> None:
 
 
 def print_status(found: "Status") -> None:
-    """Print the open round, the ledger, and each model's latest scores."""
-    if found.round is None:
-        say("no round is open")
-    else:
-        say(f"round {found.round.number} is open until {show(found.round.closes)}")
+    """Print the ledger, the open round, and each model's latest scores."""
     print_table(
         "Ledger",
         ["round", "model", "state", "submission", "at"],
@@ -120,6 +129,10 @@ def print_status(found: "Status") -> None:
             for row in found.ledger
         ],
     )
+    if found.round is not None:
+        say(f"round {found.round.number} is open until {show(found.round.closes)}")
+    elif found.problem is None:
+        say("no round is open")
     rows = []
     for name, scores in found.scores.items():
         latest = {(s.round_number, s.name): s for s in sorted(scores, key=_by_day)}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from numerai_pipeline.cli.demo import run_demo
+from numerai_pipeline.cli.demo import DEMO_FOLDER, run_demo
 from numerai_pipeline.cli.shell import Shell, say
 from numerai_pipeline.core import ConfigError
 
@@ -76,8 +76,8 @@ def simulate(
 def demo(
     context: typer.Context,
     folder: Annotated[
-        Path, typer.Option(help="The demo's workspace; delete it to start anew.")
-    ] = Path("demo"),
+        Path, typer.Option(help="The demo's workspace; delete it to start over.")
+    ] = DEMO_FOLDER,
     size: Annotated[str, typer.Option(help="tiny, small or full.")] = "small",
     predict: Annotated[
         bool,

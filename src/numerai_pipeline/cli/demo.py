@@ -1,5 +1,6 @@
 """The demo: the commands one after the other, on a simulated tournament, in words."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,9 @@ from numerai_pipeline.core import Progress, stopwatch
 if TYPE_CHECKING:
     from numerai_pipeline.operations import Pipeline
     from numerai_pipeline.python import Playing
+
+# Where the scripts look for the demo, too.
+DEMO_FOLDER = Path("demo")
 
 
 def run_demo(
@@ -128,8 +132,11 @@ def _print_ending(play: "Playing", folder: Path, *, is_round_only: bool) -> None
         plots = operations.best_run(pipeline, name).folder / "plots"
         say(f"{name}: {', '.join(show(path) for path in sorted(plots.glob('*.png')))}")
     say(f"ledger: {show(pipeline.workspace.ledger_path)}")
-    next_step = "predict.sh --demo --next" if is_round_only else "predict.sh --demo"
-    say(f"next round: bash {next_step}; to start anew delete {folder}")
+    where = "" if folder == DEMO_FOLDER else f" -w {shlex.quote(show(folder))}"
+    next_step = f"--demo{where}{' --next' if is_round_only else ''}"
+    say(f"next round: bash predict.sh {next_step}")
+    say(f"best epoch: bash bestepoch.sh --demo{where} mlp")
+    say(f"to start over delete {show(folder)}")
     _head("For real, with your Numerai keys", "")
     say("export NUMERAI_PUBLIC_ID=... NUMERAI_SECRET_KEY=...")
     say("bash prepare.sh         download v5.3, make shards, train both models")

@@ -14,6 +14,7 @@ from numerai_pipeline.data.folds import (
     rolling_folds,
 )
 from numerai_pipeline.data.inspection import inspect_path
+from numerai_pipeline.data.parquet.columns import column_names, read_columns
 from numerai_pipeline.data.parquet.reading import read_parquet_blocks
 from numerai_pipeline.data.readers.packed_rows import PackedRows
 from numerai_pipeline.data.readers.reader import ShardReader
@@ -32,6 +33,7 @@ __all__ = [
     "ShardManifest",
     "ShardReader",
     "build_shards",
+    "column_names",
     "decode_features",
     "decode_packed",
     "default_fold",
@@ -39,6 +41,7 @@ __all__ = [
     "eras_subset",
     "format_eras",
     "inspect_path",
+    "read_columns",
     "read_parquet_blocks",
     "rolling_folds",
 ]

@@ -32,6 +32,8 @@ FEATURE_GROUPS = (*GROUPS, "sunshine", "rain", "midnight", "faith")
 # over a grid of features were built for.
 _REST_FEATURES = 290
 
+FEATURES_FILE = "features.json"
+
 # Stands for every target of the release.
 ALL_TARGETS = "all"
 

@@ -42,7 +42,12 @@ from numerai_pipeline.models.trees.family import (
     TreesParameters,
     TreesTraining,
 )
-from numerai_pipeline.models.user_zoo import load_user_families, read_user_family
+from numerai_pipeline.models.user_zoo import (
+    UserFamilies,
+    load_user_families,
+    read_user_family,
+    run_user_family,
+)
 
 if TYPE_CHECKING:
     from numerai_pipeline.models.networks.members import MemberDense
@@ -79,6 +84,7 @@ __all__ = [
     "TreesParameters",
     "TreesTraining",
     "UnpackFeatures",
+    "UserFamilies",
     "check_recipe",
     "class_head",
     "dense_layers",
@@ -91,6 +97,7 @@ __all__ = [
     "new_model",
     "override",
     "read_user_family",
+    "run_user_family",
     "save_network",
     "target_head",
 ]

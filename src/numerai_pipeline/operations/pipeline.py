@@ -19,7 +19,7 @@ from numerai_pipeline.core import (
     write_text,
 )
 from numerai_pipeline.data import EtlOptions
-from numerai_pipeline.submission import Ledger
+from numerai_pipeline.submission import Ledger, LedgerRow
 from numerai_pipeline.tournament import Tournament, connect
 
 
@@ -68,13 +68,22 @@ class Pipeline:
     @cached_property
     def ledger(self) -> Ledger:
         """The ledger of the settings, made where there is none."""
+        return Ledger(self._ledger_url)
+
+    def read_ledger(self) -> list[LedgerRow]:
+        """Return the ledger's rows, oldest first; nothing is made or written."""
+        return Ledger(self._ledger_url, read_only=True).rows()
+
+    @property
+    def _ledger_url(self) -> str:
         url = self.settings.submission.ledger
         scheme, _, path = url.partition(":///")
-        if not url or (scheme.startswith("sqlite") and path):
-            # Of the workspace, wherever the command is called: two ledgers are none.
-            file = self.workspace.root / (path or self.workspace.ledger_path.name)
-            url = f"{scheme or 'sqlite'}:///{file.resolve().as_posix()}"
-        return Ledger(url)
+        if url and not (scheme.startswith("sqlite") and path):
+            return url
+        # Of the workspace, wherever the command is called: a second ledger would break
+        # at-most-once.
+        file = self.workspace.root / (path or self.workspace.ledger_path.name)
+        return f"{scheme or 'sqlite'}:///{file.resolve().as_posix()}"
 
     @property
     def data_dir(self) -> Path:

@@ -1,22 +1,36 @@
 """One round: live data, predictions, submissions, and what became of them."""
 
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from numerai_pipeline.core import (
     ConfigError,
     DataError,
-    read_json,
+    PipelineError,
+    TournamentBusy,
     sha256_of,
-    write_json,
 )
 from numerai_pipeline.operations.learning import best_run
 from numerai_pipeline.operations.pipeline import Pipeline
 from numerai_pipeline.operations.preparing import download_live
-from numerai_pipeline.prediction import live_ids, predict_live, write_predictions
+from numerai_pipeline.prediction import (
+    Origin,
+    check_origin,
+    earlier_live,
+    live_ids,
+    noted_rows,
+    predict_live,
+    write_noted,
+)
 from numerai_pipeline.submission import LedgerRow, Receipt, model_id, submit_once
-from numerai_pipeline.tournament import NoOpenRound, Round, RoundScore
+from numerai_pipeline.tournament import NoOpenRound, Round, RoundScore, connect
+
+# Whoever asks for the status waits; what the tournament has not said by then is left
+# out. The first is for each request, the second for all of them.
+_REQUEST_SECONDS = 4
+_STATUS_SECONDS = 8
 
 
 @dataclass(frozen=True)
@@ -32,11 +46,26 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Status:
-    """The round that is open, the ledger, and the scores of what was submitted."""
+    """The ledger, the round that is open, and the scores of what was submitted.
+
+    Attributes:
+        round: None if none is open, or there is a problem.
+        ledger: every attempt; needs no network.
+        scores: of each model's submissions.
+        problem: why the tournament could not be asked, or not for everything.
+    """
 
     round: Round | None
     ledger: list[LedgerRow]
     scores: dict[str, list[RoundScore]]
+    problem: PipelineError | None = None
+
+
+@dataclass
+class _Answers:
+    round: Round | None = None
+    scores: dict[str, list[RoundScore]] = field(default_factory=dict)
+    problem: Exception | None = None
 
 
 def predict(
@@ -53,39 +82,40 @@ def predict(
 
     Raises:
         TournamentRefused: if no round is open.
+        TournamentBusy: if the tournament still serves the live data of an earlier
+            round.
     """
     runs = {name: best_run(pipeline, name) for name in names}
     round_number = pipeline.tournament.current_round().number
     live = download_live(pipeline, round_number, force=force)
+    earlier = earlier_live(live)
+    if earlier is not None:
+        raise TournamentBusy(
+            f"{live} is the live data of round {earlier.parent.name}: "
+            f"{pipeline.tournament.host} does not serve that of round {round_number} "
+            "yet. Rerun in some minutes; it is then fetched again."
+        )
     live_sha256 = sha256_of(live)
     predictions = []
     for name, run in runs.items():
         path = predictions_path(pipeline, round_number, name)
-        origin = {"run": run.folder.name, "live_sha256": live_sha256}
-        note = path.with_suffix(".json")
-        is_current = path.is_file() and note.is_file()
-        if is_current:
-            known = read_json(note)
-            is_current = isinstance(known, dict) and (
-                (known.get("origin"), known.get("sha256")) == (origin, sha256_of(path))
-            )
-        if is_current and not force:
-            n_rows = int(read_json(note)["rows"])
-        else:
+        origin = Origin(run.folder.name, live_sha256)
+        n_rows = None if force else noted_rows(path, origin)
+        was_current = n_rows is not None
+        if n_rows is None:
             frame = predict_live([run], live, progress=pipeline.progress)
             n_rows = len(frame)
-            note.unlink(missing_ok=True)
-            write_predictions(frame, path)
-            record = {"origin": origin, "rows": n_rows, "sha256": sha256_of(path)}
-            write_json(note, record)
-        predictions.append(
-            Prediction(name, round_number, path, n_rows, is_current and not force)
-        )
+            write_noted(frame, path, origin)
+        predictions.append(Prediction(name, round_number, path, n_rows, was_current))
     return predictions
 
 
 def submit(
-    pipeline: Pipeline, names: Sequence[str] = (), *, replace: bool = False
+    pipeline: Pipeline,
+    names: Sequence[str] = (),
+    *,
+    replace: bool = False,
+    force: bool = False,
 ) -> list[Receipt]:
     """Submit the open round's predictions, at most once a round and model.
 
@@ -93,12 +123,15 @@ def submit(
         pipeline: the workspace.
         names: models to submit; by default all of ``[submission] models``.
         replace: submit again when other predictions were submitted already.
+        force: submit the files as they are, although they are not what the models'
+            runs predicted for the round's live data.
 
     Raises:
         ConfigError: if a model has no name at Numerai, or one that Numerai does not
             know, or nothing is to be submitted. Nothing is submitted then, not even
             the models that could be.
-        DataError: if nothing was predicted for the round.
+        DataError: if nothing was predicted for the round, or something else than the
+            model's run predicts for its live data.
         TournamentRefused: if no round is open.
     """
     addressed = pipeline.settings.submission.models
@@ -125,7 +158,16 @@ def submit(
             )
     for name in chosen:
         model_id(pipeline.tournament, addressed[name])
-    ids = live_ids(pipeline.workspace.round_dir(round_number) / "live.parquet")
+    live = pipeline.workspace.round_dir(round_number) / "live.parquet"
+    ids = live_ids(live)
+    for name, path in paths.items():
+        # What was submitted before a retraining stays submitted.
+        confirmed = pipeline.ledger.find_confirmed(
+            tournament=pipeline.tournament.host, round_number=round_number, model=name
+        )
+        is_new = confirmed is None or confirmed.sha256 != sha256_of(path)
+        if (is_new or replace) and not force:
+            check_origin(path, run=best_run(pipeline, name).folder.name, live=live)
     return [
         submit_once(
             pipeline.tournament,
@@ -143,18 +185,46 @@ def submit(
 
 
 def status(pipeline: Pipeline) -> Status:
-    """Read the ledger and ask the tournament what became of it."""
+    """Read the ledger, then ask the tournament for a few seconds.
+
+    Nothing is written, so that it works where nothing can be.
+    """
+    rows = pipeline.read_ledger()
+    answers = _Answers()
+    # In a thread: looking up a host's name cannot be given a time limit.
+    asking = threading.Thread(target=_ask, args=(pipeline, rows, answers), daemon=True)
+    asking.start()
+    asking.join(_STATUS_SECONDS)
+    problem = answers.problem
+    if asking.is_alive():
+        problem = TournamentBusy(
+            f"the tournament did not answer within {_STATUS_SECONDS} s. Check the "
+            "network, then rerun; the ledger is complete."
+        )
+    if problem is not None and not isinstance(problem, PipelineError):
+        raise problem
+    return Status(answers.round, rows, dict(answers.scores), problem)
+
+
+def _ask(pipeline: Pipeline, rows: list[LedgerRow], answers: _Answers) -> None:
+    settings = pipeline.settings.tournament
+    hurried = settings.model_copy(
+        update={
+            "timeout_seconds": min(settings.timeout_seconds, _REQUEST_SECONDS),
+            "deadline_seconds": min(settings.deadline_seconds, _REQUEST_SECONDS),
+        }
+    )
     try:
-        current = pipeline.tournament.current_round()
-    except NoOpenRound:
-        current = None
-    rows = pipeline.ledger.rows()
-    model_ids = {row.model: row.model_id for row in rows if row.model_id}
-    scores = {
-        name: pipeline.tournament.scores(model_id)
-        for name, model_id in sorted(model_ids.items())
-    }
-    return Status(round=current, ledger=rows, scores=scores)
+        tournament = connect(hurried, clock=pipeline.clock, environ=pipeline.environ)
+        try:
+            answers.round = tournament.current_round()
+        except NoOpenRound:
+            answers.round = None
+        model_ids = {row.model: row.model_id for row in rows if row.model_id}
+        for name, id_ in sorted(model_ids.items()):
+            answers.scores[name] = tournament.scores(id_)
+    except Exception as error:  # noqa: BLE001 - handed to the thread that asked
+        answers.problem = error
 
 
 def predictions_path(pipeline: Pipeline, round_number: int, name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -129,11 +130,13 @@ class Standing:
         round: the open round; None if none is.
         ledger: every intent, upload and confirmation.
         scores: each submission's scores, by model, round, score and day.
+        problem: why the tournament could not be asked, if it could not.
     """
 
     round: Round | None
     ledger: pd.DataFrame
     scores: pd.DataFrame
+    problem: str | None = None
 
     @classmethod
     def of(cls, status: Status) -> "Standing":
@@ -154,6 +157,7 @@ class Standing:
             round=status.round,
             ledger=frame_of(status.ledger, "id"),
             scores=scores.set_index(index).sort_index(),
+            problem=None if status.problem is None else str(status.problem),
         )
 
     @property
@@ -162,7 +166,7 @@ class Standing:
         return self.scores.groupby(level=["model", "round_number", "name"]).tail(1)
 
     def _repr_html_(self) -> str:
-        return f"<p>{self._round}</p>{_html(self.ledger)}{_html(self.latest)}"
+        return f"<p>{escape(self._round)}</p>{_html(self.ledger)}{_html(self.latest)}"
 
     def __repr__(self) -> str:
         return f"{self._round}\n{self.ledger}\n{self.latest}"
@@ -170,7 +174,7 @@ class Standing:
     @property
     def _round(self) -> str:
         if self.round is None:
-            return "no round is open"
+            return self.problem or "no round is open"
         return (
             f"round {self.round.number} is open until "
             f"{self.round.closes:%Y-%m-%d %H:%M} UTC"

@@ -40,13 +40,19 @@ def predict(
 
 
 def submit(
-    names: Names = (), *, replace: bool = False, workspace: Folder = "."
+    names: Names = (),
+    *,
+    replace: bool = False,
+    force: bool = False,
+    workspace: Folder = ".",
 ) -> pd.DataFrame:
     """Submit the open round's predictions, at most once, and read them back.
 
     Args:
         names: models to submit; by default all of ``numerai.toml``.
-        replace: submit again when other predictions were submitted.
+        replace: submit again although the round has a submission already.
+        force: submit the files as they are, although they are not what the models'
+            runs predicted for the round's live data.
         workspace: its folder.
 
     Returns:
@@ -57,7 +63,9 @@ def submit(
         DataError: if nothing was predicted for the round.
         TournamentRefused: if no round is open.
     """
-    receipts = operations.submit(_open(workspace), names_of(names), replace=replace)
+    receipts = operations.submit(
+        _open(workspace), names_of(names), replace=replace, force=force
+    )
     return frame_of(receipts, "name")
 
 

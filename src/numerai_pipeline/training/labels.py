@@ -1,13 +1,12 @@
 """The rows that can be learned from or scored: those with a target; their weights."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import DataError
-from numerai_pipeline.data import ShardReader
+from numerai_pipeline.data import Part, ShardReader, format_eras
 from numerai_pipeline.models import TreesTraining
 from numerai_pipeline.scoring import corr_per_era, one_column
 
@@ -16,7 +15,7 @@ Weights = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Labels:
-    """Targets and eras of one split, in the order of its shards.
+    """Targets and eras of a part of a fold, in the order of the shards.
 
     Attributes:
         values: ``(rows,)`` float32, the target; rows without it are left out.
@@ -30,32 +29,32 @@ class Labels:
     def read(
         cls,
         reader: ShardReader,
-        split: str,
+        part: Part,
         target: str,
-        eras: Sequence[int] | None = None,
     ) -> "Labels":
         """Read them.
 
         Args:
             reader: the shards.
-            split: ``train`` or ``valid``.
+            part: which rows.
             target: name of the target.
-            eras: eras wanted; None means all.
 
         Raises:
             DataError: if not a single row has the target.
         """
         values = []
         row_eras = []
-        for block in reader.blocks(split, eras=eras, features=(), targets=(target,)):
+        for block in reader.blocks(
+            part.split, eras=part.eras, features=(), targets=(target,)
+        ):
             has_target = ~np.isnan(block.y[:, 0])
             values.append(block.y[has_target, 0])
             row_eras.append(block.eras[has_target])
         labels = cls(np.concatenate(values), np.concatenate(row_eras))
         if labels.values.size == 0:
             raise DataError(
-                f"no row of the split '{split}' in {reader.folder} has a value of "
-                f"'{target}'. Choose another target in model.toml."
+                f"no row of the eras {format_eras(part.eras)} in {reader.folder} has a "
+                f"value of '{target}'. Choose another target in model.toml."
             )
         return labels
 

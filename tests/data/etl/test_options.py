@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recorded_progress import RecordedProgress
 
 from numerai_pipeline.core import ConfigError, parse_table
 from numerai_pipeline.data import EtlOptions, ShardManifest, ShardReader, build_shards
@@ -84,24 +85,14 @@ def test_rows_are_drawn_by_their_seed(release: Any, build: Build) -> None:
 def test_defect_2_rows_are_never_drawn_unless_asked_for(
     release: Any, tmp_path: Path
 ) -> None:
-    notes: list[str] = []
-
-    class Told:
-        def task(self, *_: Any) -> Any:
-            from numerai_pipeline.core import SILENT
-
-            return SILENT.task("", None, "")
-
-        def note(self, text: str) -> None:
-            notes.append(text)
-
     for options in (EtlOptions(split=0.2), EtlOptions(split=0.2, split_by="rows")):
-        build_shards(release.folder, tmp_path / "s", options, progress=Told())
+        progress = RecordedProgress()
+        build_shards(release.folder, tmp_path / "s", options, progress=progress)
         found = ShardManifest.load(tmp_path / "s")
         shared = set(found.splits["train"].eras) & set(found.splits["valid"].eras)
         assert bool(shared) == (options.split_by == "rows")
-        warned = [note for note in notes if note.startswith("Warning: rows of one era")]
-        assert bool(warned) == (options.split_by == "rows")
+        warns = any(note.startswith("Warning: rows of one") for note in progress.notes)
+        assert warns == (options.split_by == "rows")
 
 
 @pytest.mark.parametrize(

@@ -99,8 +99,8 @@ class ShardReader:
         )
         if fold.by_rows and not allow_leak:
             raise ConfigError(
-                f"{self.folder} was split by rows: rows to validate on have the eras of "
-                "rows to learn from, which share returns with them. Run "
+                f"{self.folder} was split by rows: validation rows have the eras of "
+                "training rows, which share returns with them. Run "
                 "`nai etl --split-by era`, or pass --allow-leak; scores will say so."
             )
         return fold

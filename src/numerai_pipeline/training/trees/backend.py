@@ -16,7 +16,7 @@ from numerai_pipeline.core import (
     columns,
     digest_of,
 )
-from numerai_pipeline.data import ShardReader
+from numerai_pipeline.data import Part, ShardReader
 from numerai_pipeline.models import CLASS_VALUES
 from numerai_pipeline.training.labels import Labels
 
@@ -31,11 +31,12 @@ N_STEPS = len(CLASS_VALUES) - 1
 
 @dataclass(frozen=True)
 class TreeRows:
-    """The rows of a split that have the target, in the order of the shards.
+    """The rows of a part of a fold that have the target, in the order of the shards.
 
     Attributes:
         reader: the shards.
-        split: ``train`` or ``valid``.
+        split: what they are for, ``train`` or ``valid``.
+        part: which rows of the shards they are.
         features: names of the features, in order.
         target: name of the target.
         missing: value of a missing feature; NaN leaves it to the library.
@@ -44,6 +45,7 @@ class TreeRows:
 
     reader: ShardReader
     split: str
+    part: Part
     features: tuple[str, ...]
     target: str
     missing: float
@@ -74,13 +76,17 @@ class TreeRows:
         has_target = [
             np.packbits(~np.isnan(block.y[:, 0])).tobytes().hex()
             for block in self.reader.blocks(
-                self.split, features=(), targets=(self.target,)
+                self.part.split,
+                eras=self.part.eras,
+                features=(),
+                targets=(self.target,),
             )
         ]
         return digest_of(
             [
                 self.reader.manifest.fingerprint,
-                self.split,
+                self.part.split,
+                self.part.eras,
                 self.features,
                 str(self.missing),
                 digest_of(has_target),
@@ -99,7 +105,10 @@ class TreeRows:
         held = np.empty((rows_per_block, len(self.features)), np.uint8)
         n_held = 0
         for block in self.reader.blocks(
-            self.split, features=self.features, targets=(self.target,)
+            self.part.split,
+            eras=self.part.eras,
+            features=self.features,
+            targets=(self.target,),
         ):
             codes = block.x[~np.isnan(block.y[:, 0])]
             while len(codes):
@@ -120,7 +129,7 @@ class TreeJob:
 
     Attributes:
         train: rows to learn from.
-        held_out: rows to look at.
+        held_out: rows to evaluate on.
         booster: the library's own parameters, from the untrained model.
         is_classification: five classes are learned.
         device: as ``TreeBackend.device`` resolved it.

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from numerai_pipeline.core import SILENT, ConfigError, DataError
-from numerai_pipeline.data import ShardReader, decode_features
+from numerai_pipeline.data import Part, ShardReader, decode_features
 from numerai_pipeline.models import family
 from numerai_pipeline.training import train
+from numerai_pipeline.training.job import make_plan
 from numerai_pipeline.training.labels import Labels
-from numerai_pipeline.training.plan import make_plan
 from numerai_pipeline.training.trees.backend import TreeJob, TreeRows
 
 pytest.importorskip("catboost")
@@ -36,9 +36,10 @@ def tree_job(make_job, tmp_path):
         checkpoints.mkdir(exist_ok=True)
 
         def rows(split):
-            labels = Labels.read(plan.reader, split, "target")
+            part = Part(plan.reader.eras(split))
+            labels = Labels.read(plan.reader, part, "target")
             return TreeRows(
-                plan.reader, split, plan.features, "target", missing, labels
+                plan.reader, split, part, plan.features, "target", missing, labels
             )
 
         return TreeJob(

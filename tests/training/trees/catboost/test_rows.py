@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from numerai_pipeline.core import SILENT, ConfigError
-from numerai_pipeline.data import ShardReader
+from numerai_pipeline.data import Part, ShardReader
 from numerai_pipeline.training.labels import Labels
 from numerai_pipeline.training.trees.backend import TreeJob, TreeRows
 
@@ -21,9 +21,11 @@ from numerai_pipeline.training.trees.catboost.rows import (
 
 def rows_of(shards, split, missing=2.0):
     reader = ShardReader(shards)
-    labels = Labels.read(reader, split, "target")
+    labels = Labels.read(reader, Part(reader.eras(split)), "target")
     features = reader.manifest.features
-    return TreeRows(reader, split, features, "target", missing, labels)
+    return TreeRows(
+        reader, split, Part(reader.eras(split)), features, "target", missing, labels
+    )
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from numerai_pipeline.core import SILENT, DataError
-from numerai_pipeline.data import ShardReader
+from numerai_pipeline.data import Part, ShardReader
 from numerai_pipeline.models.trees import LIGHTGBM_DATASET
 from numerai_pipeline.training.labels import Labels
 from numerai_pipeline.training.trees.backend import TreeRows
@@ -16,9 +16,17 @@ PARAMETERS = {**LIGHTGBM_DATASET, "verbosity": -1}
 def rows(shards):
     def make(missing=2.0, features=None, target="target"):
         reader = ShardReader(shards)
-        labels = Labels.read(reader, "train", target)
+        labels = Labels.read(reader, Part(reader.eras("train")), target)
         names = features or reader.manifest.features
-        return TreeRows(reader, "train", tuple(names), target, missing, labels)
+        return TreeRows(
+            reader,
+            "train",
+            Part(reader.eras("train")),
+            tuple(names),
+            target,
+            missing,
+            labels,
+        )
 
     return make
 

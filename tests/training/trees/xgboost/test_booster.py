@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from recorded_progress import RecordedProgress
 
 from numerai_pipeline.core import SILENT, ConfigError, DataError
-from numerai_pipeline.data import ShardReader, decode_features
+from numerai_pipeline.data import Part, ShardReader, decode_features
 from numerai_pipeline.models import family
 from numerai_pipeline.training import train
 from numerai_pipeline.training.labels import Labels
@@ -43,8 +44,16 @@ def make_trees_job(tmp_path, shards, trained_parameters):
         features = reader.manifest.features
 
         def rows(split):
-            labels = Labels.read(reader, split, "target")
-            return TreeRows(reader, split, features, "target", missing, labels)
+            labels = Labels.read(reader, Part(reader.eras(split)), "target")
+            return TreeRows(
+                reader,
+                split,
+                Part(reader.eras(split)),
+                features,
+                "target",
+                missing,
+                labels,
+            )
 
         booster = trained_parameters(**parameters)
         return TreeJob(
@@ -225,8 +234,7 @@ def test_losses_are_the_ones_that_are_minimised(make_trees_job):
 
 @pytest.mark.parametrize("missing", [2.0, 2.5, float("nan")])
 def test_pages_on_disk_give_the_same_and_are_deleted(make_trees_job, missing):
-    notes = []
-    progress = replace_note(notes)
+    progress = RecordedProgress()
     job = replace(make_trees_job("memory", missing=missing), progress=progress)
     on_disk = tiny_ram(
         replace(make_trees_job("disk", missing=missing), progress=progress)
@@ -238,19 +246,11 @@ def test_pages_on_disk_give_the_same_and_are_deleted(make_trees_job, missing):
             trees.predictions(split), others.predictions(split)
         )
     assert model_of(job, 20) == model_of(on_disk, 20)
-    assert "in memory" in notes[0]
-    assert "in pages on disk" in notes[1]
+    assert "in memory" in progress.notes[0]
+    assert "in pages on disk" in progress.notes[1]
     assert not job.cache.exists()
     del others
     assert list(on_disk.cache.iterdir()) == []
-
-
-def replace_note(notes):
-    class Progress:
-        task = staticmethod(SILENT.task)
-        note = staticmethod(notes.append)
-
-    return Progress()
 
 
 def test_what_killed_processes_left_is_swept_but_nothing_else(make_trees_job):

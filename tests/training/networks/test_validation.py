@@ -10,25 +10,25 @@ TARGETS = ["target", "target_victor_20"]
 
 
 @pytest.fixture(scope="module")
-def held_out(shards):
-    """Features, both targets and eras of the held-out rows that have the first."""
+def validation(shards):
+    """Features, both targets and eras of the validation rows that have the first."""
     block = ShardReader(shards).read("valid", targets=TARGETS)
     has_target = ~np.isnan(block.y[:, 0])
     x = decode_features(block.x[has_target], 2.0)
     return x, block.y[has_target], block.eras[has_target]
 
 
-def best_of(assignment):
+def best_of(task):
     """Return the best line, and what its network predicts."""
-    return assignment.recorder.best, load_network(assignment.best_path)
+    return task.recorder.best, load_network(task.best_path)
 
 
-def test_a_class_is_hit_where_it_is_the_most_probable(fitted, tiny, held_out):
-    x, y, eras = held_out
+def test_a_class_is_hit_where_it_is_the_most_probable(fitted, tiny, validation):
+    x, y, eras = validation
     training = {"monitor": "val_accuracy", "epochs": 5}
-    assignment = fitted(tiny["classes"], training=training)
-    best, network = best_of(assignment)
-    rows = assignment.recorder.rows
+    task = fitted(tiny["classes"], training=training)
+    best, network = best_of(task)
+    rows = task.recorder.rows
     assert best.val_accuracy == max(row.val_accuracy for row in rows)
     values = network.predict(x, verbose=0)[:, 0]
     corr = corr_per_era(values, y[:, 0], eras).summary().mean
@@ -43,8 +43,8 @@ def test_what_learns_no_classes_hits_none(fitted, tiny, family):
     assert np.isnan(fitted(tiny[family]).recorder.rows[-1].val_accuracy)
 
 
-def test_members_lose_each_and_predict_their_mean(fitted, tiny, held_out):
-    x, y, eras = held_out
+def test_members_lose_each_and_predict_their_mean(fitted, tiny, validation):
+    x, y, eras = validation
     best, network = best_of(fitted(tiny["members"]))
     values = network.predict(x, verbose=0)
     assert values.shape == (len(x), 1)
@@ -54,14 +54,14 @@ def test_members_lose_each_and_predict_their_mean(fitted, tiny, held_out):
     assert best.val_loss > np.mean((values - y[:, :1]) ** 2)
 
 
-def test_further_targets_are_learned_by_the_same_network(fitted, tiny, held_out):
-    x, y, eras = held_out
-    assignment = fitted(
+def test_further_targets_are_learned_by_the_same_network(fitted, tiny, validation):
+    x, y, eras = validation
+    task = fitted(
         tiny["values"],
         parameters={"also_targets": ("target_victor_20",)},
         training={"epochs": 6},
     )
-    best, network = best_of(assignment)
+    best, network = best_of(task)
     values = network.predict(x, verbose=0)
     assert values.shape == (len(x), 2)
     # Rows without the second target count in CORR, not in the loss.
@@ -77,7 +77,7 @@ def test_further_targets_are_learned_by_the_same_network(fitted, tiny, held_out)
         assert found > 0.25, TARGETS[column]
 
 
-def test_the_loss_corr_is_the_mean_of_the_held_out_eras(fitted, tiny):
+def test_the_loss_corr_is_the_mean_of_the_validation_eras(fitted, tiny):
     rows = fitted(
         tiny["values"], training={"loss": "corr", "batches": "eras", "epochs": 4}
     ).recorder.rows
@@ -86,11 +86,11 @@ def test_the_loss_corr_is_the_mean_of_the_held_out_eras(fitted, tiny):
     assert rows[-1].val_corr > 0.5
 
 
-def test_held_out_rows_without_the_further_target_are_refused(
+def test_validation_rows_without_the_further_target_are_refused(
     fitted, tiny, market_shards
 ):
     shards = market_shards(is_resolved=False)
-    with pytest.raises(DataError, match=r"no held-out row in .* has all of target, "):
+    with pytest.raises(DataError, match=r"no validation row in .* has all of target, "):
         fitted(
             tiny["values"],
             shards=shards,

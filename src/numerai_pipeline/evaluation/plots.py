@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from numerai_pipeline.core import atomic_path
-from numerai_pipeline.prediction.evaluation import Evaluation, ScoreRow
+from numerai_pipeline.evaluation.result import Evaluation, ScoreRow
 
 _MODEL = "#1f5fa8"
 _META_MODEL = "#b3541e"
@@ -35,7 +35,7 @@ def plot_scores(evaluation: Evaluation, path: Path) -> None:
 
 
 def draw_scores(figure: Any, evaluation: Evaluation) -> None:
-    """Draw cumulative CORR beside the references, and CORR and MMC an era.
+    """Draw cumulative CORR beside the references, and CORR and MMC per era.
 
     A reference that starts later than the model starts at the model's height there,
     so that from then on the higher line is the better one.
@@ -108,7 +108,7 @@ def _tidy(axes: Any) -> None:
 def _title(evaluation: Evaluation) -> str:
     summary = evaluation.rows[0].summary
     return (
-        f"{evaluation.model} on {evaluation.n_eras} held-out eras, scored by "
+        f"{evaluation.model} on {evaluation.n_eras} {evaluation.on} eras, scored by "
         f"{evaluation.target}\nCORR mean {summary.mean:.4f}, std {summary.std:.4f}, "
         f"Sharpe {summary.sharpe:.2f}, max drawdown {summary.max_drawdown:.3f}"
     )
@@ -165,7 +165,7 @@ def _draw_bars(axes: Any, row: ScoreRow) -> None:
     axes.set_ylabel(row.metric)
     n_positive = int((values > 0).sum())
     axes.set_title(
-        f"{row.metric} an era: mean {row.summary.mean:.4f} (dashed), above zero in "
+        f"{row.metric} per era: mean {row.summary.mean:.4f} (dashed), above zero in "
         f"{n_positive} of {row.summary.n_eras}",
         fontsize=9,
         loc="left",

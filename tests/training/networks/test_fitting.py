@@ -1,20 +1,20 @@
 import os
+import pickle
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from child import run_python
 
 from numerai_pipeline.core import ConfigError, DataError
 from numerai_pipeline.data import ShardReader
 from numerai_pipeline.models import load_keras, load_network
 from numerai_pipeline.training import latest_run, train
-from numerai_pipeline.training.networks import engine
-from numerai_pipeline.training.networks.fitting import Eras, fit_network
+from numerai_pipeline.training.networks import fitting
+from numerai_pipeline.training.networks.fitting import fit
 
 SECOND = "target_victor_20"
 
@@ -81,34 +81,23 @@ def test_killed_between_checkpoint_and_history_it_learns_the_same(
 
 KILL = """
 import os, pickle, signal, sys
-from contextlib import contextmanager
 from numerai_pipeline.training import train
+from recorded_progress import RecordedProgress
 
-class Progress:
-    @contextmanager
-    def task(self, description, total, unit):
-        yield lambda amount: None
-    def note(self, text):
-        pass
-    def chart(self, chart):
-        if len(chart.rows) == 2:
-            os.kill(os.getpid(), signal.SIGKILL)
+def kill(note):
+    if note.startswith("epoch 2:"):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 with open(sys.argv[1], "rb") as file:
-    train(pickle.load(file), progress=Progress())
+    train(pickle.load(file), progress=RecordedProgress(on_note=kill))
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_killed_process_is_resumed_by_another(job, uninterrupted, tmp_path):
-    import pickle
-
     (tmp_path / "job.pickle").write_bytes(pickle.dumps(job))
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", KILL, str(tmp_path / "job.pickle")],
-        check=False,
-    )
+    done = run_python(KILL, tmp_path / "job.pickle", check=False)
     assert done.returncode == -signal.SIGKILL
     assert_same(train(job), uninterrupted)
 
@@ -192,7 +181,7 @@ def test_a_lost_loss_stops_training_and_says_where(make_job):
 
 def test_the_eras_of_the_rows_that_lost_it_are_named(assigned, shards):
     # Unheard of, and so every row with a missing feature is lost.
-    assignment = assigned(missing=np.nan, training={"batch_rows": 40})
+    task = assigned(missing=np.nan, training={"batch_rows": 40})
     rows = ShardReader(shards).load("train", target=["target"])
     (first, *_) = rows.cuts(batch_rows=40, shuffle_seed=3, epoch=1)
     codes = ShardReader(shards).read("train", targets=["target"])
@@ -203,7 +192,7 @@ def test_the_eras_of_the_rows_that_lost_it_are_named(assigned, shards):
     named = ", ".join(f"{era:04d}" for era in eras[:5])
     more = f" and {len(eras) - 5} more" if len(eras) > 5 else ""
     with pytest.raises(DataError) as caught:
-        engine.fit(assignment)
+        fitting.fit(task)
     assert f"at epoch 1, batch 1: rows of eras {named}{more}. " in str(caught.value)
 
 
@@ -244,23 +233,25 @@ def test_a_network_made_by_hand_is_trained(make_job, tmp_path):
 def test_a_head_that_does_not_fit_what_is_learned_is_refused(assigned, tiny):
     two = assigned(tiny["values"], parameters={"also_targets": (SECOND,)})
     with pytest.raises(DataError) as caught:
-        engine.fit(assigned(tiny["values"]))
+        fitting.fit(assigned(tiny["values"]))
     assert str(caught.value) == (
-        "untrained.keras of 'tiny' gives 2 a row, but 'values' learns 1 for 1 target. "
-        "Make it again."
+        "untrained.keras of 'tiny' gives 2 per row, but 'values' learns 1 for 1 "
+        "target. Rebuild it with `nai new --force`."
     )
     shutil.rmtree(two.folder)
     assigned(tiny["classes"])
-    with pytest.raises(DataError, match="gives 1 x 5 a row, but 'values' learns 1 for"):
-        engine.fit(assigned(tiny["values"]))
+    with pytest.raises(
+        DataError, match="gives 1 x 5 per row, but 'values' learns 1 for"
+    ):
+        fitting.fit(assigned(tiny["values"]))
 
 
 def test_packed_bytes_teach_the_same(assigned):
     options = {"training": {"batches": "eras"}, "parameters": {"dropout": 0.3}}
     unpacked = assigned(name="floats", **options)
-    fit_network(unpacked, Eras(), packed=False)
+    fit(unpacked, packed=False)
     packed = assigned(name="bytes", **options)
-    fit_network(packed, Eras(), packed=True)
+    fit(packed, packed=True)
     for one, other in zip(unpacked.recorder.rows, packed.recorder.rows, strict=True):
         assert other.loss == pytest.approx(one.loss, rel=1e-6)
         assert other.val_loss == pytest.approx(one.val_loss, rel=1e-6)
@@ -290,13 +281,13 @@ def test_eras_weigh_the_same_on_request(assigned):
         ({"era_weights": "eras"}, np.mean(of_eras)),
     ):
         name = "-".join(training) or "rows"
-        assignment = assigned(name=name, training={**still, **training})
-        network = load_network(assignment.untrained)
+        task = assigned(name=name, training={**still, **training})
+        network = load_network(task.untrained)
         zeros = [np.zeros_like(w) for w in network.get_weights()]
         network.set_weights([*zeros[:-1], np.full_like(zeros[-1], 0.5)])
-        network.save(assignment.untrained)
-        engine.fit(assignment)
-        (row,) = assignment.recorder.rows
+        network.save(task.untrained)
+        fitting.fit(task)
+        (row,) = task.recorder.rows
         assert row.loss == pytest.approx(expected, rel=1e-6)
 
 

@@ -3,12 +3,12 @@
 import json
 import re
 import shutil
-from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
 import pytest
 from numerai_tools.scoring import correlation_contribution, numerai_corr
+from recorded_progress import RecordedProgress, Task
 
 from numerai_pipeline.core import DataError
 from numerai_pipeline.data import EtlOptions, ShardReader, build_shards
@@ -42,21 +42,6 @@ def joined(evaluation, world):
 
 def per_era(frame, score, eras):
     return [score(frame[frame["era"] == era]) for era in eras]
-
-
-class Busy:
-    """A progress that tells whether there was anything to do."""
-
-    def __init__(self):
-        self.tasks = []
-
-    @contextmanager
-    def task(self, description, total, unit):
-        self.tasks.append((description, total, unit))
-        yield lambda _amount: None
-
-    def note(self, text):
-        raise AssertionError(text)
 
 
 def test_scores_are_those_of_numerai_tools(world, evaluated):
@@ -155,15 +140,15 @@ def test_the_picture_is_there(evaluated):
 
 def test_what_was_scored_is_not_scored_again(world, copied):
     run = copied()
-    busy = Busy()
-    first = evaluate(run, world.shards, **world.references, progress=busy)
+    progress = RecordedProgress()
+    first = evaluate(run, world.shards, **world.references, progress=progress)
     n_rows = world.shards.n_rows("valid")
-    assert busy.tasks == [("predicting with trees", n_rows, "rows")]
-    second = evaluate(run, world.shards, **world.references, progress=busy)
-    assert len(busy.tasks) == 1
+    assert progress.tasks == [Task("predicting with trees", n_rows, "rows", n_rows)]
+    second = evaluate(run, world.shards, **world.references, progress=progress)
+    assert len(progress.tasks) == 1
     assert second.to_dict() == first.to_dict()
-    evaluate(run, world.shards, **world.references, force=True, progress=busy)
-    assert len(busy.tasks) == 2
+    evaluate(run, world.shards, **world.references, force=True, progress=progress)
+    assert len(progress.tasks) == 2
 
 
 def test_other_references_are_scored_anew(world, copied):

@@ -1,22 +1,24 @@
-"""What scoring a run came to, and the file that keeps it."""
+"""The scores of a run, and the file that keeps them."""
 
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from numerai_pipeline.core import DataError, read_json, write_json
 from numerai_pipeline.scoring import Scores, Summary
 
-# Changes when the file's meaning does: what an older version wrote is made again.
-LAYOUT = 1
+# Changes when the file's meaning does: what an older version wrote is scored again.
+LAYOUT = 2
+
+EvaluatedPart = Literal["test", "validation"]
 
 
 @dataclass(frozen=True, eq=False)
 class ScoreRow:
-    """One score of one model, an era each.
+    """One score of one model, per era.
 
     Attributes:
         who: the model's name, or the column of the meta model or benchmark.
@@ -31,7 +33,7 @@ class ScoreRow:
 
     @property
     def summary(self) -> Summary:
-        """What the eras' scores come to."""
+        """Mean, std, Sharpe and drawdown over the eras."""
         return self.scores.summary()
 
     def to_dict(self) -> dict[str, Any]:
@@ -60,12 +62,12 @@ class ScoreRow:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How far a model of Numerai's can be compared with.
+    """How much of the eras a benchmark or the meta model covers.
 
     Attributes:
         name: its column.
         kind: ``meta model`` or ``benchmark``.
-        n_eras: held-out eras that it has predictions for.
+        n_eras: scored eras that it has predictions for.
         share_of_rows: of all rows with a target, how many those are.
     """
 
@@ -77,12 +79,16 @@ class Coverage:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Scores of one run on eras that it was not trained on.
+    """Scores of one run on eras that it did not learn from.
 
     Attributes:
         folder: the run folder.
         model: the model's name.
-        split: the split that was scored.
+        on: ``test``: eras that nothing was chosen on; ``validation``: eras that chose
+            the epoch, so that the scores are too good.
+        purge: eras left out between the parts of the run's fold.
+        horizon: the purge that the targets need.
+        by_rows: whether training rows have the same eras as these.
         target: the target that the scores are measured by.
         n_rows: rows that were predicted.
         n_eras: eras with the target, which are those that were scored.
@@ -94,7 +100,10 @@ class Evaluation:
 
     folder: Path
     model: str
-    split: str
+    on: EvaluatedPart
+    purge: int
+    horizon: int
+    by_rows: bool
     target: str
     n_rows: int
     n_eras: int
@@ -104,14 +113,32 @@ class Evaluation:
     fingerprint: str
 
     @property
+    def warnings(self) -> list[str]:
+        """What makes the scores too good, one sentence each."""
+        found = []
+        if self.on == "validation":
+            found.append("The epoch was chosen on these eras, so the scores are high.")
+        if self.by_rows:
+            found.append(
+                "Leak: the shards were split by rows, so training rows have the same "
+                "eras as these."
+            )
+        elif self.purge < self.horizon:
+            found.append(
+                f"Leak: the purge is {self.purge} eras, but the targets look "
+                f"{self.horizon} eras ahead."
+            )
+        return found
+
+    @property
     def plot(self) -> Path:
         """The picture of the scores."""
-        return plot_path(self.folder, self.split)
+        return plot_path(self.folder, self.on)
 
     @property
     def predictions(self) -> Path:
         """The predictions that were scored."""
-        return predictions_path(self.folder, self.split)
+        return predictions_path(self.folder, self.on)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON: what the file holds, and where all files are."""
@@ -124,14 +151,18 @@ class Evaluation:
 
     def write(self) -> None:
         """Write ``scores.json``, whole; it names no path, so a run can be moved."""
-        write_json(scores_path(self.folder, self.split), self._record())
+        write_json(scores_path(self.folder, self.on), self._record())
 
     def _record(self) -> dict[str, Any]:
         return {
             "layout": LAYOUT,
             "run": self.folder.name,
             "model": self.model,
-            "split": self.split,
+            "on": self.on,
+            "purge": self.purge,
+            "horizon": self.horizon,
+            "by_rows": self.by_rows,
+            "warnings": self.warnings,
             "target": self.target,
             "n_rows": self.n_rows,
             "n_eras": self.n_eras,
@@ -142,24 +173,29 @@ class Evaluation:
         }
 
 
-def read_evaluation(folder: Path, split: str, fingerprint: str) -> Evaluation | None:
+def read_evaluation(
+    folder: Path, on: EvaluatedPart, fingerprint: str
+) -> Evaluation | None:
     """Read what was written of the same run, shards and files before.
 
     Returns:
         None if there is nothing, if it was made from something else, or if the file
-        cannot be read: it is then made again.
+        cannot be read: the run is then scored again.
     """
     paths = (scores_path, plot_path, predictions_path)
-    if not all(path(folder, split).is_file() for path in paths):
+    if not all(path(folder, on).is_file() for path in paths):
         return None
     try:
-        record = read_json(scores_path(folder, split))
+        record = read_json(scores_path(folder, on))
         if record["fingerprint"] != fingerprint:
             return None
         return Evaluation(
             folder=folder,
             model=record["model"],
-            split=record["split"],
+            on=record["on"],
+            purge=record["purge"],
+            horizon=record["horizon"],
+            by_rows=record["by_rows"],
             target=record["target"],
             n_rows=record["n_rows"],
             n_eras=record["n_eras"],
@@ -172,37 +208,37 @@ def read_evaluation(folder: Path, split: str, fingerprint: str) -> Evaluation | 
         return None
 
 
-def known_corr(folder: Path, split: str = "valid") -> float | None:
+def last_corr(folder: Path, on: EvaluatedPart = "test") -> float | None:
     """Return the mean CORR of a run's last score, whatever it was made from.
 
     Returns:
         None if it was never scored, if no era has a score, or if the file cannot be
         read.
     """
-    if not scores_path(folder, split).is_file():
+    if not scores_path(folder, on).is_file():
         return None
     try:
-        row = ScoreRow.from_dict(read_json(scores_path(folder, split))["rows"][0])
+        row = ScoreRow.from_dict(read_json(scores_path(folder, on))["rows"][0])
     except (DataError, LookupError, TypeError, ValueError):
         return None
     mean = row.summary.mean
     return mean if row.metric == "CORR" and not math.isnan(mean) else None
 
 
-def scores_path(folder: Path, split: str) -> Path:
-    """Return where the scores of a split stand: ``scores.json`` for ``valid``."""
-    return folder / f"scores{_suffix(split)}.json"
+def scores_path(folder: Path, on: EvaluatedPart) -> Path:
+    """Return where the scores of a part stand: ``scores.json`` of the test eras."""
+    return folder / f"scores{_suffix(on)}.json"
 
 
-def plot_path(folder: Path, split: str) -> Path:
-    """Return where the picture of a split stands."""
-    return folder / "plots" / f"scores{_suffix(split)}.png"
+def plot_path(folder: Path, on: EvaluatedPart) -> Path:
+    """Return where the picture of a part stands."""
+    return folder / "plots" / f"scores{_suffix(on)}.png"
 
 
-def predictions_path(folder: Path, split: str) -> Path:
-    """Return where the predictions of a split stand."""
-    return folder / f"predictions_{split}.parquet"
+def predictions_path(folder: Path, on: EvaluatedPart) -> Path:
+    """Return where the predictions of a part stand."""
+    return folder / f"predictions_{on}.parquet"
 
 
-def _suffix(split: str) -> str:
-    return "" if split == "valid" else f"_{split}"
+def _suffix(on: EvaluatedPart) -> str:
+    return "" if on == "test" else f"_{on}"

@@ -1,4 +1,4 @@
-"""How good a network is on held-out eras."""
+"""How good a network is on validation eras."""
 
 import math
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import DataError
-from numerai_pipeline.data import PackedRows, ShardReader
+from numerai_pipeline.data import PackedRows, Part, ShardReader
 from numerai_pipeline.models import CLASS_VALUES
 from numerai_pipeline.training.labels import Labels
 from numerai_pipeline.training.networks.losses import TargetLoss
@@ -18,17 +18,17 @@ Values = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Look:
-    """What a look at the held-out eras found; see ``Epoch``."""
+class Evaluation:
+    """What an evaluation on the validation eras found; see ``Epoch``."""
 
-    val_loss: float
-    val_corr: float
-    val_accuracy: float
+    val_loss: float = math.nan
+    val_corr: float = math.nan
+    val_accuracy: float = math.nan
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """Rows that are looked at but not learned from.
+class ValidationRows:
+    """Rows that choose the best epoch.
 
     Attributes:
         rows: those with the first target, in the order of the shards.
@@ -44,38 +44,39 @@ class HeldOut:
     def read(
         cls,
         reader: ShardReader,
-        split: str,
-        eras: tuple[int, ...] | None,
+        part: Part,
         *,
         features: tuple[str, ...],
         targets: tuple[str, ...],
         labels: Labels,
-    ) -> "HeldOut":
+    ) -> "ValidationRows":
         """Read them.
 
         Raises:
             DataError: if not a single row has all targets.
         """
-        rows = reader.load(split, features=features, target=targets[0], eras=eras)
+        rows = reader.load(
+            part.split, features=features, target=targets[0], eras=part.eras
+        )
         wanted = np.concatenate(
             [
                 block.y[~np.isnan(block.y[:, 0])]
                 for block in reader.blocks(
-                    split, eras=eras, features=(), targets=targets
+                    part.split, eras=part.eras, features=(), targets=targets
                 )
             ]
         )
         if np.isnan(wanted).any(axis=1).all():
             raise DataError(
-                f"no held-out row in {reader.folder} has all of "
+                f"no validation row in {reader.folder} has all of "
                 f"{', '.join(targets)}. Choose other also_targets in model.toml."
             )
         return cls(rows, labels, wanted)
 
-    def look(
+    def evaluate(
         self, steps: Steps, devices: Devices, loss: TargetLoss, dataset: Any
-    ) -> Look:
-        """Let a network predict them and tell how good it is.
+    ) -> Evaluation:
+        """Let a network predict them and measure how good it is.
 
         Args:
             steps: what the network does with a batch.
@@ -85,7 +86,7 @@ class HeldOut:
         """
         values, losses, hits, start = [], [], [], 0
         for batch in dataset:
-            found = steps.look(*batch)
+            found = steps.evaluate(*batch)
             for head, value, share in zip(
                 *(devices.parts(part) for part in (*found, batch[2])), strict=True
             ):
@@ -103,15 +104,15 @@ class HeldOut:
                 start += n_rows
         val_loss = self._mean(loss, np.concatenate(losses))
         if not math.isfinite(val_loss):
-            return Look(val_loss, math.nan, math.nan)
-        return Look(
+            return Evaluation(val_loss)
+        return Evaluation(
             val_loss,
             self.labels.corr(np.concatenate(values)),
             float(np.concatenate(hits).mean()) if hits else math.nan,
         )
 
     def _mean(self, loss: TargetLoss, found: Values) -> float:
-        """Return the mean over rows, or over eras of a loss that is one an era."""
+        """Return the mean over rows, or over eras of a loss that is one per era."""
         is_whole = ~np.isnan(self.targets).any(axis=1)
         if not loss.is_of_batch:
             return float(found[is_whole].mean(dtype=np.float64))
@@ -127,6 +128,6 @@ def _of_rows(loss: TargetLoss, targets: Values, head: Values) -> Values:
 
 
 def _is_hit(targets: Values, probabilities: Values) -> npt.NDArray[np.bool_]:
-    """Tell of each row whether its class of the first target is the most probable."""
+    """Return per row whether its class of the first target is the most probable."""
     classes = np.rint(targets[:, 0] * (len(CLASS_VALUES) - 1))
     return np.asarray(probabilities[:, 0].argmax(axis=-1) == classes)

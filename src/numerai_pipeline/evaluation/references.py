@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import DataError, columns
-from numerai_pipeline.prediction.parquet import column_names, read_columns
+from numerai_pipeline.data import column_names, read_columns
 
 # numerai-tools refuses to score an era of which it knows less.
 MIN_SHARE_OF_ERA = 0.8
 
 _NO_MODELS = {columns.ID, columns.ERA, columns.DATA_TYPE}
 
-_MEND = "nai download --meta --benchmarks --force"
+_REMEDY = "nai download --meta --benchmarks --force"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +95,9 @@ def _read(
     """Yield each model's values in the order of ``ids``."""
     if models is None:
         models = tuple(
-            name for name in column_names(path, _MEND) if name not in _NO_MODELS
+            name for name in column_names(path, _REMEDY) if name not in _NO_MODELS
         )
-    table = read_columns(path, (columns.ID, *models), _MEND)
+    table = read_columns(path, (columns.ID, *models), _REMEDY)
     rows = _rows_of(ids, table[columns.ID], path)
     is_wanted = rows >= 0
     for name in models:
@@ -125,6 +125,6 @@ def _rows_of(
     if n_times.max(initial=0) > 1:
         raise DataError(
             f"{path} has the id {ids[n_times.argmax()].decode()} "
-            f"{n_times.max()} times. Fetch it again with `{_MEND}`."
+            f"{n_times.max()} times. Fetch it again with `{_REMEDY}`."
         )
     return rows
