@@ -34,6 +34,7 @@ def now_of(url: str, order: dict[str, str] | None = None) -> str:
     request = urllib.request.Request(
         f"{url}/admin/{path}",
         data=body and body.encode(),  # type: ignore[arg-type]
+        headers={"Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request) as answer:
         return str(json.load(answer)["now"])
