@@ -52,6 +52,14 @@ def test_score(nai: Nai) -> None:
     assert "MMC" in shown
 
 
+def test_scores_of_failures_alone_raise_the_first(project: Project) -> None:
+    scored = project.score(["broken", "absent"])
+    assert scored.table.empty
+    for wanted in ("figure", "per_era", "predictions"):
+        with pytest.raises(DataError, match="has no run"):
+            getattr(scored, wanted)
+
+
 def test_predict_and_submit(project: Project, nai: Nai) -> None:
     printed, errors = nai("predict", *NAMES, "--json", code=3)
     found = entries(printed)
