@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from numerai_pipeline.api.figure import CellFigure
-    from numerai_pipeline.evaluation import Evaluation  # noqa: F401 - of a base class
+    from numerai_pipeline.evaluation import Evaluation
 
 
 class Scored(Outcomes["Evaluation"]):
@@ -41,7 +41,7 @@ class Scored(Outcomes["Evaluation"]):
 
         series = {
             (row.who, row.metric): pd.Series(row.scores.values, index=row.scores.eras)
-            for evaluation in self.results.values()
+            for evaluation in self._evaluations.values()
             for row in evaluation.rows
         }
         frame = pd.DataFrame(series).rename_axis("era")
@@ -59,7 +59,7 @@ class Scored(Outcomes["Evaluation"]):
             name: pd.read_parquet(evaluation.predictions).set_index(
                 [columns.ERA, columns.ID]
             )[columns.PREDICTION]
-            for name, evaluation in self.results.items()
+            for name, evaluation in self._evaluations.items()
         }
         return pd.DataFrame(series)
 
@@ -68,10 +68,17 @@ class Scored(Outcomes["Evaluation"]):
         """One model beside its references, or several beside each other."""
         from numerai_pipeline.evaluation import draw_comparison, draw_scores
 
-        evaluations = list(self.results.values())
+        evaluations = list(self._evaluations.values())
         figure = empty_figure()
         if len(evaluations) == 1:
             draw_scores(figure, evaluations[0])
         else:
             draw_comparison(figure, evaluations)
         return figure
+
+    @property
+    def _evaluations(self) -> "dict[str, Evaluation]":
+        """The results; where every model failed, the first error is raised."""
+        if not self.results:
+            self.outcomes[0].get()
+        return self.results
