@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from numerai_pipeline import operations
+from numerai_pipeline.api import Project
 from numerai_pipeline.core import Chart
 from numerai_pipeline.views import TerminalProgress
 
@@ -34,8 +34,8 @@ class Camera(TerminalProgress):
 def main() -> None:
     """Train and draw."""
     console = Console(stderr=True, force_terminal=True, width=84)
-    pipeline = operations.Pipeline.open(Path(sys.argv[1]), progress=Camera(console))
-    operations.train(pipeline, ["mlp"], tensorboard=True)
+    project = Project(Path(sys.argv[1]), progress=Camera(console))
+    project.train("mlp", tensorboard=True)
 
 
 if __name__ == "__main__":

@@ -1,34 +1,39 @@
 """numerai-pipeline: the Numerai tournament from download to scored submission.
 
-``import numerai_pipeline as nai``: every command is a call, ``nai.train("mlp")``, that
-returns data frames and figures. Importing it costs nothing; a call imports what it
-needs.
+``import numerai_pipeline as nai``: every command is a call, ``nai.train("mlp")``, in
+the workspace of the current folder, or a method of ``nai.open("folder")``. It returns
+a result with data frames and figures. Importing it costs nothing; a call imports what
+it needs.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from numerai_pipeline.python import (
-        best,
-        demo,
-        download,
-        etl,
-        init,
-        inspect,
-        new,
-        predict,
-        score,
-        simulate,
-        status,
-        submit,
-        tensorboard,
-        train,
-        zoo,
-    )
+    from numerai_pipeline.api import Project, call
+    from numerai_pipeline.api import open_project as open
+
+    init = call(Project.init)
+    download = call(Project.download)
+    etl = call(Project.etl)
+    inspect = call(Project.inspect)
+    zoo = call(Project.zoo)
+    new = call(Project.new)
+    train = call(Project.train)
+    best = call(Project.best)
+    score = call(Project.score)
+    promote = call(Project.promote)
+    refit = call(Project.refit)
+    tensorboard = call(Project.tensorboard)
+    predict = call(Project.predict)
+    submit = call(Project.submit)
+    status = call(Project.status)
+    simulate = call(Project.simulate)
+    demo = call(Project.demo)
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Project",
     "__version__",
     "best",
     "demo",
@@ -37,7 +42,10 @@ __all__ = [
     "init",
     "inspect",
     "new",
+    "open",
     "predict",
+    "promote",
+    "refit",
     "score",
     "simulate",
     "status",
@@ -49,14 +57,16 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a call when it is asked for (PEP 562)."""
+    """Import a call when it is first used (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from numerai_pipeline import python
+    from numerai_pipeline import api
 
-    return getattr(python, name)
+    if name == "Project":
+        return api.Project
+    return api.open_project if name == "open" else api.call(getattr(api.Project, name))
 
 
 def __dir__() -> list[str]:
-    """Name what is there, for completion in a notebook."""
+    """Return the names, for completion in a notebook."""
     return sorted({*globals(), *__all__})

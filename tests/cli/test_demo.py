@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -37,12 +38,19 @@ def test_the_demo_plays_once_and_then_goes_on(
     assert made(folder) == before
     assert "20 of 20" in capsys.readouterr().out
 
-    played = nai.demo(folder, size="tiny")
+    demo = nai.demo(folder, size="tiny")
     assert made(folder) == before
-    capsys.readouterr()
-    assert [one.name for one in played.trained] == ["mlp", "lightgbm"]
-    assert set(played.standing.latest.reset_index()["model"]) == {"mlp", "lightgbm"}
-    assert "CORR" in played._repr_html_()
+    assert capsys.readouterr().out == ""
+    assert [one.name for one in demo.trained] == ["mlp", "lightgbm"]
+    assert set(demo.table.reset_index()["model"]) == {"mlp", "lightgbm"}
+    assert "CORR" in demo._repr_html_()
+    assert run([*words, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    expected = demo.to_dict()
+    for record in (printed, expected):
+        # Each run of the demo has a port of its own.
+        assert record["steps"][0]["result"].pop("url").startswith("http://127.0.0.1:")
+    assert printed == expected
 
     assert run([*words, "--predict"]) == 0
     assert capsys.readouterr().out.count("accepted") == 2

@@ -1,14 +1,15 @@
 """The commands in docs/etl.md, run as they stand on a small market."""
 
-import inspect
 import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
-from numerai_pipeline.cli import commands_data, run
+from numerai_pipeline.cli import main, run
 from numerai_pipeline.core import write_json
 from numerai_simulator import Market, preset
 
@@ -40,13 +41,10 @@ def workspace(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 
 def test_every_option_has_an_example() -> None:
-    names = inspect.signature(commands_data.etl).parameters
-    spelled = {"everything": "all", "folder": "dir", "as_json": "json"}
-    options = {
-        "--" + spelled.get(name, name).replace("_", "-")
-        for name in names
-        if name != "context"
-    }
+    command: Any = typer.main.get_command(main.app)
+    parameters = command.commands["etl"].params
+    options = {parameter.opts[0] for parameter in parameters}
+    options -= {"--workspace", "--quiet"}
     shown = {word for command in COMMANDS for word in command.split()}
     assert options <= shown
     assert {word for word in shown if word.startswith("--")} <= options

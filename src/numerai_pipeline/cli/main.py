@@ -1,7 +1,7 @@
-"""The `nai` command: its commands, and how an exception becomes a sentence.
+"""The `nai` command: its options, and how an exception becomes a sentence.
 
-Nothing heavy is imported here: each command imports the door that it calls, so
-that `nai --help` answers at once.
+Nothing heavy is imported here: the methods of ``api`` import what they need when they
+are called, so that `nai --help` answers at once.
 """
 
 import io
@@ -13,21 +13,22 @@ from typing import Annotated
 
 import typer
 
-from numerai_pipeline.cli import (
-    commands_data,
-    commands_model,
-    commands_round,
-    commands_simulator,
-    commands_workspace,
+from numerai_pipeline.cli.commands import (
+    AsJson,
+    Group,
+    Options,
+    Quiet,
+    Workspace,
+    add_commands,
 )
-from numerai_pipeline.cli.shell import Shell, say_error
-from numerai_pipeline.core import EXIT_BUG, DataError, PipelineError
+from numerai_pipeline.core import EXIT_BUG, explain
 
 # What a shell reports for a process that Ctrl-C ended.
 EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="nai",
+    cls=Group,
     help="The Numerai tournament from download to scored submission.",
     epilog="Start with nai demo: everything, with no account and no internet. "
     "Then nai init.",
@@ -36,19 +37,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-for room in (
-    commands_workspace,
-    commands_data,
-    commands_model,
-    commands_round,
-    commands_simulator,
-):
-    room.register(app)
+add_commands(app)
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
         from numerai_pipeline import __version__
 
         print(f"numerai-pipeline {__version__}")
@@ -58,29 +51,19 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def options(
     context: typer.Context,
-    workspace: Annotated[
-        Path,
-        typer.Option(
-            "--workspace",
-            "-w",
-            envvar="NUMERAI_WORKSPACE",
-            help="Folder with numerai.toml and everything made from it.",
-            file_okay=False,
-        ),
-    ] = Path(),
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress on stderr.")
-    ] = False,
+    workspace: Workspace = Path(),
+    quiet: Quiet = False,
+    as_json: AsJson = False,
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Show and leave."
+            "--version", callback=_print_version, is_eager=True, help="Show and exit."
         ),
     ] = False,
 ) -> None:
-    """Take the options that stand before the command."""
+    """Take the options that every command takes."""
     del version
-    context.obj = Shell(root=workspace, is_quiet=quiet)
+    context.obj = Options(root=workspace, is_quiet=quiet, as_json=as_json)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -91,7 +74,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0 done, 2 usage or config, 3 data, 4 refused by the
-        tournament, 5 tournament busy past the deadline, 70 a bug, 130 interrupted.
+        tournament, 5 tournament busy past the deadline, 70 a bug, 130 interrupted. Of
+        several models it is the highest.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     # Python has no stream where it was closed, as by `>&-`: nobody reads it.
@@ -104,24 +88,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
         app(words)
     except SystemExit as end:  # how typer ends, also after a usage error or Ctrl-C
         if end.code == EXIT_INTERRUPTED:
-            say_error("interrupted; run the same command again to go on.")
+            _print_error("interrupted; run the same command again to resume.")
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except PipelineError as error:
-        say_error(str(error))
-        return error.exit_code
-    except OSError as error:
-        # A full disk, a folder without permission, a file where a folder should be.
-        say_error(
-            f"{error.filename or 'the operating system'}: {error.strerror or error}. "
-            "Mend the path, its permissions or the room on the disk, then rerun; what "
-            "was finished is kept."
-        )
-        return DataError.exit_code
     except Exception as error:  # noqa: BLE001 - the last line of defence
-        traceback.print_exc()
-        say_error(
-            f"this is a bug in numerai-pipeline ({type(error).__name__}). Please "
-            "report it with the lines above and the command you ran."
-        )
-        return EXIT_BUG
+        code, sentence = explain(error)
+        if code == EXIT_BUG:
+            traceback.print_exc()
+        _print_error(sentence)
+        return code
     return 0
+
+
+def _print_error(text: str) -> None:
+    sys.stderr.write(f"error: {text}\n")

@@ -33,6 +33,7 @@ from numerai_pipeline.core.errors import (
     PipelineError,
     TournamentBusy,
     TournamentRefused,
+    explain,
 )
 from numerai_pipeline.core.files import (
     atomic_folder,
@@ -83,6 +84,7 @@ __all__ = [
     "commented_toml",
     "did_you_mean",
     "digest_of",
+    "explain",
     "flush",
     "format_time",
     "heal_folder",

@@ -8,8 +8,8 @@ PipelineError
 └── TournamentBusy      nobody: retried until the deadline, try again later
 ```
 
-Each says what is wrong, what was found and what to do. ``cli/main.py`` is the
-only place where one becomes a sentence and an exit code.
+Each says what is wrong, what was found and what to do; ``explain`` makes an exit code
+and a sentence of any exception.
 """
 
 from typing import ClassVar
@@ -46,3 +46,24 @@ class TournamentBusy(PipelineError):
     """The tournament could not be reached before the deadline."""
 
     exit_code = 5
+
+
+def explain(error: Exception) -> tuple[int, str]:
+    """Return the exit code of an error, and a sentence for people.
+
+    >>> explain(DataError("train.parquet is missing. Run `nai download`."))
+    (3, 'train.parquet is missing. Run `nai download`.')
+    """
+    if isinstance(error, PipelineError):
+        return error.exit_code, str(error)
+    if isinstance(error, OSError):
+        # A full disk, a folder without permission, a file where a folder should be.
+        return DataError.exit_code, (
+            f"{error.filename or 'the operating system'}: {error.strerror or error}. "
+            "Correct the path, its permissions or the space on the disk, then rerun; "
+            "what was finished is kept."
+        )
+    return EXIT_BUG, (
+        f"this is a bug in numerai-pipeline ({type(error).__name__}). Please "
+        "report it with the lines above and the command you ran."
+    )

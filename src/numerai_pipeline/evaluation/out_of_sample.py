@@ -75,6 +75,12 @@ def choose_part(
         return "test", part
     whole = fold.part("validation")
     part = Part(tuple(era for era in whole.eras if era in there), whole.split)
+    if run.refit_of:
+        raise DataError(
+            f"the run {run.folder.name} of '{run.name}' learned from every resolved "
+            "era, so none is left to score it on. Its scores are those of the run "
+            f"{run.refit_of}: `nai score {run.name} --run {run.refit_of}`."
+        )
     if not part.eras:
         raise DataError(
             f"{shards.folder} has none of the {len(whole.eras)} validation eras of "

@@ -10,6 +10,7 @@ from numerai_pipeline.prediction.note import (
     Origin,
     check_origin,
     noted_rows,
+    noted_run,
     write_noted,
 )
 
@@ -19,6 +20,7 @@ __all__ = [
     "earlier_live",
     "live_ids",
     "noted_rows",
+    "noted_run",
     "predict_live",
     "write_noted",
     "write_predictions",

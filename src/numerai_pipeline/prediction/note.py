@@ -58,6 +58,16 @@ def noted_rows(predictions: Path, origin: Origin) -> int | None:
     return rows if is_it and isinstance(rows, int) else None
 
 
+def noted_run(predictions: Path) -> str:
+    """Return the name of the run that made predictions; empty where it is not known."""
+    if not predictions.is_file() or not _note(predictions).is_file():
+        return ""
+    note = _read(predictions)
+    origin = note.get("origin")
+    is_it = isinstance(origin, dict) and note.get("sha256") == sha256_of(predictions)
+    return str(origin["run"]) if is_it and isinstance(origin, dict) else ""
+
+
 def check_origin(predictions: Path, *, run: str, live: Path) -> None:
     """Check that predictions are what this run predicts for this live data.
 

@@ -4,6 +4,7 @@ from numerai_pipeline.training.curves import write_curves
 from numerai_pipeline.training.history import Epoch, best_epoch
 from numerai_pipeline.training.job import TrainingJob
 from numerai_pipeline.training.picture import draw_training, plot_training
+from numerai_pipeline.training.refit import refit_job
 from numerai_pipeline.training.run import CONFIG_FILE as RUN_CONFIG
 from numerai_pipeline.training.run import (
     CURVES_FOLDER,
@@ -33,6 +34,7 @@ __all__ = [
     "plot_training",
     "production_path",
     "production_run",
+    "refit_job",
     "set_production",
     "train",
     "write_curves",

@@ -50,6 +50,7 @@ class TrainingJob:
             target's horizon.
         stop_at: epochs or trees of each model of the run by its name, for a fold
             without validation eras; the first model's name is empty.
+        refit_of: name of the run that found ``stop_at``.
         tensorboard: write curves for TensorBoard too.
         groups: the groups of features, by name, for pictures.
         max_ram_bytes: memory that the training may take; None: three quarters of the
@@ -67,6 +68,7 @@ class TrainingJob:
     source: str = field(default="", repr=False)
     allow_leak: bool = False
     stop_at: Mapping[str, int] = field(default_factory=dict)
+    refit_of: str = ""
     tensorboard: bool = False
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_ram_bytes: int | None = None

@@ -69,6 +69,7 @@ class Run:
         data_version: the release of its data; empty of a run of version 0.1.0.
         unit: what its history counts: ``epoch``, ``tree`` or ``window``.
         started: when it was begun, aware, in UTC.
+        refit_of: name of the run whose recipe it trained on all eras; empty of others.
     """
 
     folder: Path
@@ -81,6 +82,7 @@ class Run:
     data_version: str
     unit: str
     started: datetime
+    refit_of: str = ""
 
     @classmethod
     def open(cls, folder: Path) -> "Run":
@@ -121,6 +123,7 @@ class Run:
                 data_version=str(of_run.get("data_version", "")),
                 unit=str(of_run.get("unit") or _old_unit(recipe)),
                 started=started,
+                refit_of=str(of_run.get("refit_of", "")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise _broken(features_path, error) from error
@@ -182,6 +185,20 @@ class Run:
             path = path.parent / window_name(row.epoch) / path.name
         value = getattr(row, self.monitor) if is_chosen else math.nan
         return BestEpoch(row.epoch, value, path)
+
+    def best_epochs(self) -> dict[str, int]:
+        """Return the best epoch, or number of trees, of each of its models by name.
+
+        Raises:
+            DataError: if a history is broken or has no best epoch.
+        """
+        found = {}
+        for path in (self.folder / HISTORY_FILE, *self.folder.glob("history-*.csv")):
+            row = best_row(read_history(path), self.monitor)
+            if row is None:
+                raise _broken(path, "it has no best epoch")
+            found[path.stem.removeprefix("history").removeprefix("-")] = row.epoch
+        return found
 
     def predictor(self) -> Predictor:
         """Load the best epoch's model.

@@ -6,6 +6,7 @@ at once, a killed one goes on.
 
 import math
 import platform
+import shutil
 from collections.abc import Callable, Sequence
 from datetime import UTC
 from importlib.metadata import version
@@ -38,6 +39,7 @@ from numerai_pipeline.training.recorder import Recorder
 from numerai_pipeline.training.run import (
     CONFIG_FILE,
     CURVES_FOLDER,
+    DONE_FILE,
     FAMILY_FILE,
     FEATURES_FILE,
     HISTORY_FILE,
@@ -105,6 +107,7 @@ def train(
     job: TrainingJob,
     *,
     progress: Progress = SILENT,
+    restart: bool = False,
     on_done: Callable[[Run], None] = lambda _run: None,
 ) -> Run:
     """Train the models of a job and return their run.
@@ -112,6 +115,8 @@ def train(
     Args:
         job: what to train.
         progress: where to report.
+        restart: delete the run, broken or finished, and train it again, under the same
+            name.
         on_done: called with the run before anybody else can train it.
 
     Raises:
@@ -123,9 +128,17 @@ def train(
     plan = make_plan(job)
     with locked(job.runs / _short(plan), doing=f"training '{job.name}'"):
         folder = find_run(job.runs, plan.fingerprint)
+        name = folder.name if folder else _name(plan)
+        if folder is not None and restart:
+            # What explains the run goes last: a killed deletion leaves a run that is
+            # found again, and not a finished one.
+            (folder / DONE_FILE).unlink(missing_ok=True)
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+            shutil.rmtree(folder)
+            folder = None
         if folder is None or not Run.open(folder).is_done:
             engine = load_engine(plan.checked.family.engine)
-            folder = folder or begin_run(plan, engine)
+            folder = folder or begin_run(plan, engine, name)
             _check_unchanged(plan, Run.open(folder))
             recorder = _recorder(plan, folder, progress)
             tasks = [make_task(plan, model, folder, recorder) for model in plan.models]
@@ -158,16 +171,11 @@ def find_run(runs: Path, fingerprint: str) -> Path | None:
     return None
 
 
-def begin_run(plan: Plan, engine: EngineModule) -> Path:
-    """Make the run folder with all that training starts from, whole.
-
-    Returns:
-        The folder, ``<UTC time>-<8 hex digits of the fingerprint>``.
-    """
+def begin_run(plan: Plan, engine: EngineModule, name: str) -> Path:
+    """Make the run folder with all that training starts from, whole."""
     job = plan.job
     family = plan.checked.family
-    stamp = job.started.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
-    folder = job.runs / f"{stamp}-{_short(plan)}"
+    folder = job.runs / name
     with atomic_folder(folder) as partial:
         plan.checked.write_untrained(
             job.untrained,
@@ -199,6 +207,7 @@ def begin_run(plan: Plan, engine: EngineModule) -> Path:
                     ),
                     "n_features": len(plan.features),
                     "unit": _unit(plan),
+                    "refit_of": job.refit_of,
                     "device": engine.device(plan.checked.training),
                 },
                 "fold": job.fold.to_dict(),
@@ -279,6 +288,12 @@ def _finish(plan: Plan, folder: Path, recorder: Recorder) -> None:
         ),
         asked=format_time(plan.job.started),
     )
+
+
+def _name(plan: Plan) -> str:
+    """Return ``<UTC time>-<8 hex digits of the fingerprint>``."""
+    stamp = plan.job.started.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
+    return f"{stamp}-{_short(plan)}"
 
 
 def _short(plan: Plan) -> str:

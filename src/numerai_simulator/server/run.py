@@ -88,6 +88,7 @@ def running_simulator(
     spec: MarketSpec | None = None,
     *,
     clock: Clock | None = None,
+    host: str = "127.0.0.1",
     port: int = 0,
     models: Sequence[str] = DEFAULT_MODELS,
     middleware: Sequence[Middleware] = (),
@@ -99,19 +100,21 @@ def running_simulator(
         folder: as in ``open_simulator``, like spec, clock, models and progress.
         spec: the market.
         clock: the tournament's clock.
+        host: a name or address of this machine.
         port: 0 takes a free one.
         models: names of the account's models.
         middleware: wrapped around the application.
         progress: told while the market's files are written.
 
     Raises:
-        SetupError: as ``open_simulator``, or if the port is taken.
+        SetupError: as ``open_simulator``, if the host is not this machine, or if the
+            port is taken.
     """
     with (
         open_simulator(
             folder, spec, clock=clock, models=models, progress=progress
         ) as simulator,
-        _answering(simulator, "127.0.0.1", port, middleware) as url,
+        _answering(simulator, host, port, middleware) as url,
     ):
         yield RunningSimulator(url, simulator)
 

@@ -1,13 +1,15 @@
-"""`simulate` as a call: a tournament that runs beside a notebook's cells."""
+"""A simulated tournament that answers beside the caller's own work."""
 
 import atexit
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
+from numerai_pipeline.api.results import Result, plain
 from numerai_pipeline.core import (
     ConfigError,
     DataError,
@@ -15,18 +17,15 @@ from numerai_pipeline.core import (
     SubmissionSettings,
     TournamentSettings,
 )
-from numerai_pipeline.python.opening import Folder
-from numerai_pipeline.views import detect_progress
-from numerai_simulator import (
-    DEFAULT_MODELS,
-    BrokenFolder,
-    Simulator,
-    SimulatorError,
-    preset,
-)
-from numerai_simulator import running_simulator as running
+
+if TYPE_CHECKING:
+    import numerai_simulator
+    from numerai_simulator import Simulator
 
 Moment = Literal["next_open", "resolved"]
+
+# How often a waiting main thread wakes up, so that Ctrl-C works on every system.
+_WAKE_SECONDS = 0.2
 
 
 @contextmanager
@@ -37,6 +36,8 @@ def simulator_errors() -> Iterator[None]:
         ConfigError: if the market, folder, port or clock cannot be had.
         DataError: if the simulator's folder is damaged.
     """
+    from numerai_simulator import BrokenFolder, SimulatorError
+
     try:
         yield
     except BrokenFolder as error:
@@ -64,25 +65,59 @@ def simulated_settings(url: str, models: Mapping[str, str]) -> Settings:
     )
 
 
-class Simulation:
+def clock_of(text: str) -> "numerai_simulator.Clock | None":
+    """Return the clock of a simulated tournament.
+
+    Args:
+        text: ``virtual``: stands until it is moved, None; ``system``; or a moment at
+            which a virtual clock starts.
+
+    Raises:
+        ConfigError: if it is none of these.
+    """
+    from numerai_simulator import SystemClock, VirtualClock, parse_time
+
+    if text == "virtual":
+        return None
+    if text == "system":
+        return SystemClock()
+    try:
+        return VirtualClock(parse_time(text))
+    except ValueError as error:
+        raise ConfigError(
+            f"--clock {text} is neither virtual nor system nor a moment: {error}."
+        ) from None
+
+
+class Simulation(Result):
     """A simulated tournament that answers until ``stop``, or until a block ends."""
 
-    def __init__(self, url: str, simulator: Simulator, held: ExitStack) -> None:
+    def __init__(self, url: str, simulator: "Simulator", resources: ExitStack) -> None:
         self.url = url
-        self._simulator = simulator
-        self._held = held
+        self.simulator = simulator
+        self._resources = resources
         # A notebook that is closed leaves nothing running.
         atexit.register(self.stop)
 
     @property
     def now(self) -> datetime:
         """The tournament's time, which stands until ``move_to``."""
-        return self._simulator.clock.now()
+        return self.simulator.clock.now()
 
     @property
     def folder(self) -> Path:
-        """Where its market and state live."""
-        return self._simulator.folder
+        """Folder of its market and state."""
+        return self.simulator.folder
+
+    @property
+    def is_round_open(self) -> bool:
+        """Whether a round accepts submissions now."""
+        timetable = self.simulator.timetable
+        return timetable.is_open(timetable.latest_opened(self.now), self.now)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return URL, time and folder."""
+        return dict(plain({"url": self.url, "now": self.now, "folder": self.folder}))
 
     def move_to(self, moment: datetime | Moment) -> datetime:
         """Move the tournament's clock, with all that happens on the way.
@@ -99,25 +134,31 @@ class Simulation:
         """
         if isinstance(moment, datetime):
             return self._move_to(moment)
-        timetable, now = self._simulator.timetable, self.now
+        timetable, now = self.simulator.timetable, self.now
         known = {
             "next_open": timetable.next_opening(now),
             "resolved": timetable.resolves(timetable.latest_opened(now)),
         }
         if moment not in known:
             raise ConfigError(
-                f"the clock cannot be moved to '{moment}'. Say next_open, resolved, or "
+                f"the clock cannot be moved to '{moment}'. Use next_open, resolved, or "
                 "a moment in UTC."
             )
         return self._move_to(known[moment])
 
     def _move_to(self, moment: datetime) -> datetime:
         with simulator_errors():
-            return self._simulator.move_to(moment)
+            return self.simulator.move_to(moment)
+
+    def wait(self) -> None:
+        """Wait for ever; Ctrl-C ends it."""
+        never = threading.Event()
+        while not never.wait(_WAKE_SECONDS):
+            pass
 
     def stop(self) -> None:
-        """End it; ``simulate`` on the same folder goes on where it stopped."""
-        self._held.close()
+        """End it; ``simulate`` on the same folder resumes where it stopped."""
+        self._resources.close()
         atexit.unregister(self.stop)
 
     def __enter__(self) -> Self:
@@ -133,36 +174,3 @@ class Simulation:
 
     def __repr__(self) -> str:
         return f"Simulation({self.url}, {self.now:%Y-%m-%d %H:%M} UTC, {self.folder})"
-
-
-def simulate(
-    folder: Folder = "simulator",
-    *,
-    size: str | None = None,
-    seed: int = 1,
-    port: int = 0,
-    models: Sequence[str] = DEFAULT_MODELS,
-) -> Simulation:
-    """Start a simulated tournament on this machine.
-
-    Args:
-        folder: where its market and state live; the same folder goes on.
-        size: of the market of a new folder: ``tiny``, ``small`` (default), ``full``.
-        seed: another seed, another market.
-        port: 0 takes a free one.
-        models: the models that the simulated account has.
-
-    Raises:
-        ConfigError: if there is no such size, another process has the folder, or the
-            folder has another market.
-    """
-    is_new = not (Path(folder) / "market.json").is_file()
-    held = ExitStack()
-    with simulator_errors():
-        spec = preset(size or "small", seed=seed) if is_new or size else None
-        server = held.enter_context(
-            running(
-                Path(folder), spec, port=port, models=models, progress=detect_progress()
-            )
-        )
-    return Simulation(server.url, server.simulator, held)

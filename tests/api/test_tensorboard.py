@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from numerai_pipeline.api import Project
+from numerai_pipeline.api.tensorboard import gather_curves
 from numerai_pipeline.core import ConfigError, DataError, write_toml
-from numerai_pipeline.operations import Pipeline, prepare_tensorboard
 
 HEADER = (
     "epoch,loss,val_loss,val_corr,seconds,is_best,val_accuracy,rows_per_second,waiting"
@@ -16,13 +17,13 @@ def write_history(path: Path, n_lines: int) -> None:
 
 
 @pytest.fixture
-def pipeline(tmp_path: Path) -> Pipeline:
+def project(tmp_path: Path) -> Project:
     (tmp_path / "numerai.toml").write_text("")
-    return Pipeline.open(tmp_path)
+    return Project(tmp_path)
 
 
-def new_run(pipeline: Pipeline, model: str, run: str = "run-1") -> Path:
-    folder = pipeline.workspace.runs_dir(model) / run
+def new_run(project: Project, model: str, run: str = "run-1") -> Path:
+    folder = project.workspace.runs_dir(model) / run
     folder.mkdir(parents=True)
     recipe = {"family": "mlp", "parameters": {}, "training": {}}
     write_toml(folder / "config.toml", {"recipe": recipe})
@@ -38,50 +39,50 @@ def events(folder: Path) -> dict[str, int]:
 
 
 def test_a_history_is_turned_into_curves_once_and_again_when_it_grew(
-    pipeline: Pipeline,
+    project: Project,
 ) -> None:
-    run = new_run(pipeline, "mlp")
-    folder = prepare_tensorboard(pipeline)
+    run = new_run(project, "mlp")
+    folder = gather_curves(project)
     first = events(folder)
     assert list(first) == ["mlp/run-1"]
-    prepare_tensorboard(pipeline)
+    gather_curves(project)
     assert events(folder) == first
     write_history(run / "history.csv", 2)
-    prepare_tensorboard(pipeline)
+    gather_curves(project)
     assert list(events(folder)) == ["mlp/run-1"]
     assert events(folder) != first
     assert not (run / "tensorboard").exists()
 
 
-def test_a_run_with_curves_of_its_own_is_linked_to(pipeline: Pipeline) -> None:
-    run = new_run(pipeline, "mlp")
-    prepare_tensorboard(pipeline)
+def test_a_run_with_curves_of_its_own_is_linked_to(project: Project) -> None:
+    run = new_run(project, "mlp")
+    gather_curves(project)
     (run / "tensorboard").mkdir()
     (run / "tensorboard" / "events.out.tfevents.1").write_bytes(b"")
-    shown = prepare_tensorboard(pipeline) / "mlp" / "run-1"
+    shown = gather_curves(project) / "mlp" / "run-1"
     assert [path.name for path in shown.iterdir()] == ["events.out.tfevents.1"]
 
 
 def test_windows_and_further_targets_are_curves_of_their_own(
-    pipeline: Pipeline,
+    project: Project,
 ) -> None:
-    run = new_run(pipeline, "mlp")
+    run = new_run(project, "mlp")
     write_history(run / "history-window-001.csv", 2)
-    folder = prepare_tensorboard(pipeline)
+    folder = gather_curves(project)
     assert list(events(folder)) == ["mlp/run-1", "mlp/run-1-window-001"]
 
 
-def test_only_the_named_models_are_shown(pipeline: Pipeline) -> None:
+def test_only_the_named_models_are_shown(project: Project) -> None:
     for model in ("one", "two"):
-        new_run(pipeline, model)
-    folder = prepare_tensorboard(pipeline)
+        new_run(project, model)
+    folder = gather_curves(project)
     assert list(events(folder)) == ["one/run-1", "two/run-1"]
-    prepare_tensorboard(pipeline, ["two"])
+    gather_curves(project, ["two"])
     assert list(events(folder)) == ["two/run-1"]
 
 
-def test_nothing_to_show_is_said(pipeline: Pipeline) -> None:
+def test_nothing_to_show_is_said(project: Project) -> None:
     with pytest.raises(DataError, match="Run `nai train NAME` first"):
-        prepare_tensorboard(pipeline)
+        gather_curves(project)
     with pytest.raises(ConfigError, match="there is no model 'cnn'"):
-        prepare_tensorboard(pipeline, ["cnn"])
+        gather_curves(project, ["cnn"])

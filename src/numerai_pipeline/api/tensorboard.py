@@ -4,26 +4,33 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from numerai_pipeline.api.base import Base
+from numerai_pipeline.api.results import Result
 from numerai_pipeline.core import ConfigError, DataError, sha256_of, write_text
-from numerai_pipeline.operations.learning import model_names, require_model
-from numerai_pipeline.operations.pipeline import Pipeline
-from numerai_pipeline.training import CURVES_FOLDER, RUN_CONFIG, write_curves
 
 _READY = "at http"
 _MADE_FROM = "made_from.txt"
 
 
-@dataclass(frozen=True)
-class Board:
-    """A TensorBoard that answers now."""
+@dataclass(frozen=True, repr=False)
+class TensorBoardServer(Result):
+    """A TensorBoard that answers now.
+
+    Attributes:
+        url: where it answers.
+        process: its process.
+    """
 
     url: str
     process: "subprocess.Popen[str]"
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the URL."""
+        return {"url": self.url}
 
     def wait(self) -> None:
         """Wait until it ends."""
@@ -35,42 +42,17 @@ class Board:
         self.process.wait()
 
 
-@contextmanager
-def tensorboard(
-    pipeline: Pipeline,
-    names: Sequence[str] = (),
-    *,
-    host: str = "localhost",
-    port: int = 6006,
-) -> Iterator[Board]:
-    """Run TensorBoard while the block lasts.
+def start_tensorboard(folder: Path, *, host: str, port: int) -> TensorBoardServer:
+    """Start TensorBoard in a process of its own.
 
     Args:
-        pipeline: the workspace.
-        names: models whose runs it shows; by default all.
-        host: a name or address of this machine; others can look at 0.0.0.0.
+        folder: what ``gather_curves`` returned.
+        host: a name or address of this machine.
         port: 0 takes a free one.
 
     Raises:
-        ConfigError: if there is no such model, or the port is taken.
-        DataError: if there is no run, or a history is broken.
+        ConfigError: if the port is taken.
     """
-    board = start_tensorboard(pipeline, names, host=host, port=port)
-    try:
-        yield board
-    finally:
-        board.stop()
-
-
-def start_tensorboard(
-    pipeline: Pipeline,
-    names: Sequence[str] = (),
-    *,
-    host: str = "localhost",
-    port: int = 6006,
-) -> Board:
-    """Start TensorBoard in a process of its own; see ``tensorboard``."""
-    folder = prepare_tensorboard(pipeline, names)
     command = [
         *(sys.executable, "-m", "tensorboard.main"),
         *("--logdir", str(folder), "--host", host, "--port", str(port)),
@@ -82,23 +64,27 @@ def start_tensorboard(
         stderr=subprocess.PIPE,
         text=True,
     )
-    said: list[str] = []
-    for line in process.stderr or ():
-        said.append(line)
-        if _READY in line:
-            url = line[line.index("http") :].split()[0]
-            # What it says later is read too, or it would wait for a reader.
-            threading.Thread(target=process.communicate, daemon=True).start()
-            return Board(url, process)
+    lines: list[str] = []
+    try:
+        for line in process.stderr or ():
+            lines.append(line)
+            if _READY in line:
+                url = line[line.index("http") :].split()[0]
+                # Its later output is read too, or it would block on a full pipe.
+                threading.Thread(target=process.communicate, daemon=True).start()
+                return TensorBoardServer(url, process)
+    except BaseException:  # such as Ctrl-C: leave no process behind
+        process.terminate()
+        raise
     process.communicate()
-    reason = said[-1].strip() if said else f"it ended with {process.returncode}"
+    reason = lines[-1].strip() if lines else f"it ended with {process.returncode}"
     raise ConfigError(
         f"TensorBoard does not start on {host} port {port}: {reason} "
         "Take another port with --port, or 0 for a free one."
     )
 
 
-def prepare_tensorboard(pipeline: Pipeline, names: Sequence[str] = ()) -> Path:
+def gather_curves(project: Base, names: Sequence[str] = ()) -> Path:
     """Gather the runs' curves in one folder, ``.tensorboard/`` of the workspace.
 
     A run that was trained with TensorBoard is linked to; of another one the lines of
@@ -106,18 +92,24 @@ def prepare_tensorboard(pipeline: Pipeline, names: Sequence[str] = ()) -> Path:
 
     Returns:
         The folder, for ``tensorboard --logdir``.
+
+    Raises:
+        ConfigError: if there is no such model.
+        DataError: if there is no run, or a history is broken.
     """
+    from numerai_pipeline.training import RUN_CONFIG
+
     for name in names:
-        require_model(pipeline, name)
-    folder = pipeline.workspace.tensorboard_dir
+        project.require_model(name)
+    folder = project.workspace.tensorboard_dir
     wanted: set[Path] = set()
-    for name in names or model_names(pipeline):
-        for config in sorted(pipeline.workspace.runs_dir(name).glob(f"*/{RUN_CONFIG}")):
+    for name in names or project.model_names:
+        for config in sorted(project.workspace.runs_dir(name).glob(f"*/{RUN_CONFIG}")):
             wanted |= _gather(config.parent, folder / name / config.parent.name)
     if not wanted:
         raise DataError(
             f"no run of {', '.join(names) or 'any model'} has an epoch yet in "
-            f"{pipeline.workspace.models_dir}, so TensorBoard has nothing to show. "
+            f"{project.workspace.models_dir}, so TensorBoard has nothing to show. "
             "Run `nai train NAME` first."
         )
     for run in folder.glob("*/*"):
@@ -128,6 +120,8 @@ def prepare_tensorboard(pipeline: Pipeline, names: Sequence[str] = ()) -> Path:
 
 def _gather(run: Path, shown: Path) -> set[Path]:
     """Put a run's curves where TensorBoard looks; returns the folders."""
+    from numerai_pipeline.training import CURVES_FOLDER, write_curves
+
     wanted: set[Path] = set()
     for history in sorted(run.glob("history*.csv")):
         # history-window-003.csv stands beside the run, as a curve of its own.

@@ -1,0 +1,56 @@
+"""Every command as a method of ``Project`` that returns a result.
+
+Nothing heavy is imported here: a method imports what it needs when it is called.
+"""
+
+from numerai_pipeline.api.demo import DemoResult
+from numerai_pipeline.api.outcomes import Outcome, Outcomes
+from numerai_pipeline.api.parameters import Cli
+from numerai_pipeline.api.production import ProductionRun, Promoted
+from numerai_pipeline.api.project import COMMANDS, Project, call, open_project
+from numerai_pipeline.api.results import (
+    Best,
+    Description,
+    Downloaded,
+    Result,
+    Shards,
+    Step,
+    Written,
+    Zoo,
+    plain,
+)
+from numerai_pipeline.api.rounds import Predicted, Status, Submitted
+from numerai_pipeline.api.scored import Scored
+from numerai_pipeline.api.simulation import Simulation
+from numerai_pipeline.api.tensorboard import TensorBoardServer
+from numerai_pipeline.api.trained import Trained, Training
+
+__all__ = [
+    "COMMANDS",
+    "Best",
+    "Cli",
+    "DemoResult",
+    "Description",
+    "Downloaded",
+    "Outcome",
+    "Outcomes",
+    "Predicted",
+    "ProductionRun",
+    "Project",
+    "Promoted",
+    "Result",
+    "Scored",
+    "Shards",
+    "Simulation",
+    "Status",
+    "Step",
+    "Submitted",
+    "TensorBoardServer",
+    "Trained",
+    "Training",
+    "Written",
+    "Zoo",
+    "call",
+    "open_project",
+    "plain",
+]

@@ -1,0 +1,112 @@
+"""What became of each of several models: one failure stops no other."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Generic, TypeVar
+
+from numerai_pipeline.api.results import Result, html_of, plain
+from numerai_pipeline.core import explain
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[T]):
+    """What became of one model: a result or an error.
+
+    Attributes:
+        name: the model's name.
+        result: None if it failed.
+        error: None if it did not.
+    """
+
+    name: str
+    result: T | None = None
+    error: Exception | None = None
+
+    def get(self) -> T:
+        """Return the result, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        return self.result  # type: ignore[return-value]
+
+    def error_dict(self) -> dict[str, Any]:
+        """Return the error for JSON."""
+        if self.error is None:
+            return {}
+        code, sentence = explain(self.error)
+        return {"name": self.name, "error": sentence, "exit_code": code}
+
+
+class Outcomes(Result, Generic[T]):
+    """The outcome of each model, in the order of the names.
+
+    A command raises the error of a single model; of several, each has its own outcome
+    here. ``outcomes["mlp"]`` and iteration raise the error of a model that failed.
+    """
+
+    def __init__(self, outcomes: Sequence[Outcome[T]]) -> None:
+        self.outcomes = tuple(outcomes)
+
+    @property
+    def results(self) -> dict[str, T]:
+        """The results of the models that did not fail, by name."""
+        return {one.name: one.get() for one in self.outcomes if one.error is None}
+
+    @property
+    def errors(self) -> dict[str, Exception]:
+        """The errors of the models that failed, by name."""
+        return {one.name: one.error for one in self.outcomes if one.error}
+
+    @property
+    def exit_code(self) -> int:
+        """The highest exit code of all errors; 0 if there is none."""
+        return max((explain(error)[0] for error in self.errors.values()), default=0)
+
+    def __getitem__(self, name: str) -> T:
+        for one in self.outcomes:
+            if one.name == name:
+                return one.get()
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[T]:
+        return (one.get() for one in self.outcomes)
+
+    def __len__(self) -> int:
+        return len(self.outcomes)
+
+    def to_dict(self) -> Any:
+        """Return a list with one entry per model; a failed one says why."""
+        return [one.error_dict() or self._record_of(one.get()) for one in self.outcomes]
+
+    def _record_of(self, result: T) -> Any:
+        return plain(result)
+
+    def _repr_html_(self) -> str:
+        failed = (f"<p>{escape(line)}</p>" for line in self._failed)
+        return html_of(self.table) + "".join(failed)
+
+    def __repr__(self) -> str:
+        return "\n".join([repr(self.table), *self._failed])
+
+    @property
+    def _failed(self) -> list[str]:
+        return [f"{name}: {explain(error)[1]}" for name, error in self.errors.items()]
+
+
+def each(names: Sequence[str], work: Callable[[str], T]) -> list[Outcome[T]]:
+    """Do the work for each name, whatever becomes of the others.
+
+    Raises:
+        Exception: what the work raised, if there is only one name.
+    """
+    outcomes = []
+    for name in names:
+        try:
+            outcomes.append(Outcome(name, result=work(name)))
+        except Exception as error:  # receipts that were won must reach the caller
+            if len(names) == 1:
+                raise
+            outcomes.append(Outcome(name, error=error))
+    return outcomes

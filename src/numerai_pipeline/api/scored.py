@@ -1,0 +1,84 @@
+"""What ``score`` returns."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from numerai_pipeline.api.outcomes import Outcomes
+from numerai_pipeline.api.results import empty_figure, plain
+from numerai_pipeline.core import columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from numerai_pipeline.api.figure import CellFigure
+    from numerai_pipeline.evaluation import Evaluation
+
+
+class Scored(Outcomes["Evaluation"]):
+    """Scores of models out-of-sample: ``scored["mlp"]`` is one model's."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a mapping by model; a failed one says why."""
+        return {one.name: one.error_dict() or plain(one.get()) for one in self.outcomes}
+
+    @cached_property
+    def table(self) -> "pd.DataFrame":
+        """A row per score, by ``who`` and ``metric``: mean, std, sharpe, ..."""
+        import pandas as pd
+
+        rows = [
+            {"who": row.who, "metric": row.metric, **row.summary.to_dict()}
+            for evaluation in self.results.values()
+            for row in evaluation.rows
+        ]
+        frame = pd.DataFrame(rows, columns=None if rows else ["who", "metric"])
+        return frame.drop_duplicates(["who", "metric"]).set_index(["who", "metric"])
+
+    @cached_property
+    def per_era(self) -> "pd.DataFrame":
+        """A row per ``era``, and a column per score: ``who``, ``metric``."""
+        import pandas as pd
+
+        series = {
+            (row.who, row.metric): pd.Series(row.scores.values, index=row.scores.eras)
+            for evaluation in self._evaluations.values()
+            for row in evaluation.rows
+        }
+        frame = pd.DataFrame(series).rename_axis("era")
+        return frame.rename_axis(columns=["who", "metric"])
+
+    @cached_property
+    def predictions(self) -> "pd.DataFrame":
+        """The scored rows by ``era`` and ``id``, and a column per model.
+
+        Out-of-sample: the model did not learn from these eras.
+        """
+        import pandas as pd
+
+        series = {
+            name: pd.read_parquet(evaluation.predictions).set_index(
+                [columns.ERA, columns.ID]
+            )[columns.PREDICTION]
+            for name, evaluation in self._evaluations.items()
+        }
+        return pd.DataFrame(series)
+
+    @property
+    def figure(self) -> "CellFigure":
+        """One model beside its references, or several beside each other."""
+        from numerai_pipeline.evaluation import draw_comparison, draw_scores
+
+        evaluations = list(self._evaluations.values())
+        figure = empty_figure()
+        if len(evaluations) == 1:
+            draw_scores(figure, evaluations[0])
+        else:
+            draw_comparison(figure, evaluations)
+        return figure
+
+    @property
+    def _evaluations(self) -> "dict[str, Evaluation]":
+        """The results; where every model failed, the first error is raised."""
+        if not self.results:
+            self.outcomes[0].get()
+        return self.results

@@ -1,0 +1,426 @@
+"""How results are printed: as JSON, or for people, with a function for each type."""
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache, singledispatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from numerai_pipeline.api import (
+    Best,
+    DemoResult,
+    Description,
+    Downloaded,
+    Outcome,
+    Predicted,
+    Promoted,
+    Result,
+    Scored,
+    Shards,
+    Simulation,
+    Status,
+    Step,
+    Submitted,
+    TensorBoardServer,
+    Trained,
+    Written,
+    Zoo,
+    plain,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+FAILED = "failed"
+
+# Where the scripts look for the demo, too.
+DEMO_FOLDER = Path("demo")
+
+
+@singledispatch
+def print_result(result: Result) -> None:
+    """Print a result for people."""
+    raise NotImplementedError(type(result))
+
+
+@print_result.register
+def _(result: Written) -> None:
+    if result.path.is_dir():
+        then = f"edit its model.toml, then: nai train {result.path.name}"
+        echo(f"wrote {result.path}; {then}")
+    else:
+        echo(f"wrote {result.path}; next: nai download")
+
+
+@print_result.register
+def _(result: Downloaded) -> None:
+    if result.files:
+        print_table(
+            "Downloaded",
+            ["file", "bytes", "rows", "eras", "state"],
+            [
+                (
+                    file.filename,
+                    file.bytes,
+                    file.rows,
+                    file.eras,
+                    "was current" if file.was_current else "fetched",
+                )
+                for file in result.files
+            ],
+        )
+    for path in result.live:
+        echo(f"live data: {path}")
+
+
+@print_result.register
+def _(result: Shards) -> None:
+    print_result(result.description)
+
+
+@print_result.register
+def _(result: Description) -> None:
+    rows = {key: value for key, value in result.found.items() if not _is_table(value)}
+    print_table(
+        str(result.path), ["", "value"], [(key, _line(rows[key])) for key in rows]
+    )
+    for key, value in result.found.items():
+        if _is_table(value):
+            columns = list(value[0])
+            print_table(
+                key,
+                columns,
+                [tuple(_line(row.get(c)) for c in columns) for row in value],
+            )
+
+
+@print_result.register
+def _(result: Zoo) -> None:
+    print_table(
+        "Zoo",
+        ["kind", "name", "about", "best epoch", "monitor", "value", "CORR"],
+        [
+            (e.kind, e.name, e.about, e.best_epoch, e.monitor, e.best_value, e.corr)
+            for e in result.entries
+        ],
+    )
+
+
+@print_result.register
+def _(result: Trained) -> None:
+    print_table(
+        "Trained",
+        ["model", "best epoch", "monitor", "value", "run", "in production"],
+        [
+            _failed(one, 6)
+            if one.error
+            else (
+                one.name,
+                one.get().best.epoch,
+                one.get().run.monitor,
+                one.get().best.value,
+                one.get().run.folder.name,
+                one.get().is_production,
+            )
+            for one in result.outcomes
+        ],
+    )
+    for training in result.results.values():
+        echo(f"run: {format_value(training.run.folder)}")
+        if not training.is_production:
+            run = training.run
+            echo(
+                f"{run.name}: this run does not predict live data; to compare it with "
+                f"the one that does, and let it: nai promote {run.name} "
+                f"{run.folder.name}"
+            )
+
+
+@print_result.register
+def _(result: Best) -> None:
+    echo(f"{result.epoch} {result.path}")
+
+
+@print_result.register
+def _(result: Scored) -> None:
+    evaluations = result.results.values()
+    scores = {(row.who, row.metric): row for each in evaluations for row in each.rows}
+    # What earns CORR by itself first, then what it adds to others.
+    ordered = sorted(scores.values(), key=lambda row: row.metric != "CORR")
+    rows: list[tuple[object, ...]] = [
+        (
+            row.who,
+            row.metric,
+            row.summary.n_eras,
+            row.summary.mean,
+            row.summary.std,
+            row.summary.sharpe,
+            row.summary.max_drawdown,
+        )
+        for row in ordered
+    ]
+    parts = sorted({each.on for each in evaluations})
+    print_table(
+        f"Scores per {' or '.join(parts) or 'test'} era",
+        ["who", "score", "eras", "mean", "std", "Sharpe", "drawdown"],
+        [*rows, *(_failed(one, 7) for one in result.outcomes if one.error)],
+    )
+    for evaluation in evaluations:
+        eras = evaluation.rows[0].scores.eras
+        echo(
+            f"{evaluation.model}: run {evaluation.folder.name}, {evaluation.on} eras "
+            f"{eras[0]:04d} to {eras[-1]:04d}, purge {evaluation.purge}"
+        )
+        for warning in evaluation.warnings:
+            echo(f"{evaluation.model}: {warning}")
+        echo(f"plot: {format_value(evaluation.plot)}")
+
+
+@print_result.register
+def _(result: Promoted) -> None:
+    if result.before is None:
+        echo(f"{result.name}: {result.run} predicts live data")
+        return
+    if result.corr is not None and result.difference is not None:
+        print_table(
+            f"CORR on {result.n_eras} common test eras",
+            ["run", "", "trained", "mean CORR"],
+            [
+                (result.run.id, "new", result.run.trained, result.corr[0]),
+                (result.before.id, "before", result.before.trained, result.corr[1]),
+            ],
+        )
+        found = result.difference
+        interval = (
+            f"95 % interval {found.low:+.4f} to {found.high:+.4f}"
+            if found.low == found.low
+            else "too few eras for an interval"
+        )
+        echo(f"difference {found.mean:+.4f}, {interval}")
+    if result.warning:
+        echo(f"not compared: {result.warning}")
+    echo(
+        f"{result.name}: {result.run.id} predicts live data now, no longer "
+        f"{result.before.id}"
+    )
+
+
+@print_result.register
+def _(result: TensorBoardServer) -> None:
+    echo(f"TensorBoard at {result.url}; Ctrl-C ends it")
+
+
+@print_result.register
+def _(result: Predicted) -> None:
+    print_table(
+        "Predicted",
+        ["model", "round", "rows", "file", "state"],
+        [
+            _failed(one, 5)
+            if one.error
+            else (
+                one.name,
+                str(one.get().round_number),
+                one.get().n_rows,
+                one.get().path,
+                "was current" if one.get().was_current else "new",
+            )
+            for one in result.outcomes
+        ],
+    )
+    for prediction in result.results.values():
+        echo(f"{prediction.name}: run {prediction.run}")
+        if prediction.note:
+            echo(f"{prediction.name}: {prediction.note}")
+
+
+@print_result.register
+def _(result: Submitted) -> None:
+    print_table(
+        "Submitted",
+        ["model", "at Numerai", "round", "submission", "state"],
+        [
+            _failed(one, 5)
+            if one.error
+            else (
+                one.name,
+                one.get().receipt.numerai_name,
+                str(one.get().receipt.round_number),
+                one.get().receipt.submission_id,
+                "was submitted"
+                if one.get().receipt.was_already_submitted
+                else "accepted",
+            )
+            for one in result.outcomes
+        ],
+    )
+    for submission in result.results.values():
+        run = submission.run or "unknown: no run of this workspace predicted the file"
+        echo(f"{submission.receipt.name}: run {run}")
+
+
+@print_result.register
+def _(result: Status) -> None:
+    print_table(
+        "Ledger",
+        ["round", "model", "state", "submission", "at"],
+        [
+            (str(row.round_number), row.model, row.state, row.submission_id, row.at)
+            for row in result.rows
+        ],
+    )
+    for name, run in result.production.items():
+        echo(f"{name}: run {run}")
+    if result.problem is None:
+        echo(result.sentence)
+    rows = []
+    for name, scores in result.scores_of.items():
+        by_day = sorted(scores, key=lambda score: score.day)
+        latest = {(score.round_number, score.name): score for score in by_day}
+        rows += [
+            (
+                str(score.round_number),
+                name,
+                score.name,
+                score.value,
+                "–" if score.percentile is None else f"{score.percentile:.0%}",
+                f"{score.day} of 20",
+            )
+            for score in latest.values()
+        ]
+    if rows:
+        print_table(
+            "Scores (percentile among all models; canon_corr is CORR, and so on)",
+            ["round", "model", "score", "value", "percentile", "day"],
+            rows,
+        )
+
+
+@print_result.register
+def _(result: Simulation) -> None:
+    echo(f"simulated tournament at {result.url}, keys SIMULATED and SIMULATED")
+    echo(f"export NUMERAI_API_URL={result.url}")
+    echo("in numerai.toml: [tournament] simulated = true")
+    echo("Ctrl-C ends it; the same command resumes where it stopped")
+
+
+@print_result.register
+def _(result: DemoResult) -> None:
+    echo("\nResult", style="bold")
+    for name, paths in result.pictures.items():
+        echo(f"{name}: {', '.join(map(format_value, paths))}")
+    echo(f"ledger: {format_value(result.folder / 'ledger.sqlite')}")
+    where = f" -w {shlex.quote(format_value(result.folder))}"
+    option = f"--demo{'' if result.folder == DEMO_FOLDER else where}"
+    is_first = any(isinstance(step.result, Scored) for step in result.steps)
+    echo(f"next round: bash predict.sh {option}{'' if is_first else ' --next'}")
+    echo(f"best epoch: bash bestepoch.sh {option} mlp")
+    echo(f"to start over delete {format_value(result.folder)}")
+    echo("\nFor real, with your Numerai keys", style="bold")
+    echo("export NUMERAI_PUBLIC_ID=... NUMERAI_SECRET_KEY=...")
+    echo("bash prepare.sh         download v5.3, make shards, train both models")
+    echo("bash predict.sh mlp     predict the open round and submit")
+    echo("numerai.toml maps a model to its name at Numerai")
+
+
+def print_step(step: Step) -> None:
+    """Print a step of the demo when it is done."""
+    echo(f"\n{step.title}{f': {step.command}' if step.command else ''}", style="bold")
+    if isinstance(step.result, Simulation):
+        echo(f"{format_value(step.result.now)}, {step.result.url}")
+    else:
+        print_result(step.result)
+
+
+def print_json(result: Result) -> None:
+    """Print a result as JSON on stdout."""
+    sys.stdout.write(json.dumps(plain(result.to_dict()), indent=2) + "\n")
+    sys.stdout.flush()
+
+
+def print_error(text: str) -> None:
+    """Print an error on stderr."""
+    sys.stderr.write(f"error: {text}\n")
+
+
+@cache
+def stdout() -> "Console":
+    """Return the console for results; a pipe or a log is as wide as a table needs."""
+    from rich.console import Console
+
+    return Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+
+
+def echo(text: str, style: str | None = None) -> None:
+    """Print a line of the result as it is, in one style."""
+    stdout().print(text, style=style, highlight=False, markup=False)
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
+) -> None:
+    """Print a table; numbers are aligned to the right."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
+    )
+    for index, column in enumerate(columns):
+        is_number = all(isinstance(row[index], int | float) for row in rows)
+        justify: Literal["left", "right"] = "right" if is_number and rows else "left"
+        table.add_column(column, justify=justify, overflow="fold")
+    for row in rows:
+        # As texts: a name with square brackets is no markup.
+        table.add_row(*(Text(format_value(value)) for value in row))
+    stdout().print(table)
+
+
+def format_value(value: object) -> str:
+    """Format a value for people.
+
+    >>> format_value(0.01234567), format_value(1234567), format_value(None)
+    ('0.01235', '1,234,567', '–')
+    """
+    if value is None or value != value:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        # Losses and scores differ in the fifth decimal, ratios in the second.
+        return f"{value:.5f}" if abs(value) < 1 else f"{value:,.3f}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M} UTC"
+    if isinstance(value, Path):
+        return _relative(value)
+    return str(value)
+
+
+def _relative(path: Path) -> str:
+    """Write a path from the current folder, if that is shorter."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _failed(outcome: Outcome[Any], n_columns: int) -> tuple[object, ...]:
+    """Return the row of a model that failed; the reason is printed below."""
+    return (outcome.name, *[None] * (n_columns - 2), FAILED)
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _line(value: Any) -> Any:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_line(entry)}" for key, entry in value.items())
+    if isinstance(value, list | tuple):
+        shown = ", ".join(str(entry) for entry in value[:8])
+        return f"{shown}, … ({len(value)})" if len(value) > 8 else shown
+    return format_value(value)

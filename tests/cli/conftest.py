@@ -1,0 +1,52 @@
+"""A workspace with two trained models on a simulated tournament."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from numerai_pipeline.api import Project
+from numerai_pipeline.cli import run
+from numerai_simulator import RunningSimulator, preset, running_simulator
+
+MODELS = ("mlp", "lightgbm")
+
+
+@pytest.fixture(scope="package")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSimulator]:
+    names = ("sim_mlp", "sim_lightgbm", "sim_broken")
+    folder = tmp_path_factory.mktemp("simulator")
+    with running_simulator(folder, preset("tiny"), models=names) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def project(
+    tmp_path_factory: pytest.TempPathFactory, simulator: RunningSimulator
+) -> Project:
+    opened = Project(tmp_path_factory.mktemp("workspace"))
+    models = {name: f"sim_{name}" for name in (*MODELS, "broken")}
+    opened.init(simulation=simulator.url, models=models)
+    opened.download()
+    opened.etl()
+    opened.new("mlp", units=[4], training={"epochs": 1})
+    opened.new("lightgbm", n_estimators=10)
+    opened.train(MODELS)
+    opened.score(MODELS)
+    return opened
+
+
+@pytest.fixture
+def nai(project: Project, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """Run a command line in the workspace; gives what is printed, or JSON."""
+
+    def call(*words: str, code: int = 0) -> Any:
+        capsys.readouterr()
+        done = run([*words, "-q", "-w", str(project.workspace.root)])
+        printed = capsys.readouterr()
+        assert done == code, printed.err
+        out = json.loads(printed.out) if "--json" in words else printed.out
+        return (out, printed.err) if code else out
+
+    return call
