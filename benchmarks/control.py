@@ -24,8 +24,8 @@ from numerai_pipeline.core import write_json
 from numerai_pipeline.data import EtlOptions, ShardReader, build_shards, decode_features
 from numerai_pipeline.models import family, new_model
 from numerai_pipeline.scoring import corr_per_era
-from numerai_pipeline.simulator import Market, preset
 from numerai_pipeline.training import TrainingJob, train
+from numerai_simulator import Market, preset
 
 TRUE = "v5.3"
 N_VALIDATION_ERAS = 72

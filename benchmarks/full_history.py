@@ -56,7 +56,7 @@ def grow(folder: Path, *, n_trees: int) -> Timed:
     from numerai_pipeline.core import Recipe
     from numerai_pipeline.data import ShardReader
     from numerai_pipeline.training import TrainingJob, train
-    from numerai_pipeline.training.engines import load_engine
+    from numerai_pipeline.training.trainer import load_engine
 
     load_engine("lightgbm")  # imports the library
     started = time.perf_counter()

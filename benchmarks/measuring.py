@@ -57,7 +57,7 @@ def write_market(folder: Path, n_rows: int, rows_of_era: int = ROWS_OF_ERA) -> N
 
 def _write_market(folder: Path, n_rows: int, rows_of_era: int) -> None:
     from numerai_pipeline.core import write_json
-    from numerai_pipeline.simulator import Market, preset
+    from numerai_simulator import Market, preset
 
     spec = preset(
         "full",

@@ -55,7 +55,7 @@ def ours(
     from numerai_pipeline.core import Recipe
     from numerai_pipeline.data import ShardReader, decode_features
     from numerai_pipeline.training import TrainingJob, train
-    from numerai_pipeline.training.engines import load_engine
+    from numerai_pipeline.training.trainer import load_engine
 
     load_engine(family)  # imports the library
     started = time.perf_counter()

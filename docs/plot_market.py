@@ -6,10 +6,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from numerai_pipeline.scoring import corr_per_era
-from numerai_pipeline.simulator.market.catalog import catalog_of
-from numerai_pipeline.simulator.market.eras import Eras
-from numerai_pipeline.simulator.market.payoffs import Payoffs
-from numerai_pipeline.simulator.market.spec import era_day, preset
+from numerai_simulator.market.catalog import catalog_of
+from numerai_simulator.market.eras import Eras
+from numerai_simulator.market.payoffs import Payoffs
+from numerai_simulator.market.spec import era_day, preset
 
 PICTURE = Path(__file__).parent / "images" / "market.png"
 FORECASTS = {"meta": "meta model", "lgbm_ender20": "benchmark", "example": "example"}

@@ -19,6 +19,22 @@ find_python() {
     return 2
 }
 
+check_libraries() { # python
+    # Before any work: where the system lacks a library, with the line that helps.
+    "$1" - <<'PYTHON'
+import sys
+
+from numerai_pipeline.core import PipelineError
+from numerai_pipeline.models import load_lightgbm
+
+try:
+    load_lightgbm()
+except PipelineError as error:
+    sys.stderr.write(f"error: {error}\n")
+    sys.exit(error.exit_code)
+PYTHON
+}
+
 install() { # lock file
     local lock=$1 python bin stamp
     [ -d .venv/Scripts ] && bin=.venv/Scripts || bin=.venv/bin
@@ -34,8 +50,11 @@ install() { # lock file
             fi
             [ -d .venv/Scripts ] && bin=.venv/Scripts || bin=.venv/bin
         fi
-        "$bin/python" -m pip install --quiet --disable-pip-version-check -r "$lock"
+        # Not quiet: pip shows what it downloads, and how far it is.
+        "$bin/python" -m pip install --disable-pip-version-check -r "$lock"
         "$bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -e .
+        check_libraries "$bin/python"
+        echo "Installed in $SECONDS s."
         touch "$stamp"
     fi
     PATH="$PWD/$bin:$PATH"

@@ -284,8 +284,10 @@ class ScriptedServer:
             200, json.dumps(data).encode(), {"Content-Type": "application/json"}
         )
 
-    def _rounds(self, _variables: dict[str, Any]) -> dict[str, Any]:
-        return {"data": {"rounds": self.rounds}}
+    def _rounds(self, variables: dict[str, Any]) -> dict[str, Any]:
+        number = variables["number"]
+        chosen = [r for r in self.rounds if number == 0 or r["number"] == number]
+        return {"data": {"rounds": chosen}}
 
     def _files(self, _variables: dict[str, Any]) -> dict[str, Any]:
         return {"data": {"listDatasets": [*self.files]}}

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from numerai_pipeline.simulator import preset, running_simulator
+from numerai_simulator import preset, running_simulator
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 

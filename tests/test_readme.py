@@ -13,16 +13,17 @@ from numerai_pipeline.core import (
     TournamentSettings,
     commented_toml,
 )
-from numerai_pipeline.simulator import preset, running_simulator
+from numerai_simulator import preset, running_simulator
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_folder_list_is_the_tree() -> None:
-    block = README.split("src/numerai_pipeline/\n")[1].split("```")[0]
-    named = re.findall(r"^  (\w+)/ ", block, flags=re.M)
-    rooms = (ROOT / "src" / "numerai_pipeline").iterdir()
+@pytest.mark.parametrize("package", ["numerai_pipeline", "numerai_simulator"])
+def test_the_folder_list_is_the_tree(package: str) -> None:
+    block = re.split(r"^(?:src/|```)", README.split(f"src/{package}/\n")[1], flags=re.M)
+    named = re.findall(r"^  (\w+)/ ", block[0], flags=re.M)
+    rooms = (ROOT / "src" / package).iterdir()
     assert sorted(named) == sorted(
         room.name for room in rooms if (room / "__init__.py").is_file()
     )

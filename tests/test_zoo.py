@@ -19,7 +19,7 @@ from numerai_pipeline.core import (
 )
 from numerai_pipeline.models import load_user_families
 from numerai_pipeline.models.networks.transform import parse_transform
-from numerai_pipeline.simulator import preset, running_simulator
+from numerai_simulator import preset, running_simulator
 
 PAGE = (Path(__file__).parents[1] / "docs" / "zoo.md").read_text(encoding="utf-8")
 

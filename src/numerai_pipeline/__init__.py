@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     train = call(Project.train)
     best = call(Project.best)
     score = call(Project.score)
+    promote = call(Project.promote)
+    refit = call(Project.refit)
     tensorboard = call(Project.tensorboard)
     predict = call(Project.predict)
     submit = call(Project.submit)
@@ -42,6 +44,8 @@ __all__ = [
     "new",
     "open",
     "predict",
+    "promote",
+    "refit",
     "score",
     "simulate",
     "status",

@@ -8,7 +8,7 @@ import pytest
 
 from numerai_pipeline.api import Project
 from numerai_pipeline.cli import run
-from numerai_pipeline.simulator import RunningSimulator, preset, running_simulator
+from numerai_simulator import RunningSimulator, preset, running_simulator
 
 MODELS = ("mlp", "lightgbm")
 

@@ -29,7 +29,9 @@ def test_the_demo_plays_once_and_then_goes_on(
     first = capsys.readouterr().out
     assert "20 of 20" in first
     assert "bash predict.sh mlp" in first
-    assert f"nai demo --folder {folder} --predict --next" in first
+    # The next step plays in this folder, wherever it is.
+    assert f"next round: bash predict.sh --demo -w {folder}\n" in first
+    assert f"best epoch: bash bestepoch.sh --demo -w {folder} mlp\n" in first
     before = made(folder)
 
     assert run(words) == 0

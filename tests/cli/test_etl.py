@@ -11,7 +11,7 @@ import typer
 
 from numerai_pipeline.cli import main, run
 from numerai_pipeline.core import write_json
-from numerai_pipeline.simulator import Market, preset
+from numerai_simulator import Market, preset
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "etl.md").read_text()
 COMMANDS = sorted(set(re.findall(r"`(nai etl[^`]*)`", DOCUMENT)))

@@ -79,3 +79,16 @@ def test_only_this_machine_is_served(
     words.remove("--quiet")
     assert run(["--quiet", *words, "--host", "0.0.0.0", "--port", "0"]) == 2  # noqa: S104
     assert "the simulator answers on this machine only" in capsys.readouterr().err
+
+
+def test_a_damaged_folder_is_exit_3_and_names_the_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "simulator"
+    home.mkdir()
+    (home / "market.json").write_text("{")
+    words = ["--quiet", "simulate", "--folder", str(home), "--port", "0"]
+    assert run(words) == 3
+    error = capsys.readouterr().err
+    assert f"{home}/market.json is not valid JSON" in error
+    assert f"Delete the folder {home}" in error

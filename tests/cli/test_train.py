@@ -5,42 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
+from planted_market import write_market
 
 from numerai_pipeline.cli import run
 from numerai_pipeline.core import Settings, commented_toml, read_toml
 
-FEATURES = ["feature_a", "feature_b", "feature_c", "feature_d"]
-
 Nai = Callable[..., Any]
-
-
-def write_market(folder: Path) -> None:
-    """Write a release of 20 eras x 40 rows that cannot be learned from."""
-    random = np.random.default_rng(1)
-    eras = np.repeat(np.arange(1, 21), 40)
-    frame = pd.DataFrame(
-        random.integers(0, 5, (len(eras), len(FEATURES))), columns=FEATURES
-    ).astype("int8")
-    frame["target"] = random.choice([0.0, 0.5, 1.0], len(eras)).astype("float32")
-    frame.insert(0, "era", [f"{era:04d}" for era in eras])
-    frame.insert(1, "data_type", np.where(eras <= 12, "train", "validation"))
-    frame.index = pd.Index([f"n{row:015x}" for row in range(len(eras))], name="id")
-    folder.mkdir(parents=True)
-    frame[eras <= 12].to_parquet(folder / "train.parquet")
-    frame[eras > 12].to_parquet(folder / "validation.parquet")
-    sets = dict.fromkeys(("small", "medium", "all"), FEATURES)
-    (folder / "features.json").write_text(
-        json.dumps({"feature_sets": sets, "targets": ["target"]})
-    )
 
 
 @pytest.fixture
 def nai(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Nai:
     (tmp_path / "numerai.toml").write_text(commented_toml(Settings()))
-    write_market(tmp_path / "data" / "v5.3")
+    write_market(tmp_path / "data" / "v5.3", n_eras=20, rows_per_era=40)
 
     def call(*words: str, code: int = 0) -> Any:
         assert run(["--workspace", str(tmp_path), "--quiet", *words]) == code

@@ -48,7 +48,7 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
         (
             "[data]\nzzz = 1",
             "numerai.toml [data] has no key 'zzz'. "
-            "It knows version, feature_set, targets, shards.",
+            "It has version, feature_set, targets, shards.",
         ),
         (
             "[tournament]\ntimeout_seconds = -1",

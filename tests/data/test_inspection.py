@@ -63,11 +63,11 @@ def test_a_folder_of_shards_is_described(shards: Path) -> None:
     found = inspect_path(shards, verify=True)
     assert found["kind"] == "shards"
     assert found["verified"] is True
-    assert found["purged_eras"] == "4 (0027 to 0030)"
     assert found["rows_without_target"] == 12
     assert [(s["split"], s["eras"]) for s in found["splits"]] == [
         ("train", "26 (0001 to 0026)"),
         ("valid", "8 (0031 to 0038)"),
+        ("purged", "4 (0027 to 0030)"),
     ]
     assert found["bytes"] == sum(path.stat().st_size for path in shards.glob("*.tfr"))
     assert found["options"]["purge"] == 4

@@ -127,7 +127,7 @@ def test_no_file_no_text_no_rows_and_no_live_ids(write, tmp_path):
     refused(path, "the live data holds no ids. Run `nai download", live_ids=[])
     refused(write([], []), "6 live ids are missing")
     path.write_bytes(b"id,prediction\n\xff\xfe")
-    refused(path, "is no UTF-8 text")
+    refused(path, "is not UTF-8 text")
     path.write_bytes(b"")
     refused(path, "starts with the columns ''")
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import sqlite3
 from dataclasses import replace as changed
 from datetime import UTC, datetime
 
@@ -14,7 +15,6 @@ from numerai_pipeline.core import (
     TournamentBusy,
     TournamentRefused,
     TournamentSettings,
-    locked,
 )
 from numerai_pipeline.submission import Ledger, submit_once
 from numerai_pipeline.tournament import connect
@@ -95,7 +95,7 @@ def test_a_second_run_looks_and_returns_the_old_receipt(
     scripted_server.requests.clear()
     clock.move_to(datetime(2026, 11, 25, tzinfo=UTC))  # the round is over by now
     assert submit() == changed(first, was_already_submitted=True)
-    assert {r.kind for r in scripted_server.requests} == {"submissions"}
+    assert {r.kind for r in scripted_server.requests} == {"models", "submissions"}
     assert predictions.with_name("receipt_mlp.json").read_bytes() == receipt_bytes
 
 
@@ -107,7 +107,7 @@ def test_other_predictions_are_refused_unless_replaced(
     with pytest.raises(
         ConfigError,
         match=r"round 1000 has other predictions already: 'mlp' was submitted as "
-        r"'alpha' at 2026-11-24T12:05:00Z \(submission submission-1, .* --replace",
+        r"'alpha' at 2026-11-24T12:05:00Z \(submission submission-1\), .* --replace",
     ):
         submit()
     assert len(scripted_server.submissions) == 1
@@ -130,7 +130,11 @@ def test_the_same_model_under_another_name_is_refused_unless_replaced(submit, le
     with pytest.raises(ConfigError, match="Pass --replace"):
         submit(numerai_name="beta")
     submit(numerai_name="beta", replace=True)
-    assert states(ledger) == ["replaced", "confirmed"]
+    # What was submitted as alpha still counts for alpha.
+    assert states(ledger) == ["elsewhere", "confirmed"]
+    assert submit().was_already_submitted
+    assert submit(numerai_name="beta").was_already_submitted
+    assert states(ledger) == ["elsewhere", "confirmed"]
 
 
 def test_broken_predictions_reach_neither_ledger_nor_tournament(
@@ -147,13 +151,13 @@ def test_an_unknown_name_at_numerai_names_the_nearest(submit, ledger, scripted_s
     with pytest.raises(ConfigError) as error:
         submit(numerai_name="alpa")
     assert str(error.value) == (
-        "the account at 127.0.0.1 has no model 'alpa'. It has alpha. Mend "
+        "the account at 127.0.0.1 has no model 'alpa'. Did you mean 'alpha'? Correct "
         "[submission] models in numerai.toml."
     )
     with pytest.raises(ConfigError, match=r"no model 'zzz'. It has alpha, beta."):
         submit(numerai_name="zzz")
     scripted_server.models.clear()
-    with pytest.raises(ConfigError, match=r"It has none. Mend"):
+    with pytest.raises(ConfigError, match=r"It has none. Correct"):
         submit()
     assert ledger.rows() == []
 
@@ -202,14 +206,26 @@ def test_a_busy_tournament_is_gone_on_with(submit, ledger, scripted_server):
     assert states(ledger) == ["confirmed"]
 
 
-def test_two_processes_do_not_submit_one_model_at_once(submit, predictions):
-    path = predictions.with_name("receipt_mlp.json")
-    with (
-        locked(path, doing="submitting 'mlp'"),
-        pytest.raises(ConfigError, match="another process is submitting 'mlp'"),
-    ):
-        submit()
+def test_two_processes_do_not_submit_to_one_model_at_once(
+    submit, predictions, scripted_server, tmp_path
+):
+    # In another workspace, with a ledger of its own.
+    other = tmp_path / "other" / predictions.name
+    other.parent.mkdir()
+    other.write_bytes(predictions.read_bytes())
+    other_ledger = Ledger(f"sqlite:///{tmp_path}/other.sqlite")
+
+    def at_the_same_time(_request, proper):
+        with pytest.raises(ConfigError, match="another process is submitting as 'alph"):
+            submit(predictions=other, ledger=other_ledger, name="same")
+        return proper()
+
+    scripted_server.on("create", at_the_same_time)
     assert submit().submission_id == "submission-1"
+    with pytest.raises(ConfigError, match="which this ledger does not know"):
+        submit(predictions=other, ledger=other_ledger, name="same")
+    assert len(scripted_server.submissions) == 1
+    assert submit().was_already_submitted
 
 
 # Dying in between.
@@ -339,10 +355,10 @@ def test_the_keys_are_in_no_log_error_ledger_or_receipt(
     # Real keys go to https only; the room is assembled by hand for this test.
     real = resolve_access(TournamentSettings(), keys)
     access = changed(real, url=scripted_server.url, is_simulated=False)
-    wire = Wire(access, clock, timeout_seconds=0.3, deadline_seconds=5)
+    wire = Wire(access, clock, timeout_seconds=0.3, deadline_seconds=90)
     tournament = NumeraiTournament(wire, trigger_id=None)
     scripted_server.upload_base = "https://127.0.0.1:1"
-    scripted_server.on("create", scripted_server.echo_headers())
+    scripted_server.on("create", *[scripted_server.echo_headers()] * 9)
     with caplog.at_level(logging.DEBUG):
         with pytest.raises(TournamentBusy) as busy:  # nobody listens there
             submit(tournament=tournament)
@@ -365,7 +381,9 @@ def test_a_tournament_that_is_not_there_leaves_no_trace(clock, submit, ledger):
         simulated=True, url="http://127.0.0.1:1", deadline_seconds=1
     )
     absent = connect(settings, clock=clock, environ={})
-    with pytest.raises(TournamentBusy, match=re.escape("http://127.0.0.1:1 gives no")):
+    with pytest.raises(
+        TournamentBusy, match=re.escape("http://127.0.0.1:1 returned no")
+    ):
         submit(tournament=absent)
     assert ledger.rows() == []
 
@@ -374,31 +392,268 @@ def test_a_refused_look_after_the_create_is_no_refusal(submit, scripted_server, 
     def properly(_request, proper):
         return proper()
 
-    # Two looks before the create, then the one after it.
+    # Three looks before the create, then the one after it.
     refused = scripted_server.errors("Internal server error")
-    scripted_server.on("submissions", properly, properly, refused)
+    scripted_server.on("submissions", *[properly] * 3, refused)
     receipt = submit()
     assert len(scripted_server.submissions) == 1
     assert receipt.submission_id == "submission-1"
     assert [row.state for row in ledger.rows()] == ["confirmed"]
 
 
-def test_what_is_not_listed_any_more_is_submitted_again(
-    submit, scripted_server, ledger
+NO_SUBMISSIONS = {"data": {"submissions": [], "model": {"submissions": []}}}
+
+
+@pytest.mark.parametrize("changed_predictions", [False, True])
+def test_one_empty_answer_makes_no_second_submission(
+    submit, scripted_server, ledger, predictions, changed_predictions
 ):
     submit()
-    scripted_server.submissions.clear()
-    assert submit().was_already_submitted is False
+    if changed_predictions:
+        write(predictions, [0.4, 0.3, 0.2, 0.1])
+    scripted_server.on("submissions", scripted_server.json(NO_SUBMISSIONS))
+    if changed_predictions:
+        with pytest.raises(ConfigError, match="has other predictions already"):
+            submit()
+    else:
+        assert submit().was_already_submitted
     assert len(scripted_server.submissions) == 1
-    assert [row.state for row in ledger.rows()] == ["refused", "confirmed"]
+    assert states(ledger) == ["confirmed"]
 
 
-def test_a_late_submission_is_not_called_good(submit, scripted_server):
-    def late(_request, proper):
+def test_what_is_not_listed_for_a_minute_is_a_question_for_a_person(
+    submit, scripted_server, ledger, clock
+):
+    submit()
+    start = clock.now()
+    scripted_server.on("submissions", *[scripted_server.json(NO_SUBMISSIONS)] * 7)
+    with pytest.raises(
+        TournamentRefused,
+        match=r"'mlp' was submitted as 'alpha' at .* but 127.0.0.1 has not listed it "
+        r"for 60 s. Nothing was submitted. See whether it is there",
+    ):
+        submit()
+    assert (clock.now() - start).total_seconds() == 60
+    assert states(ledger) == ["confirmed"]
+    assert submit().was_already_submitted  # it is listed again
+    scripted_server.submissions.clear()
+    assert not submit(replace=True).was_already_submitted
+    assert states(ledger) == ["replaced", "confirmed"]
+    assert len(scripted_server.submissions) == 1
+
+
+def late(scripted_server):
+    def executed(_request, proper):
         answer = proper()
         scripted_server.submissions[-1]["insertedAt"] = "2026-11-24T13:00:01Z"
         return answer
 
-    scripted_server.on("create", late)
-    with pytest.raises(TournamentRefused, match=r"round 1000 closed at .* it is late"):
+    return executed
+
+
+def test_a_late_submission_is_recorded_as_late(
+    submit, scripted_server, ledger, predictions
+):
+    scripted_server.on("create", late(scripted_server))
+    for _ in range(2):  # the second time nothing is sent
+        with pytest.raises(
+            TournamentRefused,
+            match=r"submission-1 of 'mlp' is late for round 1000: it came at "
+            r"2026-11-24T13:00:01Z, but the round closed at 2026-11-24T13:00:00Z",
+        ):
+            submit()
+        (row,) = ledger.rows()
+        assert (row.state, row.submission_id) == ("late", "submission-1")
+    assert len(scripted_server.submissions) == 1
+    assert not predictions.with_name("receipt_mlp.json").exists()
+
+
+def test_a_lost_late_submission_is_recorded_as_late_by_the_next_run(
+    submit, scripted_server, ledger, clock
+):
+    class DiesOnRecording(Mortal):
+        def mark_not_counting(self, *_args):
+            raise Died
+
+    scripted_server.on("create", late(scripted_server))
+    with pytest.raises(Died):
+        submit(ledger=DiesOnRecording(ledger, Countdown(99)))
+    assert states(ledger) == ["uploaded"]
+    clock.move_to(datetime(2026, 11, 24, 13, 5, tzinfo=UTC))
+    with pytest.raises(TournamentRefused, match="is late for round 1000"):
         submit()
+    assert states(ledger) == ["late"]
+
+
+def test_what_is_filed_under_the_next_round_is_late_not_refused(
+    submit, scripted_server, ledger
+):
+    def next_round(_request, proper):
+        answer = proper()
+        scripted_server.submissions[-1]["round"] = 1001
+        return answer
+
+    scripted_server.on("create", next_round)
+    with pytest.raises(TournamentRefused, match="it was filed under round 1001"):
+        submit()
+    assert states(ledger) == ["late"]
+
+
+def test_an_upload_that_ends_after_the_close_is_not_submitted(
+    submit, scripted_server, ledger, clock
+):
+    def slowly(_request, proper):
+        clock.move_to(datetime(2026, 11, 24, 13, 0, tzinfo=UTC))
+        return proper()
+
+    scripted_server.on("put", slowly)
+    with pytest.raises(TournamentRefused, match="came too late and were not submitted"):
+        submit()
+    assert scripted_server.asked("create") == []
+    assert states(ledger) == ["refused"]
+
+
+def test_a_submission_that_does_not_count_is_reported(submit, scripted_server, ledger):
+    def outvoted(_request, proper):
+        answer = proper()
+        own = scripted_server.submissions[-1]
+        own["selected"] = False
+        scripted_server.submissions.append(
+            {**own, "id": "other", "filename": "other", "selected": True}
+        )
+        return answer
+
+    scripted_server.on("create", outvoted)
+    for _ in range(2):
+        with pytest.raises(
+            TournamentRefused,
+            match=r"submission-1 of 'mlp' does not count in round 1000: 127.0.0.1 "
+            r"counts another submission of this model, made elsewhere",
+        ):
+            submit()
+        assert states(ledger) == ["unselected"]
+    assert len(scripted_server.asked("create")) == 1
+    scripted_server.submissions[0]["selected"] = True
+    assert submit().was_already_submitted
+    assert states(ledger) == ["confirmed"]
+
+
+def test_what_was_replaced_elsewhere_is_reported(submit, scripted_server, ledger):
+    submit()
+    own = scripted_server.submissions[0]
+    own["selected"] = False
+    with pytest.raises(TournamentRefused, match="does not count in round 1000"):
+        submit()
+    assert states(ledger) == ["unselected"]
+    assert submit(replace=True).submission_id == "submission-2"
+    assert states(ledger) == ["unselected", "confirmed"]
+
+
+def test_somebody_who_submits_during_the_upload_is_not_overwritten(
+    submit, scripted_server
+):
+    def meanwhile(_request, proper):
+        scripted_server.submissions.append(
+            {
+                "id": "theirs",
+                "filename": "theirs.csv",
+                "insertedAt": "2026-11-24T12:05:30Z",
+                "model": "id-alpha",
+                "selected": True,
+                "round": 1000,
+            }
+        )
+        return proper()
+
+    scripted_server.on("put", meanwhile)
+    with pytest.raises(ConfigError, match="has submission theirs of 'alpha' already"):
+        submit()
+    assert scripted_server.asked("create") == []
+
+
+def test_a_killed_create_that_is_listed_seconds_later_is_not_made_twice(
+    submit, scripted_server, ledger, tournament, predictions
+):
+    class DiesOnSubmitting(Mortal):
+        def submit(self, *args):
+            tournament.submit(*args)
+            raise Died
+
+    with pytest.raises(Died):
+        submit(tournament=DiesOnSubmitting(tournament, Countdown(99)))
+    scripted_server.on("submissions", *[scripted_server.json(NO_SUBMISSIONS)] * 3)
+    write(predictions, [0.4, 0.3, 0.2, 0.1])
+    with pytest.raises(ConfigError, match="has other predictions already"):
+        submit()
+    assert len(scripted_server.submissions) == 1
+    assert states(ledger) == ["confirmed"]
+
+
+def test_a_refused_submission_that_appears_later_does_not_replace_a_newer_one(
+    submit, scripted_server, ledger, predictions
+):
+    scripted_server.on("create", scripted_server.errors("try later"))
+    with pytest.raises(TournamentRefused, match="try later"):
+        submit()
+    refused = ledger.rows()[0]
+    write(predictions, [0.4, 0.3, 0.2, 0.1])
+    submit()
+    scripted_server.submissions.insert(
+        0,
+        {
+            **scripted_server.submissions[0],
+            "id": "hidden",
+            "filename": refused.uploaded,
+            "selected": True,
+        },
+    )
+    assert submit().was_already_submitted
+    assert states(ledger) == ["replaced", "confirmed"]
+
+
+def test_a_row_with_an_unknown_state_stops_a_submission(
+    submit, scripted_server, tmp_path
+):
+    submit()
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as connection:
+        connection.execute("UPDATE attempts SET state = 'frozen'")
+    connection.close()
+    with pytest.raises(DataError, match="row 1 has the unknown state 'frozen'"):
+        submit()
+    assert len(scripted_server.submissions) == 1
+
+
+def test_a_portal_that_answers_every_upload_is_not_taken_for_the_store(
+    submit, scripted_server, ledger
+):
+    scripted_server.on("put", scripted_server.html())
+    assert submit().submission_id == "submission-1"
+    assert states(ledger) == ["confirmed"]
+
+
+def test_what_a_server_echoes_is_not_stored(
+    scripted_server, clock, submit, ledger, tmp_path
+):
+    """Names that the server makes up hold a key and rewrite a terminal."""
+    keys = {"NUMERAI_PUBLIC_ID": "FAKEPUBLIC", "NUMERAI_SECRET_KEY": "FAKESECRET"}
+    access = changed(resolve_access(TournamentSettings(), keys))
+    scripted_server.models = {"alpha": "id-alpha", "x\x1b[2JFAKEPUBLIC": "id"}
+    wire = Wire(
+        changed(access, url=scripted_server.url),
+        clock,
+        timeout_seconds=0.3,
+        deadline_seconds=5,
+    )
+    tournament = NumeraiTournament(wire, trigger_id=None)
+    with pytest.raises(ConfigError) as error:
+        submit(tournament=tournament, numerai_name="x")
+    assert "FAKE" not in str(error.value)
+    assert "\x1b" not in str(error.value)
+    name = {"filename": "p\udc80FAKESECRET", "url": "https://127.0.0.1:1/x"}
+    slot = {"data": {"submission_upload_auth": name}}
+    scripted_server.on("slot", *[scripted_server.json(slot)] * 50)
+    with pytest.raises(TournamentBusy):
+        submit(tournament=tournament)
+    rows = ledger.rows()
+    assert [row.state for row in rows] == ["intent"]
+    assert b"FAKE" not in (tmp_path / "ledger.sqlite").read_bytes()

@@ -7,9 +7,9 @@ import pytest
 
 from numerai_pipeline.core import TournamentRefused, TournamentSettings, VirtualClock
 from numerai_pipeline.data import download
-from numerai_pipeline.simulator import DEFAULT_START, preset, running_simulator
 from numerai_pipeline.submission import Ledger, submit_once
 from numerai_pipeline.tournament import connect
+from numerai_simulator import DEFAULT_START, preset, running_simulator
 
 
 @pytest.mark.slow

@@ -59,7 +59,10 @@ def test_the_refusal_says_what_to_do():
 
 
 def test_the_environment_overrides_the_url_and_is_named():
-    environ = {"NUMERAI_API_URL": "https://elsewhere.example"}
+    environ = {
+        "NUMERAI_API_URL": "https://elsewhere.example",
+        "NUMERAI_TRUSTED_HOST": "elsewhere.example",
+    }
     assert resolve_access(REAL, environ).host == "elsewhere.example"
     with pytest.raises(ConfigError, match="variable NUMERAI_API_URL is https://else"):
         resolve_access(LOCAL, environ)
@@ -71,6 +74,26 @@ def test_the_environment_overrides_the_url_and_is_named():
 def test_this_machine_without_simulated_mode_is_refused(url):
     with pytest.raises(ConfigError, match="Set simulated = true: your keys are then"):
         resolve_access(TournamentSettings(url=url), KEYS)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://elsewhere.example",
+        "https://numer.ai",
+        "https://api-tournament.numer.ai.elsewhere.example",
+        "https://api-tournament.numer.ai.",
+    ],
+)
+def test_keys_go_to_numerai_alone_unless_the_environment_trusts_another_host(url):
+    settings = TournamentSettings(url=url)
+    with pytest.raises(ConfigError, match=r"NUMERAI_TRUSTED_HOST=.* if you trust"):
+        resolve_access(settings, KEYS)
+    with pytest.raises(ConfigError, match="which is not Numerai"):
+        resolve_access(settings, {**KEYS, "NUMERAI_TRUSTED_HOST": "another.example"})
+    host = url.removeprefix("https://")
+    access = resolve_access(settings, {**KEYS, "NUMERAI_TRUSTED_HOST": host.upper()})
+    assert access.host == host
 
 
 def test_keys_never_go_over_plain_http():
@@ -122,7 +145,14 @@ def test_the_keys_are_in_no_repr_and_echoes_of_them_are_struck():
     access = resolve_access(REAL, KEYS)
     assert "PUB12345" not in repr(access)
     assert "SEC67890" not in repr(access)
-    assert access.redact("your key SEC67890 of PUB12345") == "your key *** of ***"
+    assert access.clean("your key SEC67890 of pub12345") == "your key *** of ***"
+
+
+def test_control_characters_of_a_server_do_not_reach_a_terminal():
+    access = resolve_access(REAL, KEYS)
+    assert access.clean("a\x1b[2J\r\nb\x00\u202e\ud800é") == (
+        "a\\x1b[2J  b\\x00\\u202e\\ud800é"
+    )
 
 
 @pytest.mark.parametrize(

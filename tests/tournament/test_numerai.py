@@ -13,8 +13,16 @@ from numerai_pipeline.core import (
     VirtualClock,
     stopwatch,
 )
-from numerai_pipeline.tournament import Round, RoundScore, Submission, connect
+from numerai_pipeline.tournament import (
+    NoOpenRound,
+    Round,
+    RoundScore,
+    Submission,
+    connect,
+)
 
+CLOSES = datetime(2026, 11, 24, 13, 0, tzinfo=UTC)
+NO_SUBMISSIONS = {"data": {"submissions": [], "model": {"submissions": []}}}
 CSV = b"id,prediction\nn000000000000001,0.5\n"
 
 
@@ -55,7 +63,7 @@ def test_the_round_of_a_file_is_asked_for(tournament, scripted_server):
 def test_an_upload_and_its_submission(tournament, scripted_server):
     name = tournament.upload("id-alpha", "predictions.csv", CSV)
     assert scripted_server.uploads == {name: CSV}
-    submission = tournament.submit("id-alpha", name, 1000)
+    submission = tournament.submit("id-alpha", name, CLOSES)
     assert submission == Submission(
         id="submission-1",
         filename=name,
@@ -71,7 +79,7 @@ def test_only_what_needs_them_carries_the_keys(tournament, scripted_server):
     tournament.current_round()
     tournament.models()
     name = tournament.upload("id-alpha", "p.csv", CSV)
-    tournament.submit("id-alpha", name, 1000)
+    tournament.submit("id-alpha", name, CLOSES)
     with_keys = {
         request.kind
         for request in scripted_server.requests
@@ -86,7 +94,7 @@ def test_only_what_needs_them_carries_the_keys(tournament, scripted_server):
 def test_the_trigger_of_a_webhook_is_sent_back(scripted_server, clock):
     environ = {"TRIGGER_ID": "trigger-7"}
     tournament = connect(scripted_server.settings(), clock=clock, environ=environ)
-    tournament.submit("id-alpha", tournament.upload("id-alpha", "p.csv", CSV), 1000)
+    tournament.submit("id-alpha", tournament.upload("id-alpha", "p.csv", CSV), CLOSES)
     assert scripted_server.submissions[0]["trigger"] == "trigger-7"
 
 
@@ -183,8 +191,8 @@ def test_a_graphql_error_is_refused_with_its_message(tournament, scripted_server
     with pytest.raises(TournamentRefused) as error:
         tournament.models()
     assert str(error.value) == (
-        "127.0.0.1 refused: Invalid token; Go away. Trying again will not help: "
-        "mend what it names, then rerun."
+        "127.0.0.1 refused: Invalid token; Go away. Fix what it names, then rerun; "
+        "where that is nothing of yours, rerun later."
     )
     assert len(scripted_server.asked("models")) == 1
 
@@ -247,10 +255,37 @@ def test_the_documented_error_means_none_is_open(tournament, scripted_server):
         tournament.current_round()
 
 
-def test_another_error_is_not_taken_for_a_closed_round(tournament, scripted_server):
-    scripted_server.on("rounds", scripted_server.errors("Unknown argument"))
-    with pytest.raises(TournamentRefused, match="refused: Unknown argument"):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "could not open connection to database",
+        "Current round not open for submissions to this shard, try again",
+        "current round not open",
+        "Unknown argument",
+    ],
+)
+def test_another_error_is_not_taken_for_a_closed_round(
+    tournament, scripted_server, text
+):
+    scripted_server.on("rounds", scripted_server.errors(text))
+    assert tournament.current_round().number == 1000
+    scripted_server.on("rounds", *[scripted_server.errors(text)] * 999)
+    with pytest.raises(TournamentBusy, match=f"the last time: the error '{text}'"):
         tournament.current_round()
+
+
+def test_the_documented_error_beside_another_one_does_not_close_a_round(
+    tournament, scripted_server
+):
+    both = scripted_server.errors("Current round not open for submissions", "Timeout")
+    scripted_server.on("rounds", both)
+    assert tournament.current_round().number == 1000
+
+
+def test_a_round_is_found_by_its_number(tournament, scripted_server):
+    scripted_server.rounds.append({**scripted_server.rounds[0], "number": 999})
+    assert tournament.find_round(999).number == 999
+    assert tournament.find_round(998) is None
 
 
 def test_the_tournaments_clock_decides_not_the_machines(scripted_server):
@@ -370,87 +405,181 @@ def test_a_lost_answer_does_not_submit_twice(
         "page after": executed_then_page,
     }[how]
     scripted_server.on("create", fault)
-    assert tournament.submit("id-alpha", uploaded, 1000).id == "submission-1"
+    assert tournament.submit("id-alpha", uploaded, CLOSES).id == "submission-1"
     assert len(scripted_server.submissions) == 1
     assert len(scripted_server.asked("create")) == 1
 
 
-def test_a_create_that_did_not_arrive_is_sent_again_after_a_look(
-    tournament, scripted_server, uploaded
+def test_a_create_that_did_not_arrive_is_sent_again_after_half_a_minute(
+    scripted_server, clock, uploaded
 ):
-    scripted_server.on("create", scripted_server.status(503), scripted_server.reset())
-    tournament.submit("id-alpha", uploaded, 1000)
-    kinds = [r.kind for r in scripted_server.requests if r.kind not in ("slot", "put")]
-    assert kinds == [
-        *["submissions", "create"] * 3,
-        "submissions",
-    ]
+    tournament = connect(
+        scripted_server.settings(deadline_seconds=600), clock=clock, environ={}
+    )
+    sent = []
+
+    def lost(_request, _proper):
+        sent.append(clock.now())
+        return scripted_server.status(503)(_request, _proper)
+
+    scripted_server.on("create", lost, lost)
+    tournament.submit("id-alpha", uploaded, CLOSES)
     assert len(scripted_server.submissions) == 1
+    assert (sent[1] - sent[0]).total_seconds() >= 30
+    kinds = [r.kind for r in scripted_server.requests if r.kind not in ("slot", "put")]
+    looks = "".join("c" if kind == "create" else "." for kind in kinds).split("c")
+    assert [len(look) > 1 for look in looks] == [False, True, True, False]
+
+
+@pytest.mark.parametrize("lag_seconds", [3, 29])
+@pytest.mark.parametrize(
+    "answer",
+    ["lost", "errors", "data and errors", "null", "no data", "redirect", "forbidden"],
+)
+def test_a_create_that_was_executed_is_found_whatever_was_answered(
+    scripted_server, clock, uploaded, answer, lag_seconds
+):
+    tournament = connect(
+        scripted_server.settings(deadline_seconds=600), clock=clock, environ={}
+    )
+    body = {
+        "errors": {"errors": [{"message": "internal error"}]},
+        "data and errors": {
+            "data": {"create_submission": {"id": "submission-1"}},
+            "errors": [{"message": "could not notify"}],
+        },
+        "null": {"data": {"create_submission": None}},
+        "no data": {"data": None},
+    }
+    instead = {
+        "lost": scripted_server.status(503),
+        "redirect": scripted_server.status(302, location="https://elsewhere.example/"),
+        "forbidden": scripted_server.status(403),
+    }.get(answer) or scripted_server.json(body[answer])
+
+    def executed(request, proper):
+        proper()
+        shown_at.append(clock.now().timestamp() + lag_seconds)
+        return instead(request, proper)
+
+    def lagging(_request, proper):
+        if shown_at and clock.now().timestamp() < shown_at[0]:
+            return scripted_server.json(NO_SUBMISSIONS)(_request, proper)
+        return proper()
+
+    shown_at = []
+    scripted_server.on("create", executed)
+    scripted_server.on("submissions", *[lagging] * 99)
+    found = tournament.submit("id-alpha", uploaded, CLOSES)
+    assert found.id == "submission-1"
+    assert len(scripted_server.asked("create")) == 1
+
+
+def test_an_upload_that_ends_after_the_close_creates_nothing(
+    tournament, scripted_server, clock, uploaded
+):
+    clock.move_to(CLOSES)
+    with pytest.raises(NoOpenRound, match="closed at 2026-11-24T13:00:00Z, and it is "):
+        tournament.submit("id-alpha", uploaded, CLOSES)
+    assert scripted_server.asked("create") == []
 
 
 def test_what_is_submitted_already_is_not_created(
     tournament, scripted_server, uploaded
 ):
-    first = tournament.submit("id-alpha", uploaded, 1000)
-    assert tournament.submit("id-alpha", uploaded, 1000) == first
+    first = tournament.submit("id-alpha", uploaded, CLOSES)
+    assert tournament.submit("id-alpha", uploaded, CLOSES) == first
     assert len(scripted_server.asked("create")) == 1
 
 
-def test_a_refusal_after_a_lost_answer_is_looked_into(
-    tournament, scripted_server, uploaded
+def test_a_refused_create_is_refused_once_it_is_not_listed_for_half_a_minute(
+    scripted_server, clock, uploaded
 ):
-    # The first answer is lost, the look finds an old list, the second create is
-    # refused as a duplicate, and then the list has it.
-    scripted_server.on("create", scripted_server.lost(), scripted_server.errors("dup"))
-    empty = {"data": {"submissions": [], "model": {"submissions": []}}}
-    old_list = scripted_server.json(empty)
-    scripted_server.on("submissions", old_list, old_list)
-    assert tournament.submit("id-alpha", uploaded, 1000).id == "submission-1"
-
-
-def test_a_refused_create_is_refused(tournament, scripted_server, uploaded):
+    tournament = connect(
+        scripted_server.settings(deadline_seconds=600), clock=clock, environ={}
+    )
+    start = clock.now()
     scripted_server.on("create", scripted_server.errors("round is closed"))
     with pytest.raises(TournamentRefused, match="refused: round is closed"):
-        tournament.submit("id-alpha", uploaded, 1000)
+        tournament.submit("id-alpha", uploaded, CLOSES)
+    assert (clock.now() - start).total_seconds() >= 30
+    assert len(scripted_server.asked("create")) == 1
+    assert len(scripted_server.asked("submissions")) > 3
+
+
+def test_a_refusal_that_cannot_be_looked_into_is_busy(
+    tournament, scripted_server, uploaded
+):
+    scripted_server.on("create", scripted_server.errors("round is closed"))
+    scripted_server.on("submissions", scripted_server.proper())
+    scripted_server.on("submissions", *[scripted_server.errors("away")] * 999)
+    with pytest.raises(TournamentBusy, match="the submissions could not be read"):
+        tournament.submit("id-alpha", uploaded, CLOSES)
     assert len(scripted_server.asked("create")) == 1
 
 
-def test_a_refused_create_after_a_lost_one_is_refused_too(
-    tournament, scripted_server, uploaded
-):
-    scripted_server.on(
-        "create", scripted_server.status(503), scripted_server.errors("is closed")
-    )
-    with pytest.raises(TournamentRefused, match="refused: is closed"):
-        tournament.submit("id-alpha", uploaded, 1000)
-
-
-def test_another_round_is_refused_and_both_are_named(
+def test_a_submission_of_another_round_is_returned_as_it_was_filed(
     tournament, scripted_server, uploaded
 ):
     scripted_server.rounds[0]["number"] = 1001
-    with pytest.raises(
-        TournamentRefused, match=r"submission-1 under round 1001, .* for round 1000"
-    ):
-        tournament.submit("id-alpha", uploaded, 1000)
+    assert tournament.submit("id-alpha", uploaded, CLOSES).round_number == 1001
+
+
+def test_a_submission_is_waited_for_until_it_is_selected(
+    tournament, scripted_server, uploaded
+):
+    def unselected(_request, proper):
+        answer = proper()
+        scripted_server.submissions[0]["selected"] = False
+        return answer
+
+    def selecting(_request, proper):
+        scripted_server.submissions[0]["selected"] = True
+        return proper()
+
+    scripted_server.on("create", unselected)
+    looks = [scripted_server.proper()] * 3
+    scripted_server.on("submissions", *looks, selecting)
+    assert tournament.submit("id-alpha", uploaded, CLOSES).is_selected
+
+
+def test_what_is_looked_for_must_be_absent_for_as_long_as_asked(
+    tournament, scripted_server, clock, uploaded
+):
+    start = clock.now()
+    found = tournament.find_submission("id-alpha", uploaded=uploaded, seconds=60)
+    assert found is None
+    assert (clock.now() - start).total_seconds() == 60
+    assert len(scripted_server.asked("submissions")) == 7
+    tournament.submit("id-alpha", uploaded, CLOSES)
+    scripted_server.on("submissions", *[scripted_server.json(NO_SUBMISSIONS)] * 5)
+    found = tournament.find_submission("id-alpha", uploaded=uploaded, seconds=60)
+    assert found.id == "submission-1"
+
+
+def test_one_upload_that_is_listed_twice_is_selected_once(
+    tournament, scripted_server, uploaded
+):
+    tournament.submit("id-alpha", uploaded, CLOSES)
+    older = {**scripted_server.submissions[0], "selected": False}
+    scripted_server.submissions.append(older)
+    assert all(s.is_selected for s in tournament.submissions("id-alpha"))
 
 
 def test_a_submission_that_is_listed_late_is_waited_for(
     tournament, scripted_server, uploaded
 ):
-    empty = {"data": {"submissions": [], "model": {"submissions": []}}}
-    scripted_server.on("submissions", *[scripted_server.json(empty)] * 4)
-    tournament.submit("id-alpha", uploaded, 1000)
+    scripted_server.on("submissions", *[scripted_server.json(NO_SUBMISSIONS)] * 4)
+    tournament.submit("id-alpha", uploaded, CLOSES)
     assert len(scripted_server.asked("create")) == 1
 
 
 def test_a_submission_that_is_never_listed_is_busy(
     tournament, scripted_server, uploaded
 ):
-    empty = {"data": {"submissions": [], "model": {"submissions": []}}}
-    scripted_server.on("submissions", *[scripted_server.json(empty)] * 999)
+    scripted_server.on("submissions", *[scripted_server.json(NO_SUBMISSIONS)] * 999)
     with pytest.raises(TournamentBusy, match="submission-1 was accepted but is not li"):
-        tournament.submit("id-alpha", uploaded, 1000)
+        tournament.submit("id-alpha", uploaded, CLOSES)
     assert len(scripted_server.asked("create")) == 1
 
 
@@ -463,11 +592,11 @@ def test_a_submission_listed_under_another_name_is_found_by_its_id(
         return answer
 
     scripted_server.on("create", renamed)
-    assert tournament.submit("id-alpha", uploaded, 1000).filename == "renamed.csv"
+    assert tournament.submit("id-alpha", uploaded, CLOSES).filename == "renamed.csv"
 
 
 def test_times_without_a_zone_are_utc(tournament, scripted_server, uploaded):
-    tournament.submit("id-alpha", uploaded, 1000)
+    tournament.submit("id-alpha", uploaded, CLOSES)
     scripted_server.submissions[0]["insertedAt"] = "2026-11-24T12:06:01.25"
     (submission,) = tournament.submissions("id-alpha")
     assert submission.inserted_at == datetime(
@@ -481,7 +610,7 @@ def test_without_keys_the_public_calls_need_none(clock):
         tournament.models,
         lambda: tournament.submissions("x"),
         lambda: tournament.upload("x", "p.csv", CSV),
-        lambda: tournament.submit("x", "p.csv", 1),
+        lambda: tournament.submit("x", "p.csv", CLOSES),
     ):
         with pytest.raises(ConfigError, match="NUMERAI_PUBLIC_ID"):
             call()

@@ -7,6 +7,7 @@ assembled by hand around the scripted server.
 import logging
 import traceback
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -16,6 +17,7 @@ from numerai_pipeline.tournament.access import resolve_access
 from numerai_pipeline.tournament.numerai import NumeraiTournament
 from numerai_pipeline.tournament.wire import Wire
 
+CLOSES = datetime(2026, 11, 24, 13, 0, tzinfo=UTC)
 KEYS = {
     "NUMERAI_PUBLIC_ID": "FAKEPUBLICFAKEPUBLIC",
     "NUMERAI_SECRET_KEY": "FAKESECRETFAKESECRET",
@@ -74,7 +76,7 @@ def test_simulated_mode_sends_no_real_key(
     tournament = connect(scripted_server.settings(), clock=clock, environ=KEYS)
     tournament.models()
     tournament.scores("id-alpha")
-    tournament.submit("id-alpha", tournament.upload("id-alpha", "p", b"x"), 1000)
+    tournament.submit("id-alpha", tournament.upload("id-alpha", "p", b"x"), CLOSES)
     assert all("FAKE" not in str(request) for request in scripted_server.requests)
 
 

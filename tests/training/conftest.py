@@ -1,4 +1,3 @@
-import json
 import os
 import signal
 from contextlib import contextmanager
@@ -6,21 +5,19 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 
-import numpy as np
-import pandas as pd
 import pytest
+from planted_market import SETS, write_market
+from recorded_progress import Killed, RecordedProgress
 
 from numerai_pipeline.core import Recipe
-from numerai_pipeline.data import EtlOptions, build_shards
+from numerai_pipeline.data import EtlOptions, ShardReader, build_shards
+from numerai_pipeline.models import family as find_family
 from numerai_pipeline.models import new_model
 from numerai_pipeline.training import TrainingJob, train
 
 # One thread is the fastest for data this small, above all beside other processes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-FEATURES = [f"feature_{name}" for name in "abcdefgh"]
-SETS = {"all": FEATURES, "small": FEATURES[2:6][::-1]}
-TARGETS = ["target", "target_ender_20", "target_victor_20"]
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 # Small enough for a second a training, and all it needs to learn what is planted.
@@ -54,45 +51,6 @@ QUICK = {
         "training": {"evaluate_every": 10},
     },
 }
-
-
-def write_market(folder, *, is_shuffled=False, is_resolved=True, seed=1):
-    """Write a release of 30 eras x 100 rows whose targets are planted.
-
-    `target` follows the first three features, `target_victor_20` the last three. A
-    tenth of both is missing, and a few features are. If it is not resolved, all of
-    `target_victor_20` is missing in the held-out eras.
-    """
-    random = np.random.default_rng(seed)
-    n_eras, n_rows = 30, 100
-    rows = n_eras * n_rows
-    codes = random.integers(0, 5, (rows, len(FEATURES)))
-    columns = {}
-    for target, followed in (("target", slice(3)), ("target_victor_20", slice(5, 8))):
-        signal = (codes[:, followed] - 2).sum(axis=1) + random.normal(0, 2.5, rows)
-        cuts = np.quantile(signal, [0.05, 0.25, 0.75, 0.95])
-        values = np.digitize(signal, cuts) / 4
-        if is_shuffled:
-            random.shuffle(values)
-        values[random.random(rows) < 0.1] = np.nan
-        columns[target] = values.astype(np.float32)
-    frame = pd.DataFrame(codes, columns=FEATURES).astype("Int8")
-    frame = frame.mask(random.random(frame.shape) < 0.02)
-    frame["target"] = columns["target"]
-    frame["target_ender_20"] = columns["target"]
-    frame["target_victor_20"] = columns["target_victor_20"]
-    eras = np.repeat(np.arange(1, n_eras + 1), n_rows)
-    if not is_resolved:
-        frame.loc[eras > 18, "target_victor_20"] = np.nan
-    frame.insert(0, "era", [f"{era:04d}" for era in eras])
-    frame.insert(1, "data_type", np.where(eras <= 18, "train", "validation"))
-    frame.index = pd.Index([f"n{row:015x}" for row in range(rows)], name="id")
-    folder.mkdir(parents=True)
-    frame[eras <= 18].to_parquet(folder / "train.parquet")
-    frame[eras > 18].to_parquet(folder / "validation.parquet")
-    (folder / "features.json").write_text(
-        json.dumps({"feature_sets": SETS, "targets": TARGETS})
-    )
 
 
 def make_shards(folder, *, is_shuffled=False, is_resolved=True, **options):
@@ -145,7 +103,7 @@ def new_job(folder, family, shards, *, parameters=(), training=(), **recipe):
     feature_set = recipe.setdefault("feature_set", "all")
     checked = new_model(
         folder,
-        family,
+        find_family(family),
         feature_set=feature_set,
         n_features=len(SETS[feature_set]),
         target=recipe.setdefault("target", "target"),
@@ -161,6 +119,11 @@ def new_job(folder, family, shards, *, parameters=(), training=(), **recipe):
         untrained=folder / checked.family.untrained_file,
         shards=shards,
         runs=folder / "runs",
+        # Two eras of purge, as the shards have: the market is small.
+        fold=ShardReader(shards).default_fold(
+            checked.targets, eras=recipe.get("eras", ""), allow_leak=True
+        ),
+        allow_leak=True,
         started=NOON,
         features=tuple(SETS[feature_set]),
     )
@@ -199,38 +162,7 @@ def edited():
     return edit
 
 
-class Killed(BaseException):
-    """What ends a training in the middle, as a kill would."""
-
-
-class KillingProgress:
-    """Ends the process's work at a chosen place."""
-
-    def __init__(self, *, at_note=None, at_step=None):
-        self.notes = []
-        self._at_note = at_note
-        self._at_step = at_step
-        self._done = 0.0
-
-    @contextmanager
-    def task(self, _description, _total, _unit):
-        yield self._advance
-
-    def _advance(self, amount):
-        self._done += amount
-        if self._at_step is not None and self._done > self._at_step:
-            raise Killed
-
-    def chart(self, chart):
-        self.note(chart.line)
-
-    def note(self, text):
-        self.notes.append(text)
-        if self._at_note is not None and text.startswith(self._at_note):
-            raise Killed
-
-
 @pytest.fixture
 def killed_at():
     """A function that returns a progress which kills, and the kill's exception."""
-    return lambda **where: (KillingProgress(**where), Killed)
+    return lambda **where: (RecordedProgress(**where), Killed)

@@ -1,16 +1,14 @@
 import csv
 import json
-import os
 import pickle
 import shutil
-import subprocess
-import sys
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
+from child import run_python
+from recorded_progress import RecordedProgress
 
 from numerai_pipeline.core import ConfigError, DataError, locked, read_toml
 from numerai_pipeline.data import ShardReader, decode_features
@@ -194,12 +192,7 @@ def test_a_run_predicts_the_same_in_a_fresh_process_without_its_recipe(
     # The run alone: neither recipe nor untrained model stand beside it.
     moved = shutil.copytree(run.folder, tmp_path / "moved")
     np.save(tmp_path / "x.npy", features)
-    subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", PREDICT, moved, "x.npy", "p.npy"],
-        cwd=tmp_path,
-        check=True,
-        env=os.environ,
-    )
+    run_python(PREDICT, moved, tmp_path / "x.npy", tmp_path / "p.npy")
     np.testing.assert_allclose(np.load(tmp_path / "p.npy"), here, atol=1e-6)
 
 
@@ -363,16 +356,11 @@ def test_shards_made_anew_meanwhile_are_told_as_such(
     """Not as broken ones, which is what the old manifest would find."""
     job = make_job("xgboost", shards=market_shards(purge=3))
 
-    class Rebuilding:
-        @contextmanager
-        def task(self, *_):
-            yield lambda _: None
-
-        def note(self, text):
-            if text.startswith("XGBoost:"):
-                (job.shards / file).write_bytes(b"new")
-                manifest = job.shards / "manifest.json"
-                manifest.write_bytes((shards / "manifest.json").read_bytes())
+    def rebuild(note):
+        if note.startswith("XGBoost:"):
+            (job.shards / file).write_bytes(b"new")
+            manifest = job.shards / "manifest.json"
+            manifest.write_bytes((shards / "manifest.json").read_bytes())
 
     with pytest.raises(DataError, match="was made anew while 'xgboost' was training"):
-        train(job, progress=Rebuilding())
+        train(job, progress=RecordedProgress(on_note=rebuild))

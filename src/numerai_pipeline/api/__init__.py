@@ -6,6 +6,7 @@ Nothing heavy is imported here: a method imports what it needs when it is called
 from numerai_pipeline.api.demo import DemoResult
 from numerai_pipeline.api.outcomes import Outcome, Outcomes
 from numerai_pipeline.api.parameters import Cli
+from numerai_pipeline.api.production import ProductionRun, Promoted
 from numerai_pipeline.api.project import COMMANDS, Project, call, open_project
 from numerai_pipeline.api.results import (
     Best,
@@ -34,7 +35,9 @@ __all__ = [
     "Outcome",
     "Outcomes",
     "Predicted",
+    "ProductionRun",
     "Project",
+    "Promoted",
     "Result",
     "Scored",
     "Shards",

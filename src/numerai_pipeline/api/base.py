@@ -19,7 +19,7 @@ from numerai_pipeline.core import (
 
 if TYPE_CHECKING:
     from numerai_pipeline.api.results import Step
-    from numerai_pipeline.submission import Ledger
+    from numerai_pipeline.submission import Ledger, LedgerRow
     from numerai_pipeline.tournament import Tournament
 
 
@@ -73,14 +73,24 @@ class Base:
         """The ledger of the settings, created where it does not exist."""
         from numerai_pipeline.submission import Ledger
 
+        return Ledger(self._ledger_url)
+
+    def read_ledger(self) -> "list[LedgerRow]":
+        """Return the ledger's rows, oldest first; nothing is created or written."""
+        from numerai_pipeline.submission import Ledger
+
+        return Ledger(self._ledger_url, read_only=True).rows()
+
+    @property
+    def _ledger_url(self) -> str:
         url = self.settings.submission.ledger
         scheme, _, path = url.partition(":///")
-        if not url or (scheme.startswith("sqlite") and path):
-            # Relative to the workspace, wherever the command is run: a second ledger
-            # would break at-most-once.
-            file = self.workspace.root / (path or self.workspace.ledger_path.name)
-            url = f"{scheme or 'sqlite'}:///{file.resolve().as_posix()}"
-        return Ledger(url)
+        if url and not (scheme.startswith("sqlite") and path):
+            return url
+        # Relative to the workspace, wherever the command is run: a second ledger would
+        # break at-most-once.
+        file = self.workspace.root / (path or self.workspace.ledger_path.name)
+        return f"{scheme or 'sqlite'}:///{file.resolve().as_posix()}"
 
     @property
     def data_dir(self) -> Path:

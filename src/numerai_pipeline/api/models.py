@@ -1,6 +1,7 @@
 """Models: ``zoo``, ``new``, ``train``, ``best``, ``score``, ``tensorboard``."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from numerai_pipeline.api.base import Base
 from numerai_pipeline.api.outcomes import each
@@ -13,6 +14,13 @@ from numerai_pipeline.api.parameters import (
     overrides_of,
     size_of,
 )
+from numerai_pipeline.api.production import (
+    ProductionRun,
+    Promoted,
+    compare,
+    find_run,
+    references_of,
+)
 from numerai_pipeline.api.results import Best, Written, Zoo, ZooEntry
 from numerai_pipeline.api.scored import Scored
 from numerai_pipeline.api.tensorboard import (
@@ -21,12 +29,14 @@ from numerai_pipeline.api.tensorboard import (
     start_tensorboard,
 )
 from numerai_pipeline.api.trained import Trained, Training
-from numerai_pipeline.core import DataError, load_recipe
+from numerai_pipeline.core import DataError, Recipe, columns, load_recipe
 
 if TYPE_CHECKING:
+    from numerai_pipeline.evaluation import Evaluation
     from numerai_pipeline.models import Family
-    from numerai_pipeline.prediction import Evaluation
     from numerai_pipeline.training import Run, TrainingJob
+
+EvaluatedPart = Literal["test", "validation"]
 
 
 class ModelCommands(Base):
@@ -38,8 +48,7 @@ class ModelCommands(Base):
         A model comes with the best epoch of its latest run and the mean CORR of that
         run's last score. Outside of a workspace, only families are listed.
 
-        Raises:
-            ConfigError: if a file in ``zoo/`` is wrong.
+        A file in zoo/ that cannot be run is listed with the reason.
 
         Examples:
             nai zoo --json
@@ -47,13 +56,13 @@ class ModelCommands(Base):
         from numerai_pipeline.models import families, load_user_families
 
         has_workspace = self.workspace.settings_path.is_file()
+        entries = [ZooEntry("family", kind.name, _about(kind)) for kind in families()]
         if has_workspace:
-            load_user_families(self.workspace.zoo_dir)
-        entries = [
-            ZooEntry("yours" if kind.source else "family", kind.name, _about(kind))
-            for kind in families()
-        ]
-        if has_workspace:
+            own = load_user_families(self.workspace.zoo_dir)
+            entries += [
+                ZooEntry("yours", kind.name, _about(kind)) for kind in own.found
+            ]
+            entries += [ZooEntry("broken", "", str(error)) for error in own.broken]
             recipes = self.workspace.models_dir.glob("*/model.toml")
             entries += [_zoo_entry(self, path.parent.name) for path in sorted(recipes)]
         return Zoo(entries)
@@ -95,15 +104,14 @@ class ModelCommands(Base):
         from numerai_pipeline import models
         from numerai_pipeline.data import FeatureCatalog
 
-        models.load_user_families(self.workspace.zoo_dir)
-        models.family(family)
+        kind = models.load_user_families(self.workspace.zoo_dir).family(family)
         chosen = feature_set or self.settings.data.feature_set
         catalog = FeatureCatalog.load(self.data_dir / "features.json")
         catalog.select_targets((target,))
         folder = self.workspace.model_dir(name or family)
         models.new_model(
             folder,
-            family,
+            kind,
             feature_set=chosen,
             n_features=len(catalog.columns(chosen)),
             target=target,
@@ -128,12 +136,15 @@ class ModelCommands(Base):
         monitor: str | None = None,
         patience: int | None = None,
         seed: int | None = None,
+        allow_leak: bool = False,
+        restart: bool = False,
         **parameters: Set,
     ) -> Trained:
         """Train models on the shards; a killed run resumes, a finished one is kept.
 
         An option that differs from the recipe makes a run of its own; the recipe stays
-        as it is, and the run's config.toml records what it was trained with.
+        as it is, and the run's config.toml records what it was trained with. The first
+        finished run predicts live data; a later one does after `nai promote`.
 
         Args:
             names: Models of the workspace.
@@ -147,6 +158,8 @@ class ModelCommands(Base):
             monitor: Metric that selects the best epoch: val_loss, val_corr, ...
             patience: Epochs without improvement before training stops.
             seed: Seed of first weights, order of rows and dropout.
+            allow_leak: Accept parts of the fold that share returns; scores say so.
+            restart: Delete the run of this recipe, broken or not, and train it again.
             **parameters: A parameter of the family, or training.KEY for training.
 
         Returns:
@@ -160,7 +173,7 @@ class ModelCommands(Base):
         Examples:
             nai train mlp --epochs 3 --set dropout=0.3
         """
-        from numerai_pipeline.training import train
+        from numerai_pipeline.training import keep_production, train
 
         options = {
             "epochs": epochs,
@@ -177,73 +190,176 @@ class ModelCommands(Base):
 
         def job(name: str) -> "TrainingJob":
             return training_job(
-                self, name, overrides, tensorboard=tensorboard, max_ram=max_ram
+                self,
+                name,
+                overrides,
+                tensorboard=tensorboard,
+                max_ram=max_ram,
+                allow_leak=allow_leak,
             )
 
         # Every recipe is read before the first training begins.
         jobs = {one.name: one for one in each(chosen, job)}
 
         def trained(name: str) -> Training:
-            return Training(train(jobs[name].get(), progress=self.progress))
+            run = train(
+                jobs[name].get(),
+                progress=self.progress,
+                restart=restart,
+                on_done=keep_production,
+            )
+            return Training(run)
 
         return Trained(each(chosen, trained))
 
-    def best(self, name: str) -> Best:
-        """Print the best epoch of a model's latest run, and its file.
+    def best(self, name: str, *, run: str = "latest") -> Best:
+        """Print the best epoch of a run, and its file.
 
         Args:
             name: A model of the workspace.
+            run: latest, production, or the name of a run or its end.
 
         Raises:
-            ConfigError: if there is no such model.
+            ConfigError: if there is no such model or run.
             DataError: if it has no finished run.
 
         Examples:
             nai best mlp
         """
-        found = best_run(self, name).best()
+        found = find_run(self, name, run).best()
         return Best(found.epoch, found.value, found.path)
 
-    def score(self, names: Names, *, force: bool = False) -> Scored:
-        """Score models per era on the held-out eras, beside benchmarks and meta model.
+    def score(
+        self,
+        names: Names,
+        *,
+        on: EvaluatedPart = "test",
+        run: str = "latest",
+        force: bool = False,
+    ) -> Scored:
+        """Score models per era, out-of-sample, beside benchmarks and meta model.
 
-        Meta model and benchmarks are compared with where they were downloaded.
+        Test eras chose nothing: they come later than what the run learned from or was
+        chosen on, a purge away from it. The scores on validation eras are too high,
+        for they chose the epoch; where there are no test eras, they are scored, and the
+        table says so. Meta model and benchmarks are compared with where they were
+        downloaded.
 
         Args:
             names: Models of the workspace.
+            on: test or validation eras.
+            run: latest, production, or the name of a run or its end.
             force: Score again even if up to date.
 
         Returns:
             The outcome of each model, in the order of the names.
 
         Raises:
-            DataError: if a run may have seen these eras.
+            ConfigError: if there is no such model or run.
+            DataError: if a run did not record its eras, or there is none to score.
 
         Examples:
             nai score mlp lightgbm
         """
-        from numerai_pipeline.data import ShardReader
-        from numerai_pipeline.prediction import evaluate
-
-        shards = ShardReader(self.shards_dir)
-        meta_model = self.data_dir / "meta_model.parquet"
-        benchmarks = [
-            path
-            for path in sorted(self.data_dir.glob("*_benchmark_models.parquet"))
-            if not path.name.startswith("live")
-        ]
 
         def scored(name: str) -> "Evaluation":
-            return evaluate(
-                best_run(self, name),
-                shards,
-                meta_model=meta_model if meta_model.is_file() else None,
-                benchmarks=benchmarks,
-                force=force,
-                progress=self.progress,
-            )
+            return self._evaluate(find_run(self, name, run), on=on, force=force)
 
         return Scored(each(names_of(names), scored))
+
+    def promote(self, name: str, run: str = "latest") -> Promoted:
+        """Let a run predict live data from now on, after comparing it with the present one.
+
+        Both are scored on the test eras that they have in common.
+
+        Args:
+            name: A model of the workspace.
+            run: latest, or the name of a run or its end.
+
+        Raises:
+            ConfigError: if there is no such model or run.
+            DataError: if the run is broken.
+
+        Examples:
+            nai promote mlp
+        """  # noqa: E501 - one line of help
+        from numerai_pipeline.training import production_run, set_production
+
+        chosen = find_run(self, name, run)
+        chosen.best()  # whole, or an error
+        try:
+            before = production_run(self.workspace.runs_dir(name))
+        except DataError:  # a broken one must not stay because it is broken
+            before = chosen
+        if before.folder == chosen.folder:
+            promoted = Promoted(name, ProductionRun.of(chosen))
+        else:
+            try:
+                new, old = (self._evaluate(one, on="test") for one in (chosen, before))
+                promoted = compare(name, chosen, before, (new, old))
+            except DataError as error:
+                promoted = Promoted(
+                    name,
+                    ProductionRun.of(chosen),
+                    ProductionRun.of(before),
+                    warning=f"the runs could not be compared: {error}",
+                )
+        set_production(chosen)
+        return promoted
+
+    def refit(
+        self, name: str, run: str = "production", *, max_ram: Size = None
+    ) -> Trained:
+        """Train a run's recipe on every resolved era, as long as the run found best.
+
+        No era is left to test it on: its scores are those of the run. It predicts live
+        data after `nai promote`.
+
+        Args:
+            name: A model of the workspace.
+            run: production, latest, or the name of a run or its end: its recipe, and
+                its number of epochs or trees.
+            max_ram: Memory that trees may take: 6GB, 50%; 75% by default.
+
+        Raises:
+            ConfigError: if there is no such model or run, or it has rolling windows.
+            DataError: if the run or the shards are broken.
+
+        Examples:
+            nai refit mlp
+        """
+        from numerai_pipeline.training import keep_production, refit_job, train
+
+        found = find_run(self, name, run)
+        job = refit_job(
+            training_job(
+                self,
+                name,
+                {},
+                recipe=found.recipe,
+                tensorboard=False,
+                max_ram=max_ram,
+                allow_leak=True,
+            ),
+            found,
+        )
+        trained = train(job, progress=self.progress, on_done=keep_production)
+        return Trained(each((name,), lambda _name: Training(trained)))
+
+    def _evaluate(
+        self, run: "Run", *, on: EvaluatedPart, force: bool = False
+    ) -> "Evaluation":
+        from numerai_pipeline.data import ShardReader
+        from numerai_pipeline.evaluation import evaluate
+
+        return evaluate(
+            run,
+            ShardReader(shards_of(self, run.recipe)),
+            **references_of(self),
+            on=on,
+            force=force,
+            progress=self.progress,
+        )
 
     def tensorboard(
         self, names: Names = (), *, port: int = 6006, host: str = "localhost"
@@ -279,30 +395,52 @@ def training_job(
     *,
     tensorboard: bool,
     max_ram: str | int | None,
+    allow_leak: bool,
+    recipe: Recipe | None = None,
 ) -> "TrainingJob":
-    """Return the job that trains a model on the workspace's shards.
+    """Return the job that trains a model on its default fold.
+
+    Args:
+        project: the workspace.
+        name: the model.
+        overrides: what differs from its recipe.
+        tensorboard: see ``train``, as the rest.
+        max_ram: see ``train``.
+        allow_leak: see ``train``.
+        recipe: None: that of the model's ``model.toml``.
 
     Raises:
         ConfigError: if the recipe, or an override, is wrong.
+        DataError: if the shards are missing or broken.
     """
     from numerai_pipeline import models
-    from numerai_pipeline.data import FEATURE_GROUPS, FeatureCatalog
+    from numerai_pipeline.data import FEATURE_GROUPS, FeatureCatalog, ShardReader
     from numerai_pipeline.training import TrainingJob
 
-    models.load_user_families(project.workspace.zoo_dir)
-    recipe = load_recipe(project.workspace.recipe_path(name))
+    recipe = recipe or load_recipe(project.workspace.recipe_path(name))
     recipe = models.override(recipe, overrides)
-    models.check_recipe(recipe)
-    catalog = FeatureCatalog.load(project.data_dir / "features.json")
+    own = models.load_user_families(project.workspace.zoo_dir)
+    kind = own.family(recipe.family)
+    checked = models.check_recipe(recipe, kind)
+    shards = shards_of(project, recipe)
+    reader = ShardReader(shards)
+    release = str(reader.manifest.origin.options["data_version"])
+    catalog = FeatureCatalog.load(project.workspace.data_dir(release) / "features.json")
     return TrainingJob(
         name=name,
         recipe=recipe,
-        untrained=project.workspace.model_dir(name)
-        / models.family(recipe.family).untrained_file,
+        fold=reader.default_fold(
+            (*checked.targets, columns.TARGET),
+            eras=recipe.eras,
+            allow_leak=allow_leak,
+        ),
+        untrained=project.workspace.model_dir(name) / kind.untrained_file,
         features=catalog.columns(recipe.feature_set),
-        shards=project.shards_dir,
+        shards=shards,
         runs=project.workspace.runs_dir(name),
         started=project.clock.now(),
+        source=kind.source,
+        allow_leak=allow_leak,
         tensorboard=tensorboard,
         groups={
             name: members
@@ -313,32 +451,24 @@ def training_job(
     )
 
 
-def best_run(project: Base, name: str) -> "Run":
-    """Return a model's latest finished run.
-
-    Raises:
-        ConfigError: if there is no such model.
-        DataError: if it has no finished run.
-    """
-    from numerai_pipeline.training import latest_run
-
-    project.require_model(name)
-    return latest_run(project.workspace.runs_dir(name))
+def shards_of(project: Base, recipe: Recipe) -> Path:
+    """Return the folder of the shards that a recipe learns from."""
+    return project.workspace.shards_dir(recipe.shards or project.settings.data.shards)
 
 
 def _zoo_entry(project: Base, name: str) -> ZooEntry:
-    from numerai_pipeline.prediction import known_corr
+    from numerai_pipeline.evaluation import last_corr
 
     family = load_recipe(project.workspace.recipe_path(name)).family
     if not any(project.workspace.runs_dir(name).glob("*/DONE")):
         return ZooEntry("model", name, family)
     try:
-        run = best_run(project, name)
+        run = find_run(project, name, "latest")
         best = run.best()
     except DataError:  # the others are listed all the same
         about = f"{family}; its run is broken, see `nai best {name}`"
         return ZooEntry("model", name, about)
-    corr = known_corr(run.folder)
+    corr = last_corr(run.folder)
     return ZooEntry("model", name, family, best.epoch, run.monitor, best.value, corr)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from numerai_pipeline.api.base import Base
 from numerai_pipeline.api.parameters import Cli, Folder, Names, names_of
-from numerai_pipeline.api.simulation import Simulation, clock_of
+from numerai_pipeline.api.simulation import Simulation, clock_of, simulator_errors
 
 if TYPE_CHECKING:
     from numerai_pipeline.api.demo import DemoResult
@@ -58,29 +58,28 @@ class PlayCommands(Base):
         Examples:
             nai simulate --size small --folder simulator
         """
-        from numerai_pipeline.simulator import preset, running_simulator
+        from numerai_simulator import preset, running_simulator
 
         folder = Path(folder)
         eras = {"n_train_eras": train_eras, "n_validation_eras": validation_eras}
         given = {key: value for key, value in eras.items() if value is not None}
         is_new = not (folder / "market.json").is_file()
-        spec = (
-            preset(size or "small", seed=seed, **given)
-            if is_new or size or given
-            else None
-        )
         resources = ExitStack()
-        running = resources.enter_context(
-            running_simulator(
-                folder,
-                spec,
-                clock=clock_of(clock),
-                host=host,
-                port=port,
-                models=names_of(models),
-                progress=self.progress,
+        with simulator_errors():
+            spec = None
+            if is_new or size or given:
+                spec = preset(size or "small", seed=seed, **given)
+            running = resources.enter_context(
+                running_simulator(
+                    folder,
+                    spec,
+                    clock=clock_of(clock),
+                    host=host,
+                    port=port,
+                    models=names_of(models),
+                    progress=self.progress,
+                )
             )
-        )
         return Simulation(running.url, running.simulator, resources)
 
     def demo(

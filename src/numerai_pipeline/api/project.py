@@ -45,6 +45,8 @@ COMMANDS: tuple[Callable[..., Result], ...] = (
     Project.train,
     Project.best,
     Project.score,
+    Project.promote,
+    Project.refit,
     Project.tensorboard,
     Project.predict,
     Project.submit,

@@ -21,6 +21,24 @@ if TYPE_CHECKING:
     from numerai_pipeline.data import DownloadedFile, ShardManifest
 
 
+def flat(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return records with mappings in them written as columns of their own.
+
+    >>> flat([{"name": "mlp", "run": {"id": "a"}}, {"name": "cnn", "run": None}])
+    [{'name': 'mlp', 'run_id': 'a'}, {'name': 'cnn', 'run': None}]
+    """
+    rows = []
+    for record in records:
+        row: dict[str, Any] = {}
+        for key, value in record.items():
+            if isinstance(value, Mapping):
+                row |= {f"{key}_{name}": each for name, each in value.items()}
+            else:
+                row[key] = value
+        rows.append(row)
+    return rows
+
+
 class Result:
     """What a command returns."""
 

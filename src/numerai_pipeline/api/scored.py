@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from numerai_pipeline.api.figure import CellFigure
-    from numerai_pipeline.prediction import Evaluation
+    from numerai_pipeline.evaluation import Evaluation
 
 
 class Scored(Outcomes["Evaluation"]):
-    """Scores of models on held-out eras: ``scored["mlp"]`` is one model's."""
+    """Scores of models out-of-sample: ``scored["mlp"]`` is one model's."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return a mapping by model; a failed one says why."""
@@ -51,7 +51,7 @@ class Scored(Outcomes["Evaluation"]):
     def predictions(self) -> "pd.DataFrame":
         """The scored rows by ``era`` and ``id``, and a column per model.
 
-        Out of sample: no model was trained on these eras.
+        Out-of-sample: the model did not learn from these eras.
         """
         import pandas as pd
 
@@ -66,7 +66,7 @@ class Scored(Outcomes["Evaluation"]):
     @property
     def figure(self) -> "CellFigure":
         """One model beside its references, or several beside each other."""
-        from numerai_pipeline.prediction import draw_comparison, draw_scores
+        from numerai_pipeline.evaluation import draw_comparison, draw_scores
 
         evaluations = list(self._evaluations.values())
         figure = empty_figure()

@@ -2,8 +2,8 @@
 
 import atexit
 import threading
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -11,23 +11,39 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from numerai_pipeline.api.results import Result, plain
 from numerai_pipeline.core import (
-    Clock,
     ConfigError,
+    DataError,
     Settings,
     SubmissionSettings,
-    SystemClock,
     TournamentSettings,
-    VirtualClock,
-    parse_time,
 )
 
 if TYPE_CHECKING:
-    from numerai_pipeline.simulator import Simulator
+    import numerai_simulator
+    from numerai_simulator import Simulator
 
 Moment = Literal["next_open", "resolved"]
 
 # How often a waiting main thread wakes up, so that Ctrl-C works on every system.
 _WAKE_SECONDS = 0.2
+
+
+@contextmanager
+def simulator_errors() -> Iterator[None]:
+    """Raise the simulator's errors as those of this package, with its exit codes.
+
+    Raises:
+        ConfigError: if the market, folder, port or clock cannot be had.
+        DataError: if the simulator's folder is damaged.
+    """
+    from numerai_simulator import BrokenFolder, SimulatorError
+
+    try:
+        yield
+    except BrokenFolder as error:
+        raise DataError(str(error)) from error
+    except SimulatorError as error:
+        raise ConfigError(str(error)) from error
 
 
 def simulated_settings(url: str, models: Mapping[str, str]) -> Settings:
@@ -49,7 +65,7 @@ def simulated_settings(url: str, models: Mapping[str, str]) -> Settings:
     )
 
 
-def clock_of(text: str) -> Clock | None:
+def clock_of(text: str) -> "numerai_simulator.Clock | None":
     """Return the clock of a simulated tournament.
 
     Args:
@@ -59,6 +75,8 @@ def clock_of(text: str) -> Clock | None:
     Raises:
         ConfigError: if it is none of these.
     """
+    from numerai_simulator import SystemClock, VirtualClock, parse_time
+
     if text == "virtual":
         return None
     if text == "system":
@@ -115,7 +133,7 @@ class Simulation(Result):
             ConfigError: if the moment is past.
         """
         if isinstance(moment, datetime):
-            return self.simulator.move_to(moment)
+            return self._move_to(moment)
         timetable, now = self.simulator.timetable, self.now
         known = {
             "next_open": timetable.next_opening(now),
@@ -126,7 +144,11 @@ class Simulation(Result):
                 f"the clock cannot be moved to '{moment}'. Use next_open, resolved, or "
                 "a moment in UTC."
             )
-        return self.simulator.move_to(known[moment])
+        return self._move_to(known[moment])
+
+    def _move_to(self, moment: datetime) -> datetime:
+        with simulator_errors():
+            return self.simulator.move_to(moment)
 
     def wait(self) -> None:
         """Wait for ever; Ctrl-C ends it."""

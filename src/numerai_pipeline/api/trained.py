@@ -40,6 +40,13 @@ class Training:
         """Its ``history.csv``, by ``epoch``."""
         return frame_of(self.run.history(), "epoch")
 
+    @cached_property
+    def is_production(self) -> bool:
+        """Whether it predicts live data."""
+        from numerai_pipeline.training import production_run
+
+        return production_run(self.run.folder.parent).folder == self.run.folder
+
     @property
     def figure(self) -> "CellFigure":
         """The curves, with the best epoch marked."""
@@ -50,13 +57,14 @@ class Training:
         return figure
 
     def to_dict(self) -> dict[str, Any]:
-        """Return name, best epoch, monitor, its value, and the run's folder."""
+        """Return name, best epoch, monitor, its value, the run and its role."""
         record = {
             "name": self.name,
             "best_epoch": self.best.epoch,
             "monitor": self.run.monitor,
             "best_value": self.best.value,
             "run": self.run.folder,
+            "is_production": self.is_production,
         }
         return dict(plain(record))
 

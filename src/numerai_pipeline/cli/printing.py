@@ -15,6 +15,7 @@ from numerai_pipeline.api import (
     Downloaded,
     Outcome,
     Predicted,
+    Promoted,
     Result,
     Scored,
     Shards,
@@ -108,20 +109,30 @@ def _(result: Zoo) -> None:
 def _(result: Trained) -> None:
     print_table(
         "Trained",
-        ["model", "best epoch", "monitor", "value", "run"],
+        ["model", "best epoch", "monitor", "value", "run", "in production"],
         [
-            _failed(one, 5)
+            _failed(one, 6)
             if one.error
             else (
                 one.name,
                 one.get().best.epoch,
                 one.get().run.monitor,
                 one.get().best.value,
-                one.get().run.folder,
+                one.get().run.folder.name,
+                one.get().is_production,
             )
             for one in result.outcomes
         ],
     )
+    for training in result.results.values():
+        echo(f"run: {format_value(training.run.folder)}")
+        if not training.is_production:
+            run = training.run
+            echo(
+                f"{run.name}: this run does not predict live data; to compare it with "
+                f"the one that does, and let it: nai promote {run.name} "
+                f"{run.folder.name}"
+            )
 
 
 @print_result.register
@@ -147,13 +158,50 @@ def _(result: Scored) -> None:
         )
         for row in ordered
     ]
+    parts = sorted({each.on for each in evaluations})
     print_table(
-        "Scores per held-out era",
+        f"Scores per {' or '.join(parts) or 'test'} era",
         ["who", "score", "eras", "mean", "std", "Sharpe", "drawdown"],
         [*rows, *(_failed(one, 7) for one in result.outcomes if one.error)],
     )
     for evaluation in evaluations:
+        eras = evaluation.rows[0].scores.eras
+        echo(
+            f"{evaluation.model}: run {evaluation.folder.name}, {evaluation.on} eras "
+            f"{eras[0]:04d} to {eras[-1]:04d}, purge {evaluation.purge}"
+        )
+        for warning in evaluation.warnings:
+            echo(f"{evaluation.model}: {warning}")
         echo(f"plot: {format_value(evaluation.plot)}")
+
+
+@print_result.register
+def _(result: Promoted) -> None:
+    if result.before is None:
+        echo(f"{result.name}: {result.run} predicts live data")
+        return
+    if result.corr is not None and result.difference is not None:
+        print_table(
+            f"CORR on {result.n_eras} common test eras",
+            ["run", "", "trained", "mean CORR"],
+            [
+                (result.run.id, "new", result.run.trained, result.corr[0]),
+                (result.before.id, "before", result.before.trained, result.corr[1]),
+            ],
+        )
+        found = result.difference
+        interval = (
+            f"95 % interval {found.low:+.4f} to {found.high:+.4f}"
+            if found.low == found.low
+            else "too few eras for an interval"
+        )
+        echo(f"difference {found.mean:+.4f}, {interval}")
+    if result.warning:
+        echo(f"not compared: {result.warning}")
+    echo(
+        f"{result.name}: {result.run.id} predicts live data now, no longer "
+        f"{result.before.id}"
+    )
 
 
 @print_result.register
@@ -179,6 +227,10 @@ def _(result: Predicted) -> None:
             for one in result.outcomes
         ],
     )
+    for prediction in result.results.values():
+        echo(f"{prediction.name}: run {prediction.run}")
+        if prediction.note:
+            echo(f"{prediction.name}: {prediction.note}")
 
 
 @print_result.register
@@ -191,19 +243,23 @@ def _(result: Submitted) -> None:
             if one.error
             else (
                 one.name,
-                one.get().numerai_name,
-                str(one.get().round_number),
-                one.get().submission_id,
-                "was submitted" if one.get().was_already_submitted else "accepted",
+                one.get().receipt.numerai_name,
+                str(one.get().receipt.round_number),
+                one.get().receipt.submission_id,
+                "was submitted"
+                if one.get().receipt.was_already_submitted
+                else "accepted",
             )
             for one in result.outcomes
         ],
     )
+    for submission in result.results.values():
+        run = submission.run or "unknown: no run of this workspace predicted the file"
+        echo(f"{submission.receipt.name}: run {run}")
 
 
 @print_result.register
 def _(result: Status) -> None:
-    echo(result.sentence)
     print_table(
         "Ledger",
         ["round", "model", "state", "submission", "at"],
@@ -212,6 +268,10 @@ def _(result: Status) -> None:
             for row in result.rows
         ],
     )
+    for name, run in result.production.items():
+        echo(f"{name}: run {run}")
+    if result.problem is None:
+        echo(result.sentence)
     rows = []
     for name, scores in result.scores_of.items():
         by_day = sorted(scores, key=lambda score: score.day)

@@ -51,6 +51,7 @@ from numerai_pipeline.core.files import (
 )
 from numerai_pipeline.core.machine import memory_bytes, parse_bytes, show_bytes
 from numerai_pipeline.core.progress import SILENT, Advance, Chart, Progress
+from numerai_pipeline.core.suggestions import did_you_mean
 from numerai_pipeline.core.workspace import Workspace
 
 __all__ = [
@@ -81,6 +82,7 @@ __all__ = [
     "atomic_path",
     "columns",
     "commented_toml",
+    "did_you_mean",
     "digest_of",
     "explain",
     "flush",

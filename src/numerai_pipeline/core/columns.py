@@ -45,8 +45,17 @@ def horizon_days(target: str) -> int:
     return int(match.group(1)) if match else 20
 
 
+def horizon_eras(target: str) -> int:
+    """Return how many weekly eras share returns with the next one: 4 or 12.
+
+    >>> horizon_eras("target"), horizon_eras("target_victor_60")
+    (4, 12)
+    """
+    return horizon_days(target) // 5
+
+
 def purge_eras(targets: tuple[str, ...]) -> int:
-    """Return how many eras to drop between training and held-out eras.
+    """Return how many eras to leave out between two parts of a fold.
 
     Args:
         targets: names of the targets used; the longest horizon decides.

@@ -4,17 +4,23 @@ A key that does not exist is refused by name, with the nearest one that does.
 tomlkit is imported where TOML is written, since every command reads but few write.
 """
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 
 from numerai_pipeline.core.errors import ConfigError
 from numerai_pipeline.core.files import write_text
+from numerai_pipeline.core.suggestions import did_you_mean
 
 NUMERAI_URL = "https://api-tournament.numer.ai"
 
@@ -22,6 +28,8 @@ Table = TypeVar("Table", bound=BaseModel)
 
 Positive = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
+# At most a day: a round is over by then, and clocks cannot add much more.
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
 class Frozen(BaseModel):
@@ -46,10 +54,10 @@ class TournamentSettings(Frozen):
         default=NUMERAI_URL,
         description="where the API listens; NUMERAI_API_URL overrides it",
     )
-    timeout_seconds: PositiveFloat = Field(
+    timeout_seconds: Seconds = Field(
         default=30.0, description="one request; Numerai answers within a few"
     )
-    deadline_seconds: PositiveFloat = Field(
+    deadline_seconds: Seconds = Field(
         default=600.0,
         description="all tries of one call together; a round is open for an hour",
     )
@@ -82,6 +90,22 @@ class SubmissionSettings(Frozen):
         description="SQLAlchemy URL of the ledger; empty: ledger.sqlite here",
     )
 
+    @field_validator("models")
+    @classmethod
+    def _no_name_twice(cls, models: dict[str, str]) -> dict[str, str]:
+        ours: dict[str, str] = {}
+        for model, name in models.items():
+            if not name.strip():
+                raise ValueError(f"'{model}' has no name at Numerai")
+            other = ours.setdefault(name.strip().casefold(), model)
+            if other != model:
+                raise ValueError(
+                    f"'{other}' and '{model}' are both submitted as '{name}', where "
+                    "only the latest submission of a round counts. Give each model "
+                    "one of its own at Numerai"
+                )
+        return models
+
 
 class Settings(Frozen):
     """All of ``numerai.toml``."""
@@ -102,6 +126,16 @@ class Recipe(Frozen):
         default="all", description="features it sees: a set of features.json"
     )
     target: str = Field(default="target", description="the target it learns, by name")
+    shards: str = Field(
+        default="",
+        description="the set of shards it learns from; empty: [data] shards of "
+        "numerai.toml",
+    )
+    eras: str = Field(
+        default="",
+        description="training eras it learns from: even, odd, every:4 or ranges such "
+        "as 1-120,300-; empty: all",
+    )
     missing: float = Field(
         default=2.0,
         allow_inf_nan=True,  # trees know what to do with NaN
@@ -121,8 +155,11 @@ def load_settings(path: Path) -> Settings:
             that is not known.
     """
     if not path.is_file():
+        demo = path.parent / "demo"
+        hint = f" (the demo's is {demo})" if (demo / path.name).is_file() else ""
         raise ConfigError(
-            f"{path} does not exist. Run `nai init` there, or pass --workspace DIR."
+            f"{path} does not exist. Run `nai init` there, or pass --workspace DIR"
+            f"{hint}."
         )
     return parse_table(Settings, read_toml(path), where=path.name)
 
@@ -148,7 +185,12 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise ConfigError(
+            f"{path} is nested too deeply. It needs no table inside of a table inside "
+            "of a table: start from what `nai init` or `nai new` writes."
+        ) from None
+    except ValueError as error:  # not TOML, not UTF-8, a number of 5,000 digits
         raise ConfigError(f"{path} is not valid TOML: {error}.") from error
 
 
@@ -221,19 +263,14 @@ def _fill(container: Any, table: BaseModel) -> None:
 
 
 def _sentence(kind: type[BaseModel], mistake: ErrorDetails, where: str) -> str:
-    if not mistake["loc"]:  # how values fit together, in the table's own words
-        return f"{where}: {mistake['ctx']['error']}."
+    if mistake["type"] == "value_error":  # in the table's own words
+        place = ".".join(str(part) for part in mistake["loc"])
+        return f"{where}{f' [{place}]' if place else ''}: {mistake['ctx']['error']}."
     *parents, key = [str(part) for part in mistake["loc"]]
     place = f"{where} [{'.'.join(parents)}]" if parents else where
     if mistake["type"] == "extra_forbidden":
         known = list(_table_at(kind, parents).model_fields)
-        nearest = difflib.get_close_matches(key, known, n=1)
-        hint = (
-            f"Did you mean '{nearest[0]}'?"
-            if nearest
-            else f"It knows {', '.join(known)}."
-        )
-        return f"{place} has no key '{key}'. {hint}"
+        return f"{place} has no key '{key}'. {did_you_mean(key, known)}"
     if mistake["type"] == "missing":
         return f"{place} lacks the key '{key}'. Add it."
     found = mistake["input"]

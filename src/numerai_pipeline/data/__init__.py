@@ -5,7 +5,16 @@ from numerai_pipeline.data.catalog import FEATURE_GROUPS, FeatureCatalog
 from numerai_pipeline.data.downloads.downloading import DownloadedFile, download
 from numerai_pipeline.data.etl.build import build_shards
 from numerai_pipeline.data.etl.options import EtlOptions
+from numerai_pipeline.data.folds import (
+    Fold,
+    Part,
+    default_fold,
+    eras_subset,
+    format_eras,
+    rolling_folds,
+)
 from numerai_pipeline.data.inspection import inspect_path
+from numerai_pipeline.data.parquet.columns import column_names, read_columns
 from numerai_pipeline.data.parquet.reading import read_parquet_blocks
 from numerai_pipeline.data.readers.packed_rows import PackedRows
 from numerai_pipeline.data.readers.reader import ShardReader
@@ -18,13 +27,21 @@ __all__ = [
     "DownloadedFile",
     "EtlOptions",
     "FeatureCatalog",
+    "Fold",
     "PackedRows",
+    "Part",
     "ShardManifest",
     "ShardReader",
     "build_shards",
+    "column_names",
     "decode_features",
     "decode_packed",
+    "default_fold",
     "download",
+    "eras_subset",
+    "format_eras",
     "inspect_path",
+    "read_columns",
     "read_parquet_blocks",
+    "rolling_folds",
 ]

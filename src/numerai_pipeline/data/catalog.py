@@ -1,12 +1,17 @@
 """``features.json``: the feature sets and targets of a data release."""
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from numerai_pipeline.core import ConfigError, DataError, columns, read_json
+from numerai_pipeline.core import (
+    ConfigError,
+    DataError,
+    columns,
+    did_you_mean,
+    read_json,
+)
 
 # The groups of the first releases, in the order in which models came to expect them.
 GROUPS = (
@@ -26,6 +31,8 @@ FEATURE_GROUPS = (*GROUPS, "sunshine", "rain", "midnight", "faith")
 # Features of no such group are taken in pieces of this many, a width that networks
 # over a grid of features were built for.
 _REST_FEATURES = 290
+
+FEATURES_FILE = "features.json"
 
 # Stands for every target of the release.
 ALL_TARGETS = "all"
@@ -143,24 +150,6 @@ class FeatureCatalog:
                     f"{did_you_mean(name, self.targets)}"
                 )
         return tuple(dict.fromkeys(names))
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a sentence with the nearest known name, or with the known ones.
-
-    >>> did_you_mean("smal", ["small", "medium"])
-    "Did you mean 'small'?"
-    >>> did_you_mean("x", ["small", "medium"])
-    'It has small, medium.'
-    """
-    names = list(known)
-    nearest = difflib.get_close_matches(name, names, n=1)
-    if nearest:
-        return f"Did you mean '{nearest[0]}'?"
-    shown = ", ".join(names[:8])
-    return (
-        f"It has {shown}, … ({len(names)})." if len(names) > 8 else f"It has {shown}."
-    )
 
 
 def _names(value: Any) -> tuple[str, ...]:

@@ -37,28 +37,17 @@ from numerai_pipeline.models.recipe import (
     override,
 )
 from numerai_pipeline.models.registry import families, family
-from numerai_pipeline.models.trees.catboost_family import (
-    class_probabilities,
-    load_catboost,
-    read_catboost,
-    write_catboost,
-)
 from numerai_pipeline.models.trees.family import (
     TreesFamily,
     TreesParameters,
     TreesTraining,
-    expected_value,
 )
-from numerai_pipeline.models.trees.lightgbm_family import (
-    LIGHTGBM_DATASET,
-    load_lightgbm,
+from numerai_pipeline.models.user_zoo import (
+    UserFamilies,
+    load_user_families,
+    read_user_family,
+    run_user_family,
 )
-from numerai_pipeline.models.trees.xgboost_family import (
-    XGBOOST_MAX_BIN,
-    load_xgboost,
-    read_xgboost,
-)
-from numerai_pipeline.models.user_zoo import load_user_families, read_user_family
 
 if TYPE_CHECKING:
     from numerai_pipeline.models.networks.members import MemberDense
@@ -74,8 +63,6 @@ _LAYERS = {
 
 __all__ = [
     "CLASS_VALUES",
-    "LIGHTGBM_DATASET",
-    "XGBOOST_MAX_BIN",
     "CheckedRecipe",
     "ClassesTraining",
     "DenseParameters",
@@ -97,28 +84,22 @@ __all__ = [
     "TreesParameters",
     "TreesTraining",
     "UnpackFeatures",
+    "UserFamilies",
     "check_recipe",
     "class_head",
-    "class_probabilities",
     "dense_layers",
-    "expected_value",
     "families",
     "family",
-    "load_catboost",
     "load_keras",
-    "load_lightgbm",
     "load_network",
     "load_user_families",
-    "load_xgboost",
     "network_input",
     "new_model",
     "override",
-    "read_catboost",
     "read_user_family",
-    "read_xgboost",
+    "run_user_family",
     "save_network",
     "target_head",
-    "write_catboost",
 ]
 
 

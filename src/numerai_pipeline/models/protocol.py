@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ from numerai_pipeline.core import DataError, Frozen, Positive, digest_of
 # by the probabilities.
 CLASS_VALUES = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
 
+NonNegative = Annotated[int, Field(ge=0)]
+
 Engine = Literal["keras", "lightgbm", "xgboost", "catboost"]
 
 
@@ -24,7 +26,7 @@ class TrainingTable(Frozen):
     monitor: Literal["val_loss", "val_corr"] = Field(
         default="val_loss",
         description="the best epoch has the lowest val_loss, or the highest val_corr "
-        "(mean CORR of the held-out eras), which is noisier",
+        "(mean CORR per validation era), which is noisier",
     )
     patience: Positive = Field(
         default=5, description="epochs without improvement before training stops"
@@ -34,6 +36,19 @@ class TrainingTable(Frozen):
         ge=0.0,
         description="a smaller improvement does not renew the patience; "
         "the best epoch is the true best all the same",
+    )
+    window_eras: NonNegative = Field(
+        default=0,
+        description="rolling windows: one model per window of so many training eras, "
+        "validated on the window after it; 0: one model of all eras",
+    )
+    window_step: NonNegative = Field(
+        default=0, description="eras from window to window; 0: window_eras"
+    )
+    window_purge: NonNegative = Field(
+        default=0,
+        description="eras left out before a window's validation eras; never less than "
+        "the target's horizon, 8 or 16, unless --allow-leak is given",
     )
 
 

@@ -17,6 +17,7 @@ from numerai_pipeline.core import (
     parse_table,
     write_text,
 )
+from numerai_pipeline.data import eras_subset
 from numerai_pipeline.models.networks.family import KerasFamily
 from numerai_pipeline.models.networks.parts import KerasParameters
 from numerai_pipeline.models.networks.transform import parse_transform
@@ -63,19 +64,16 @@ class CheckedRecipe:
             }
         )
 
-    def write_untrained(self, existing: Path, *, n_features: int, into: Path) -> bool:
+    def write_untrained(self, existing: Path, *, n_features: int, into: Path) -> None:
         """Write the model from which training starts.
 
         ``existing`` is copied if it was made from this very recipe, or by hand.
-        Otherwise the recipe was edited since, and the model is made from it anew.
+        Otherwise the recipe was edited since, and the model is built from it.
 
         Args:
             existing: the untrained model in the model's folder; may be missing.
             n_features: width of the data.
             into: where to write.
-
-        Returns:
-            Whether ``existing`` was taken.
 
         Raises:
             DataError: if ``existing`` is broken.
@@ -91,26 +89,31 @@ class CheckedRecipe:
             if found is None or origin.is_same(found):
                 with atomic_path(into) as partial:
                     partial.write_bytes(existing.read_bytes())
-                return True
+                return
         self.family.write_untrained(
             self.parameters, n_features=n_features, seed=self.recipe.seed, path=into
         )
-        return False
 
 
-def check_recipe(recipe: Recipe) -> CheckedRecipe:
+def check_recipe(recipe: Recipe, kind: Family | None = None) -> CheckedRecipe:
     """Check a recipe's tables against its family.
+
+    Args:
+        recipe: as it was written.
+        kind: its family, if that is not a built-in one.
 
     Raises:
         ConfigError: if the family is unknown, a key or value of its tables is wrong, or
             the family cannot do what they say together.
     """
-    kind = family(recipe.family)
+    kind = kind or family(recipe.family)
     if math.isinf(recipe.missing):
         raise ConfigError(
             f"{RECIPE_FILE}: 'missing' is {recipe.missing}, with which no family can "
             "compute. Write a number, such as missing = 2.0."
         )
+    if recipe.eras:
+        eras_subset(recipe.eras)
     parameters = _parameters(kind, recipe.parameters)
     if isinstance(kind, KerasFamily):
         try:
@@ -155,7 +158,7 @@ def override(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
 
 def new_model(
     model_dir: Path,
-    family_name: str,
+    kind: Family,
     *,
     feature_set: str,
     n_features: int,
@@ -168,7 +171,7 @@ def new_model(
 
     Args:
         model_dir: the model's folder; made if it is not there.
-        family_name: name of the family.
+        kind: its family.
         feature_set: features it sees, a set of ``features.json``.
         n_features: how many those are.
         target: target it learns, by name.
@@ -179,18 +182,17 @@ def new_model(
         force: write over a model that is there; its runs stay.
 
     Raises:
-        ConfigError: if a model is there, or the family, preset or a key is unknown.
+        ConfigError: if a model is there, or the preset or a key is unknown.
     """
     recipe_path = model_dir / RECIPE_FILE
     if recipe_path.exists() and not force:
         raise ConfigError(
             f"{recipe_path} exists. Edit it, or pass --force to write over it."
         )
-    kind = family(family_name)
     chosen = _preset(kind, preset)
     parameters, training = _split({**chosen, **(overrides or {})})
     recipe = Recipe(
-        family=family_name,
+        family=kind.name,
         feature_set=feature_set,
         target=target,
         parameters=parameters,
@@ -198,7 +200,7 @@ def new_model(
     )
     if _fills_missing(_parameters(kind, parameters)):
         recipe = recipe.model_copy(update={"missing": math.nan})
-    checked = check_recipe(recipe)
+    checked = check_recipe(recipe, kind)
     checked.family.write_untrained(
         checked.parameters,
         n_features=n_features,

@@ -1,9 +1,8 @@
-"""All families, by name."""
+"""The families that come with the product, by name."""
 
-import difflib
 from collections.abc import Iterable
 
-from numerai_pipeline.core import ConfigError
+from numerai_pipeline.core import ConfigError, did_you_mean
 from numerai_pipeline.models.networks import (
     autoencoder,
     autoencoding_classifier,
@@ -20,7 +19,7 @@ from numerai_pipeline.models.trees import (
     xgboost_family,
 )
 
-_OURS: tuple[Family, ...] = (
+_BUILT_IN: tuple[Family, ...] = (
     mlp.FAMILY,
     resnet.FAMILY,
     tabm.FAMILY,
@@ -33,48 +32,32 @@ _OURS: tuple[Family, ...] = (
     catboost_family.FAMILY,
 )
 
-# Those of the workspace at hand; `load_user_families` puts them here.
-_yours: list[Family] = []
-
 
 def families() -> tuple[Family, ...]:
-    """Return all families, in the order of ``nai zoo``: ours, then the user's own.
+    """Return the built-in families, in the order of ``nai zoo``.
 
     >>> [kind.name for kind in families()][:4]
     ['mlp', 'resnet', 'tabm', 'cnn']
     """
-    return (*_OURS, *_yours)
+    return _BUILT_IN
 
 
-def family(name: str) -> Family:
+def family(name: str, others: Iterable[Family] = ()) -> Family:
     """Return a family by its name.
 
+    Args:
+        name: as a recipe has it.
+        others: families of a workspace's own, beside the built-in ones.
+
     Raises:
-        ConfigError: if there is none; the nearest name is told.
+        ConfigError: if there is none; the nearest name is suggested.
 
     >>> family("lightgmb")
     Traceback (most recent call last):
     numerai_pipeline.core.errors.ConfigError: there is no family 'lightgmb'. Did you mean 'lightgbm'?
     """  # noqa: E501 - the sentence is one line
-    known = {kind.name: kind for kind in families()}
+    known = {kind.name: kind for kind in (*_BUILT_IN, *others)}
     if name in known:
         return known[name]
-    nearest = difflib.get_close_matches(name, known, n=1)
-    hint = (
-        f"Did you mean '{nearest[0]}'?" if nearest else f"There are {', '.join(known)}."
-    )
+    hint = did_you_mean(name, known, listing="There are")
     raise ConfigError(f"there is no family '{name}'. {hint}")
-
-
-def is_ours(name: str) -> bool:
-    """Tell whether one of our families has this name."""
-    return name in {kind.name for kind in _OURS}
-
-
-def register_user_families(found: Iterable[Family]) -> None:
-    """Take these for the user's own families, in place of those before.
-
-    Args:
-        found: families whose names differ from ours and from each other's.
-    """
-    _yours[:] = found

@@ -1,64 +1,115 @@
-"""A user's own families: files in the workspace's folder ``zoo``, a family each."""
+"""A user's own families: files in the workspace's folder ``zoo``, a family per file."""
 
 import re
+import signal
 import sys
-from dataclasses import replace
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 
-from numerai_pipeline.core import ConfigError, DataError, digest_of
+from numerai_pipeline.core import ConfigError, DataError, PipelineError, digest_of
 from numerai_pipeline.models.networks.family import KerasFamily
 from numerai_pipeline.models.networks.parts import KerasParameters
 from numerai_pipeline.models.networks.quiet_keras import load_keras
-from numerai_pipeline.models.registry import is_ours, register_user_families
+from numerai_pipeline.models.protocol import Family
+from numerai_pipeline.models.registry import families, family
 
 # Keras must come by `load_keras`, which chooses its backend.
 _IMPORTS_KERAS = re.compile(r"^\s*(?:import|from)\s+(?:keras|tensorflow)\b", re.M)
 
+# A file that only defines a family runs in milliseconds; Keras is imported before.
+_LIMIT_SECONDS = 30.0
 
-def load_user_families(folder: Path) -> tuple[KerasFamily, ...]:
-    """Read a workspace's own families and make them known to ``family``.
 
-    They take the place of those that were read before.
+@dataclass(frozen=True)
+class UserFamilies:
+    """The families of a workspace's ``zoo``.
+
+    Attributes:
+        found: one per file that can be run, in the order of the files.
+        broken: why each other file has none.
+    """
+
+    found: tuple[KerasFamily, ...] = ()
+    broken: tuple[PipelineError, ...] = ()
+
+    def family(self, name: str) -> Family:
+        """Return a family by its name, a built-in one or the user's.
+
+        Raises:
+            ConfigError: if there is none; broken files, which may hold it, are named.
+        """
+        try:
+            return family(name, self.found)
+        except ConfigError as error:
+            if not self.broken:
+                raise
+            reasons = " ".join(str(broken) for broken in self.broken)
+            raise ConfigError(f"{error} Files that were left out: {reasons}") from None
+
+
+def load_user_families(folder: Path) -> UserFamilies:
+    """Read a workspace's own families.
+
+    A broken file stops none of the others.
 
     Args:
         folder: the workspace's ``zoo``; may be missing. Each ``*.py`` in it, unless
             its name begins with ``_``, has one ``FAMILY = KerasFamily(...)``.
-
-    Raises:
-        ConfigError: if a file cannot be run, has no ``FAMILY``, or a name is taken.
     """
     files = [f for f in sorted(folder.glob("*.py")) if not f.name.startswith("_")]
-    found: dict[str, KerasFamily] = {}
+    taken = {kind.name for kind in families()}
+    found: list[KerasFamily] = []
+    broken: list[PipelineError] = []
     for file in files:
-        kind = read_user_family(file)
-        if kind.name in found or is_ours(kind.name):
-            raise ConfigError(
-                f"{file}: there is a family '{kind.name}' already. Give this one "
-                "another name."
-            )
-        found[kind.name] = kind
-    register_user_families(found.values())
-    return tuple(found.values())
+        try:
+            kind = read_user_family(file)
+            if kind.name in taken:
+                raise ConfigError(
+                    f"{file}: there is a family '{kind.name}' already. Give this one "
+                    "another name."
+                )
+        except PipelineError as error:
+            broken.append(error)
+            continue
+        taken.add(kind.name)
+        found.append(kind)
+    return UserFamilies(tuple(found), tuple(broken))
 
 
 def read_user_family(file: Path) -> KerasFamily:
-    """Run a file and return its ``FAMILY``, without making it known.
+    """Run a file and return its ``FAMILY``.
 
     Raises:
         ConfigError: if the file cannot be run, or has no ``FAMILY``.
         DataError: if the file cannot be read.
     """
     try:
-        return _run(file, file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file} cannot be read ({error}).") from error
+    return run_user_family(text, file)
 
 
 @cache
-def _run(file: Path, text: str) -> KerasFamily:
-    """Run a file once in this process, as long as its text stays the same."""
+def run_user_family(
+    text: str, file: Path, *, limit_seconds: float = _LIMIT_SECONDS
+) -> KerasFamily:
+    """Run the text of a family's file, once per process as long as it stays the same.
+
+    Args:
+        text: what the file holds.
+        file: its path, for errors; it need not exist.
+        limit_seconds: for running it; an endless loop ends there where the process
+            can be interrupted (the main thread, not on Windows).
+
+    Raises:
+        ConfigError: if it cannot be run, or has no ``FAMILY``.
+    """
     if _IMPORTS_KERAS.search(text):
         load_keras()
     name = f"numerai_pipeline_zoo_{file.stem}_{digest_of([str(file), text])[:8]}"
@@ -66,8 +117,18 @@ def _run(file: Path, text: str) -> KerasFamily:
     module.__file__ = str(file)
     sys.modules[name] = module  # pydantic looks for its annotations there
     try:
-        exec(compile(text, str(file), "exec"), module.__dict__)  # noqa: S102 - theirs
-    except (Exception, SystemExit) as error:
+        with _time_limit(limit_seconds):
+            exec(compile(text, str(file), "exec"), module.__dict__)  # noqa: S102 - theirs
+    except KeyboardInterrupt:
+        del sys.modules[name]
+        raise
+    except _TookTooLong:
+        del sys.modules[name]
+        raise ConfigError(
+            f"{file} runs longer than {limit_seconds:g} s when it is imported. Move "
+            "its work into build."
+        ) from None
+    except BaseException as error:
         del sys.modules[name]
         what = f"{type(error).__name__}: {error}{_line(error, file)}"
         raise ConfigError(f"{file} cannot be run: {what}.") from error
@@ -85,10 +146,33 @@ def _run(file: Path, text: str) -> KerasFamily:
     return replace(kind, source=text)
 
 
+class _TookTooLong(BaseException):
+    """Not an Exception: a bare ``except Exception`` in the file cannot swallow it."""
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    is_main = threading.current_thread() is threading.main_thread()
+    if not (is_main and hasattr(signal, "setitimer")):
+        yield
+        return
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise _TookTooLong
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def _line(error: BaseException, file: Path) -> str:
     """Return where in the file it happened."""
     if isinstance(error, SyntaxError):
-        return ""  # its text tells
+        return ""  # its text says it
     numbers = []
     trace = error.__traceback__
     while trace is not None:

@@ -1,24 +1,27 @@
-"""A trained run at work: on eras that it never saw, and on live data."""
+"""A trained run and live data: predictions that can be submitted."""
 
-from numerai_pipeline.prediction.evaluating import evaluate
-from numerai_pipeline.prediction.evaluation import (
-    Coverage,
-    Evaluation,
-    ScoreRow,
-    known_corr,
+from numerai_pipeline.prediction.live import (
+    earlier_live,
+    live_ids,
+    predict_live,
+    write_predictions,
 )
-from numerai_pipeline.prediction.live import live_ids, predict_live, write_predictions
-from numerai_pipeline.prediction.plot import draw_comparison, draw_scores
+from numerai_pipeline.prediction.note import (
+    Origin,
+    check_origin,
+    noted_rows,
+    noted_run,
+    write_noted,
+)
 
 __all__ = [
-    "Coverage",
-    "Evaluation",
-    "ScoreRow",
-    "draw_comparison",
-    "draw_scores",
-    "evaluate",
-    "known_corr",
+    "Origin",
+    "check_origin",
+    "earlier_live",
     "live_ids",
+    "noted_rows",
+    "noted_run",
     "predict_live",
+    "write_noted",
     "write_predictions",
 ]

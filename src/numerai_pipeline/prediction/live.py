@@ -15,16 +15,21 @@ from numerai_pipeline.core import (
     Progress,
     atomic_path,
     columns,
+    sha256_of,
 )
-from numerai_pipeline.data import decode_features, read_parquet_blocks
-from numerai_pipeline.prediction.parquet import column_names, read_columns
+from numerai_pipeline.data import (
+    column_names,
+    decode_features,
+    read_columns,
+    read_parquet_blocks,
+)
 from numerai_pipeline.scoring import one_column, rank_per_era
 from numerai_pipeline.training import Run
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_MEND = "nai download --live --force"
+_REMEDY = "nai download --live --force"
 
 
 def predict_live(
@@ -54,7 +59,7 @@ def predict_live(
     if not runs:
         raise ConfigError("no model was named to predict with. Run `nai predict NAME`.")
     ids = live_ids(live)
-    names = column_names(live, _MEND)
+    names = column_names(live, _REMEDY)
     for run in runs:
         _check_features(run, live, names)
     ranks = []
@@ -101,14 +106,46 @@ def live_ids(path: Path) -> tuple[str, ...]:
     Raises:
         DataError: if the file is missing or broken, has no ids, or one of them twice.
     """
-    ids = tuple(read_columns(path, [columns.ID], _MEND)[columns.ID].to_pylist())
+    ids = tuple(read_columns(path, [columns.ID], _REMEDY)[columns.ID].to_pylist())
     if not ids:
-        raise DataError(f"{path} has not a single row. Fetch it again with `{_MEND}`.")
+        raise DataError(
+            f"{path} has not a single row. Fetch it again with `{_REMEDY}`."
+        )
     name, n_times = Counter(ids).most_common(1)[0]
     if n_times > 1 or None in ids:
         found = "a row without an id" if None in ids else f"the id {name} twice"
-        raise DataError(f"{path} has {found}. Fetch it again with `{_MEND}`.")
+        raise DataError(f"{path} has {found}. Fetch it again with `{_REMEDY}`.")
     return ids
+
+
+def earlier_live(live: Path) -> Path | None:
+    """Return the live data of an earlier round that is the same as this round's.
+
+    Every round has ids of its own. Numerai maps those of the round before, so that
+    predictions for yesterday's rows would be accepted.
+
+    Args:
+        live: ``rounds/NUMBER/live.parquet``.
+    """
+    earlier = {
+        int(path.parent.name): path
+        for path in live.parent.parent.glob(f"*/{live.name}")
+        if path.parent.name.isdecimal()
+        and int(path.parent.name) < int(live.parent.name)
+    }
+    size = live.stat().st_size
+    for path in earlier.values():
+        if path.stat().st_size == size and sha256_of(path) == sha256_of(live):
+            return path
+    # The same rows, written again, differ in their bytes.
+    for number in sorted(earlier)[-1:]:
+        try:
+            ids = live_ids(earlier[number])
+        except DataError:
+            continue  # it is not the one that is predicted
+        if not set(ids).isdisjoint(live_ids(live)):
+            return earlier[number]
+    return None
 
 
 def _check_features(run: Run, live: Path, names: list[str]) -> None:

@@ -1,5 +1,6 @@
-"""Numerai's scores as arithmetic on arrays, one number an era."""
+"""Numerai's scores as arithmetic on arrays, one number per era."""
 
+from numerai_pipeline.scoring.intervals import Interval, mean_interval
 from numerai_pipeline.scoring.metrics import (
     contribution_per_era,
     corr_per_era,
@@ -9,10 +10,12 @@ from numerai_pipeline.scoring.ranks import one_column
 from numerai_pipeline.scoring.scores import Scores, Summary
 
 __all__ = [
+    "Interval",
     "Scores",
     "Summary",
     "contribution_per_era",
     "corr_per_era",
+    "mean_interval",
     "one_column",
     "rank_per_era",
 ]

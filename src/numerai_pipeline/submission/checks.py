@@ -8,8 +8,12 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from numerai_pipeline.core import DataError, columns
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 _HEADER = [columns.ID, columns.PREDICTION]
 _REMEDY = "Run `nai predict` for the open round and submit the file that it writes."
@@ -49,14 +53,14 @@ def check_predictions(predictions: Path, live_ids: Sequence[str]) -> CheckedPred
     except (FileNotFoundError, IsADirectoryError):
         raise DataError(f"{predictions} does not exist. {_REMEDY}") from None
     except UnicodeDecodeError:
-        raise DataError(f"{predictions} is no UTF-8 text. {_REMEDY}") from None
+        raise DataError(f"{predictions} is not UTF-8 text. {_REMEDY}") from None
     ids, values = _rows(predictions, text)
     _check_ids(predictions, ids, live_ids)
     n_of_value = Counter(values)
     if len(n_of_value) == 1:
         raise DataError(
             f"{predictions}: all {len(values):,} predictions are {values[0]}, which "
-            f"cannot be scored. Train the model anew or pick another. {_REMEDY}"
+            f"cannot be scored. Train the model again or pick another. {_REMEDY}"
         )
     n_tied = sum(n for n in n_of_value.values() if n > 1)
     return CheckedPredictions(
@@ -68,7 +72,16 @@ def check_predictions(predictions: Path, live_ids: Sequence[str]) -> CheckedPred
 
 
 def _rows(path: Path, text: str) -> tuple[list[str], list[float]]:
-    reader = csv.reader(io.StringIO(text, newline=""))
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        return _read(path, reader)
+    except csv.Error as error:  # a stray quote, a carriage return inside of a line
+        raise DataError(
+            f"{path} line {reader.line_num} cannot be read ({error}). {_REMEDY}"
+        ) from None
+
+
+def _read(path: Path, reader: "Reader") -> tuple[list[str], list[float]]:
     header = next(reader, [])
     if header != _HEADER:
         raise DataError(
@@ -90,8 +103,8 @@ def _rows(path: Path, text: str) -> tuple[list[str], list[float]]:
 def _value(path: Path, line: int, row: Sequence[str]) -> float:
     id_, text = row
     try:
-        # Python reads 0_5 as 5, nobody else does.
-        value = math.nan if "_" in text else float(text)
+        # Python alone reads 0_5 as 5, and the digits of every script.
+        value = math.nan if "_" in text or not text.isascii() else float(text)
     except ValueError:
         value = math.nan
     if 0 < value < 1:

@@ -4,7 +4,10 @@ A SQLite file keeps a write-ahead log and flushes it with every transaction, so 
 a process can be killed, and the power lost, at any instant.
 """
 
+import sqlite3
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import (
     Column,
@@ -100,22 +103,30 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
-def open_engine(url: URL) -> Engine:
-    """Return the engine of a database; a SQLite file is made where there is none.
+def open_engine(url: URL, *, read_only: bool = False) -> Engine:
+    """Return the engine of a database.
+
+    Args:
+        url: of the database.
+        read_only: change nothing. Otherwise a SQLite file is made where there is none.
 
     Raises:
         ConfigError: if the database's driver is not installed.
     """
+    is_file = url.get_backend_name() == "sqlite"
     # No pool: a transaction a day; and parameters stay out of error texts.
+    options: dict[str, Any] = {"poolclass": NullPool, "hide_parameters": True}
+    if is_file and read_only:
+        options["creator"] = lambda: _connect_read_only(Path(str(url.database)))
     try:
-        engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
+        engine = create_engine(url, **options)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise ConfigError(
             f"[submission] ledger in numerai.toml needs a database driver that is not "
             f"installed ({error}). For PostgreSQL run `pip install psycopg[binary]` "
             "and write postgresql+psycopg://..."
         ) from None
-    if url.get_backend_name() == "sqlite":
+    if is_file and not read_only:
         event.listen(engine, "connect", _tune_sqlite)
         event.listen(engine, "begin", _begin_immediate)
     return engine
@@ -131,6 +142,17 @@ def prepare(connection: Connection, name: str) -> None:
     Raises:
         DataError: if the database holds something else, or a newer ledger.
     """
+    if not holds_ledger(connection, name):
+        _metadata.create_all(connection)
+        connection.execute(insert(_version).values(version=SCHEMA_VERSION))
+
+
+def holds_ledger(connection: Connection, name: str) -> bool:
+    """Return whether a database holds a ledger of this version.
+
+    Raises:
+        DataError: if it holds something else, or a newer ledger.
+    """
     tables = inspect(connection).get_table_names()
     if _version.name not in tables:
         if tables and connection.dialect.name == "sqlite":
@@ -138,9 +160,7 @@ def prepare(connection: Connection, name: str) -> None:
                 f"{name} is a database but not a ledger: it holds {', '.join(tables)}. "
                 "Name another file as [submission] ledger in numerai.toml."
             )
-        _metadata.create_all(connection)
-        connection.execute(insert(_version).values(version=SCHEMA_VERSION))
-        return
+        return False
     found = connection.execute(select(_version.c.version)).scalar()
     if found != SCHEMA_VERSION:
         raise DataError(
@@ -148,6 +168,24 @@ def prepare(connection: Connection, name: str) -> None:
             f"{SCHEMA_VERSION}. Install a newer numerai-pipeline, or name another "
             "database as [submission] ledger in numerai.toml."
         )
+    return True
+
+
+def _connect_read_only(path: Path) -> sqlite3.Connection:
+    url = f"file:{quote(str(path.resolve()))}?mode=ro"
+    connection = sqlite3.connect(url, uri=True, timeout=_LOCK_SECONDS)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").close()
+    except sqlite3.OperationalError:
+        connection.close()
+        # SQLite keeps an index of the write-ahead log beside it, also to read. In a
+        # folder that cannot be written nobody writes, and without a log all is in
+        # the file.
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists() and log.stat().st_size:
+            raise
+        connection = sqlite3.connect(f"{url}&immutable=1", uri=True)
+    return connection
 
 
 def _tune_sqlite(connection: Any, _record: object) -> None:

@@ -3,8 +3,12 @@
 An attempt is one row and goes through these states:
 
 ```
-intent -> uploaded -> confirmed -> replaced, by a later attempt
-intent -> uploaded -> refused
+intent -> uploaded -> confirmed -> replaced    a later attempt took its place
+                                -> elsewhere   it counts, but our model is submitted
+                                               to another one of Numerai's now
+                   -> late                     listed, but after the round had closed
+                   -> unselected               listed, but another one counts
+                   -> refused                  it does not exist
 intent -> refused
 ```
 """
@@ -13,18 +17,24 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, get_type_hints
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from numerai_pipeline.core import DataError, format_time, parse_time
 from numerai_pipeline.submission.database import (
     attempts,
+    holds_ledger,
     open_engine,
     parse_url,
     prepare,
 )
+
+# States of a submission that Numerai has, and that no later one of ours replaced.
+STANDING = frozenset({"confirmed", "late", "unselected", "elsewhere"})
+_STATES = STANDING | {"intent", "uploaded", "replaced", "refused"}
 
 
 @dataclass(frozen=True)
@@ -77,8 +87,11 @@ class LedgerRow(Attempt):
 
     @property
     def is_unfinished(self) -> bool:
-        """Tell whether a process stopped in the middle of the attempt."""
+        """Whether a process stopped in the middle of the attempt."""
         return self.state in ("intent", "uploaded")
+
+
+_TYPES = get_type_hints(LedgerRow)
 
 
 class Ledger:
@@ -89,8 +102,12 @@ class Ledger:
     []
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
         """Open the ledger.
+
+        Args:
+            url: of the database.
+            read_only: make and change nothing, not even where there is no ledger yet.
 
         Raises:
             ConfigError: if the URL names no database that can be used here.
@@ -101,9 +118,15 @@ class Ledger:
         self._name = (
             str(parsed.database) if self._is_file else parsed.render_as_string()
         )
-        self._engine = open_engine(parsed)
+        self._engine = open_engine(parsed, read_only=read_only)
+        self._is_empty = read_only and self._is_file and not Path(self._name).exists()
+        if self._is_empty:
+            return
         with self._transaction() as connection:
-            prepare(connection, self._name)
+            if not read_only:
+                prepare(connection, self._name)
+            else:
+                self._is_empty = not holds_ledger(connection, self._name)
 
     def intend(self, attempt: Attempt, model_id: str, at: datetime) -> LedgerRow:
         """Record that an attempt begins; nothing has been sent yet."""
@@ -130,32 +153,57 @@ class Ledger:
     def mark_confirmed(
         self, row_id: int, submission_id: str, at: datetime
     ) -> LedgerRow:
-        """Record that the tournament lists the submission; it replaces older ones."""
+        """Record that the tournament lists the submission; it replaces older ones.
+
+        An older one of the same model of ours that went to another model of Numerai's
+        still counts there: it becomes ``elsewhere``.
+        """
         with self._transaction() as connection:
             row = _row(connection, row_id)
-            connection.execute(
-                update(attempts)
-                .where(
-                    attempts.c.tournament == row.tournament,
-                    attempts.c.round_number == row.round_number,
-                    attempts.c.state == "confirmed",
-                    or_(
-                        attempts.c.model == row.model,
-                        attempts.c.numerai_name == row.numerai_name,
-                    ),
+            state = "confirmed"
+            for other in _confirmed_beside(connection, row):
+                older = "replaced" if other.model_id == row.model_id else "elsewhere"
+                if other.id > row.id:
+                    state = older
+                    continue
+                connection.execute(
+                    update(attempts)
+                    .where(attempts.c.id == other.id)
+                    .values(state=older)
                 )
-                .values(state="replaced")
-            )
             connection.execute(
                 update(attempts)
                 .where(attempts.c.id == row_id)
                 .values(
-                    state="confirmed",
+                    state=state,
                     submission_id=submission_id,
                     confirmed_at=format_time(at),
+                    reason=None,
+                    refused_at=None,
                 )
             )
             return _row(connection, row_id)
+
+    def mark_not_counting(
+        self, row_id: int, state: str, submission_id: str, reason: str, at: datetime
+    ) -> LedgerRow:
+        """Record that the tournament lists the submission, but does not count it.
+
+        Args:
+            row_id: the attempt.
+            state: ``late`` or ``unselected``.
+            submission_id: its id.
+            reason: why it does not count, a sentence.
+            at: now.
+        """
+        return self._mark(
+            row_id,
+            state=state,
+            submission_id=submission_id,
+            reason=reason,
+            confirmed_at=format_time(at),
+            refused_at=None,
+        )
 
     def mark_refused(self, row_id: int, reason: str, at: datetime) -> LedgerRow:
         """Record that the attempt is over without a submission, and why."""
@@ -179,6 +227,8 @@ class Ledger:
         ):
             if value is not None:
                 query = query.where(attempts.c[name] == value)
+        if self._is_empty:
+            return []
         with self._transaction() as connection:
             return [_parsed(row._mapping) for row in connection.execute(query)]
 
@@ -189,7 +239,7 @@ class Ledger:
         rows = self.rows(tournament=tournament, round_number=round_number, model=model)
         return next((row for row in rows if row.state == "confirmed"), None)
 
-    def _mark(self, row_id: int, **values: str) -> LedgerRow:
+    def _mark(self, row_id: int, **values: str | None) -> LedgerRow:
         with self._transaction() as connection:
             connection.execute(
                 update(attempts).where(attempts.c.id == row_id).values(**values)
@@ -201,6 +251,12 @@ class Ledger:
         try:
             with self._engine.begin() as connection:
                 yield connection
+        except _BadRow as error:
+            raise DataError(
+                f"the ledger {self._name} has a broken row: {error}. Install the "
+                "newest numerai-pipeline; if that does not help, restore a backup, or "
+                "correct the row by hand. Nothing was submitted."
+            ) from None
         except DBAPIError as error:
             remedy = (
                 "If another process holds it, wait; if the file is broken, restore a "
@@ -213,14 +269,52 @@ class Ledger:
             ) from None
 
 
+class _BadRow(Exception):
+    """A row that no version known to this one wrote."""
+
+
 def _row(connection: Connection, row_id: int) -> LedgerRow:
     query = select(attempts).where(attempts.c.id == row_id)
     return _parsed(connection.execute(query).one()._mapping)
 
 
+def _confirmed_beside(connection: Connection, row: LedgerRow) -> list[LedgerRow]:
+    """Return the other attempts that count for a model of this one's, any side."""
+    query = select(attempts).where(
+        attempts.c.tournament == row.tournament,
+        attempts.c.round_number == row.round_number,
+        attempts.c.state == "confirmed",
+        attempts.c.id != row.id,
+    )
+    found = [_parsed(each._mapping) for each in connection.execute(query)]
+    return [
+        each
+        for each in found
+        if each.model == row.model
+        or each.numerai_name == row.numerai_name
+        or each.model_id == row.model_id
+    ]
+
+
 def _parsed(values: Mapping[Any, Any]) -> LedgerRow:
-    row: dict[str, Any] = {
-        name: parse_time(value) if name.endswith("_at") and value else value
-        for name, value in values.items()
-    }
-    return LedgerRow(**row)
+    """Check a row and parse its times; SQLite takes any value in any column."""
+    where = f"row {values['id']!r}"
+    row: dict[str, Any] = {}
+    for name, value in values.items():
+        row[name] = value
+        if name.endswith("_at") and isinstance(value, str):
+            try:
+                row[name] = parse_time(value)
+            except (ArithmeticError, ValueError):
+                raise _BadRow(f"{where} has {value!r} as {name}") from None
+        if not isinstance(row[name], _TYPES[name]):
+            raise _BadRow(f"{where} has {value!r} as {name}")
+    parsed = LedgerRow(**row)
+    if parsed.state not in _STATES:
+        raise _BadRow(f"{where} has the unknown state {parsed.state!r}")
+    is_listed = parsed.state in STANDING | {"replaced"}
+    if is_listed and not parsed.submission_id:
+        raise _BadRow(f"{where} is {parsed.state}, but names no submission")
+    if parsed.state == "uploaded" and not parsed.uploaded:
+        raise _BadRow(f"{where} is uploaded, but names no upload")
+    return parsed

@@ -6,9 +6,14 @@ The ledger is written before and after each step that the tournament sees:
 2. ``uploaded``: bytes were stored, and a submission may have been made of them. A
    rerun asks the tournament, and makes one only where there is none.
 3. ``confirmed``: the tournament lists the submission. A rerun returns its receipt.
+
+What the tournament does not list is never taken for what does not exist at once: it is
+looked for again and again. A confirmed submission that is not listed any more is a
+question for a person.
 """
 
-import difflib
+import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -19,13 +24,29 @@ from numerai_pipeline.core import (
     Clock,
     ConfigError,
     TournamentRefused,
+    did_you_mean,
+    digest_of,
     format_time,
     locked,
     write_json,
 )
 from numerai_pipeline.submission.checks import check_predictions
-from numerai_pipeline.submission.ledger import Attempt, Ledger, LedgerRow
-from numerai_pipeline.tournament import Tournament
+from numerai_pipeline.submission.ledger import STANDING, Attempt, Ledger, LedgerRow
+from numerai_pipeline.tournament import Submission, Tournament
+
+# States in which a submission may exist, and for how many seconds it is looked for.
+# What a killed process has created is listed within a few; what was refused had been
+# looked for at the time.
+_UNSETTLED = {"uploaded": 30, "refused": 0}
+
+# A confirmed submission was listed once: a list without it is a fault that passes.
+_ABSENCE_SECONDS = 60
+
+# States in which a submission counts.
+_GOOD = frozenset({"confirmed", "elsewhere"})
+
+# State and whether it is selected, where the state has to change.
+_CHANGED = frozenset({("confirmed", False), ("elsewhere", False), ("unselected", True)})
 
 
 @dataclass(frozen=True)
@@ -76,13 +97,16 @@ def submit_once(  # noqa: PLR0913 - each is a separate decision of the caller
         replace: submit although other predictions were submitted already.
 
     Raises:
-        DataError: if the predictions do not fit the live data.
+        DataError: if the predictions do not fit the live data, or the ledger is
+            broken.
         ConfigError: if other predictions were submitted already, the account has no
-            such model, or another process is submitting this model.
-        TournamentRefused: if the round is not open, or the tournament says no.
+            such model, or another process of this machine submits to it.
+        TournamentRefused: if the round is not open, the tournament says no, or the
+            submission is listed but does not count, or is not listed any more.
         TournamentBusy: if it did not answer in time; rerun to go on.
     """
     checked = check_predictions(predictions, live_ids)
+    id_ = model_id(tournament, numerai_name)
     attempt = Attempt(
         tournament=tournament.host,
         round_number=round_number,
@@ -91,78 +115,121 @@ def submit_once(  # noqa: PLR0913 - each is a separate decision of the caller
         sha256=checked.sha256,
         n_rows=checked.n_rows,
     )
-    receipt_path = predictions.with_name(f"receipt_{name}.json")
-    with locked(receipt_path, doing=f"submitting '{name}'"):
-        _settle(tournament, ledger, clock, attempt)
-        row = _confirmed(tournament, ledger, clock, attempt, replace=replace)
+    with locked(_lock(tournament, id_), doing=f"submitting as '{numerai_name}'"):
+        _settle(tournament, ledger, clock, attempt, id_)
+        row = _standing(tournament, ledger, clock, attempt, id_, replace=replace)
         was_already_submitted = row is not None
         if row is None:
-            id_ = model_id(tournament, numerai_name)
             closes = _check_round(tournament, round_number)
             _check_unknown(tournament, ledger, attempt, id_, replace=replace)
             row = _begin(ledger, clock, attempt, id_)
-            row = _send(
-                tournament, ledger, clock, row, predictions.name, checked.content
-            )
-            _check_time(tournament, row, closes)
+            if row.uploaded is None:
+                row = _upload(
+                    tournament, ledger, clock, row, predictions.name, checked.content
+                )
+                # Somebody else may have submitted while the bytes went over the line.
+                _check_unknown(tournament, ledger, attempt, id_, replace=replace)
+            row = _create(tournament, ledger, clock, row, closes)
+        _check_counts(row)
         receipt = _receipt(row, was_already_submitted=was_already_submitted)
         record = receipt.to_dict()
         del record["was_already_submitted"]  # the same file after a rerun
-        write_json(receipt_path, record)
+        write_json(predictions.with_name(f"receipt_{name}.json"), record)
     return receipt
 
 
+def _lock(tournament: Tournament, id_: str) -> Path:
+    """Return what a process of this user holds while it submits to a model.
+
+    It belongs to Numerai's model, not to a workspace: two workspaces can have the
+    same account.
+    """
+    user = os.getuid() if hasattr(os, "getuid") else ""
+    mark = digest_of([tournament.address, id_])[:16]
+    return Path(tempfile.gettempdir()) / f"numerai-pipeline-{user}" / mark
+
+
 def _settle(
-    tournament: Tournament, ledger: Ledger, clock: Clock, attempt: Attempt
+    tournament: Tournament, ledger: Ledger, clock: Clock, attempt: Attempt, id_: str
 ) -> None:
     """Learn what became of uploads after which a process stopped."""
-    for row in ledger.rows(
-        tournament=attempt.tournament,
-        round_number=attempt.round_number,
-        model=attempt.model,
-    ):
-        # A refusal may have come after the submission was made.
-        if row.uploaded is None or row.state not in ("uploaded", "refused"):
-            continue
-        for submission in tournament.submissions(row.model_id):
-            if (submission.filename, submission.round_number) == (
-                row.uploaded,
-                row.round_number,
-            ):
-                ledger.mark_confirmed(row.id, submission.id, clock.now())
+    for row in _rows(ledger, attempt):
+        # A refusal may have come although the submission was made.
+        if row.model_id == id_ and row.uploaded and row.state in _UNSETTLED:
+            found = tournament.find_submission(
+                id_, uploaded=row.uploaded, seconds=_UNSETTLED[row.state]
+            )
+            if found is not None:
+                _record(tournament, ledger, clock, row, found)
 
 
-def _confirmed(
+def _standing(
     tournament: Tournament,
     ledger: Ledger,
     clock: Clock,
     attempt: Attempt,
+    id_: str,
     *,
     replace: bool,
 ) -> LedgerRow | None:
-    """Return the row of this very submission, if the tournament still lists it."""
-    for row in ledger.rows(
-        tournament=attempt.tournament, round_number=attempt.round_number
-    ):
-        is_ours = row.model == attempt.model or row.numerai_name == attempt.numerai_name
-        if row.state != "confirmed" or not is_ours:
-            continue
-        listed = {each.id for each in tournament.submissions(row.model_id)}
-        if row.submission_id not in listed:
-            reason = "not listed any more: another account, or a new simulator"
-            ledger.mark_refused(row.id, reason, clock.now())
-            continue
-        if row.attempt == attempt:
+    """Return the row of this very submission; None if there is none and one may be.
+
+    Raises:
+        ConfigError: if there is another one, unless it is to be replaced.
+        TournamentRefused: if the tournament does not list it any more.
+    """
+    rows = [row for row in _rows(ledger, attempt) if row.state in STANDING]
+    at_numerai = [row for row in rows if row.model_id == id_]
+    for row in reversed(at_numerai):
+        found = tournament.find_submission(
+            id_,
+            uploaded=row.uploaded,
+            submission_id=row.submission_id,
+            seconds=_ABSENCE_SECONDS,
+        )
+        if found is None and not replace:
+            raise TournamentRefused(_absent(row))
+        if found is not None and (row.state, found.is_selected) in _CHANGED:
+            row = _record(tournament, ledger, clock, row, found)
+        is_same = (row.model, row.sha256) == (attempt.model, attempt.sha256)
+        if is_same and found is not None and (row.state in _GOOD or not replace):
             return row
         if not replace:
             raise ConfigError(
-                f"round {row.round_number} has other predictions already: '{row.model}'"
-                f" was submitted as '{row.numerai_name}' at "
-                f"{format_time(row.at)} (submission {row.submission_id}, sha256 "
-                f"{row.sha256[:12]}, now {attempt.sha256[:12]}). Pass --replace to "
-                "submit anew; the latest submission of a window counts."
+                f"round {row.round_number} has other predictions already: "
+                f"{_described(row)}, sha256 {row.sha256[:12]}, now "
+                f"{attempt.sha256[:12]}. Pass --replace to submit these; the latest "
+                "submission of a window counts."
             )
+    if not at_numerai and not replace:
+        for row in rows:
+            if row.model == attempt.model:
+                raise ConfigError(
+                    f"round {row.round_number} has predictions of this model already: "
+                    f"{_described(row)}, which stays as it is. Pass --replace to "
+                    f"submit to '{attempt.numerai_name}' as well."
+                )
     return None
+
+
+def _rows(ledger: Ledger, attempt: Attempt) -> list[LedgerRow]:
+    return ledger.rows(tournament=attempt.tournament, round_number=attempt.round_number)
+
+
+def _described(row: LedgerRow) -> str:
+    return (
+        f"'{row.model}' was submitted as '{row.numerai_name}' at "
+        f"{format_time(row.at)} (submission {row.submission_id})"
+    )
+
+
+def _absent(row: LedgerRow) -> str:
+    return (
+        f"round {row.round_number}: {_described(row)}, but {row.tournament} has not "
+        f"listed it for {_ABSENCE_SECONDS} s. Nothing was submitted. See whether it is "
+        "there in the account: if so, rerun later; if not, or if this is another "
+        "account or a new simulator, pass --replace to submit again."
+    )
 
 
 def model_id(tournament: Tournament, numerai_name: str) -> str:
@@ -174,11 +241,10 @@ def model_id(tournament: Tournament, numerai_name: str) -> str:
     models = tournament.models()
     if numerai_name in models:
         return models[numerai_name]
-    nearest = difflib.get_close_matches(numerai_name, models, n=3) or sorted(models)
-    found = f"It has {', '.join(nearest)}" if nearest else "It has none"
+    hint = did_you_mean(numerai_name, sorted(models))
     raise ConfigError(
-        f"the account at {tournament.host} has no model '{numerai_name}'. {found}. "
-        "Mend [submission] models in numerai.toml."
+        f"the account at {tournament.host} has no model '{numerai_name}'. {hint} "
+        "Correct [submission] models in numerai.toml."
     )
 
 
@@ -199,7 +265,7 @@ def _check_unknown(
                 f"round {attempt.round_number} has submission {submission.id} of "
                 f"'{attempt.numerai_name}' already, which this ledger does not know: "
                 "it was made elsewhere, or the ledger was lost. Pass --replace to "
-                "submit anew; the latest submission of a window counts."
+                "submit these; the latest submission of a window counts."
             )
 
 
@@ -214,25 +280,24 @@ def _check_round(tournament: Tournament, round_number: int) -> datetime:
     return current.closes
 
 
-def _begin(ledger: Ledger, clock: Clock, attempt: Attempt, model_id: str) -> LedgerRow:
+def _begin(ledger: Ledger, clock: Clock, attempt: Attempt, id_: str) -> LedgerRow:
     """Return the row to go on with; others that were begun are given up."""
     chosen = None
-    for row in ledger.rows(
-        tournament=attempt.tournament,
-        round_number=attempt.round_number,
-        model=attempt.model,
-    ):
-        if not row.is_unfinished:
+    rows = _rows(ledger, attempt)
+    newest = max((row.id for row in rows if row.state == "confirmed"), default=0)
+    for row in rows:
+        if not row.is_unfinished or row.model_id != id_:
             continue
-        if (row.attempt, row.model_id) == (attempt, model_id):
+        # The order of the rows is that of the submissions.
+        if row.attempt == attempt and row.id > newest:
             chosen = row
         else:
             reason = "given up: other predictions are submitted instead"
             ledger.mark_refused(row.id, reason, clock.now())
-    return chosen or ledger.intend(attempt, model_id, clock.now())
+    return chosen or ledger.intend(attempt, id_, clock.now())
 
 
-def _send(
+def _upload(
     tournament: Tournament,
     ledger: Ledger,
     clock: Clock,
@@ -241,27 +306,70 @@ def _send(
     content: bytes,
 ) -> LedgerRow:
     try:
-        uploaded = row.uploaded
-        if uploaded is None:
-            uploaded = tournament.upload(row.model_id, filename, content)
-            ledger.mark_uploaded(row.id, uploaded, clock.now())
-        submission = tournament.submit(row.model_id, uploaded, row.round_number)
+        uploaded = tournament.upload(row.model_id, filename, content)
     except TournamentRefused as error:
         ledger.mark_refused(row.id, str(error), clock.now())
         raise
-    return ledger.mark_confirmed(row.id, submission.id, clock.now())
+    return ledger.mark_uploaded(row.id, uploaded, clock.now())
 
 
-def _check_time(tournament: Tournament, row: LedgerRow, closes: datetime) -> None:
-    """Refuse to call a submission good that came after the round had closed."""
-    for submission in tournament.submissions(row.model_id):
-        at = submission.inserted_at
-        if submission.id == row.submission_id and at is not None and at >= closes:
-            raise TournamentRefused(
-                f"submission {row.submission_id} of '{row.model}' came at "
-                f"{format_time(at)}, but round {row.round_number} closed at "
-                f"{format_time(closes)}: it is late and no stake counts for it."
-            )
+def _create(
+    tournament: Tournament,
+    ledger: Ledger,
+    clock: Clock,
+    row: LedgerRow,
+    closes: datetime,
+) -> LedgerRow:
+    try:
+        found = tournament.submit(row.model_id, str(row.uploaded), closes)
+    except TournamentRefused as error:
+        ledger.mark_refused(row.id, str(error), clock.now())
+        raise
+    return _record(tournament, ledger, clock, row, found)
+
+
+def _record(
+    tournament: Tournament,
+    ledger: Ledger,
+    clock: Clock,
+    row: LedgerRow,
+    found: Submission,
+) -> LedgerRow:
+    """Record a submission that is listed, and whether it counts."""
+    round_ = tournament.find_round(row.round_number)
+    at = found.inserted_at
+    late = None
+    if found.round_number not in (None, row.round_number):
+        late = f"it was filed under round {found.round_number}"
+    elif round_ is not None and at is not None and at >= round_.closes:
+        late = (
+            f"it came at {format_time(at)}, but the round closed at "
+            f"{format_time(round_.closes)}"
+        )
+    now = clock.now()
+    if late is not None:
+        return ledger.mark_not_counting(row.id, "late", found.id, late, now)
+    if found.is_selected is False:
+        reason = f"{tournament.host} counts another submission of this model"
+        return ledger.mark_not_counting(row.id, "unselected", found.id, reason, now)
+    return ledger.mark_confirmed(row.id, found.id, now)
+
+
+def _check_counts(row: LedgerRow) -> None:
+    """Refuse to call a submission good that no stake counts for."""
+    if row.state == "late":
+        raise TournamentRefused(
+            f"submission {row.submission_id} of '{row.model}' is late for round "
+            f"{row.round_number}: {row.reason}. No stake counts for it. Predict and "
+            "submit the next round in time."
+        )
+    if row.state == "unselected":
+        raise TournamentRefused(
+            f"submission {row.submission_id} of '{row.model}' does not count in round "
+            f"{row.round_number}: {row.reason}, made elsewhere, perhaps by another "
+            "machine or a model upload. Pass --replace to submit again; the latest "
+            "submission of a window counts."
+        )
 
 
 def _receipt(row: LedgerRow, *, was_already_submitted: bool) -> Receipt:

@@ -1,20 +1,29 @@
 """Whom to talk to, and with which keys: decided once, checked before anything is sent.
 
-Real keys go to ``https`` only; in simulated mode they are not even read, and
-nothing but this machine is spoken to.
+Real keys go to Numerai's own host, or one that the environment trusts, and by
+``https`` only; in simulated mode they are not even read, and nothing but this machine
+is spoken to.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 import httpx
 
-from numerai_pipeline.core import ConfigError, TournamentRefused, TournamentSettings
+from numerai_pipeline.core import (
+    NUMERAI_URL,
+    ConfigError,
+    TournamentRefused,
+    TournamentSettings,
+)
 
 URL_VARIABLE = "NUMERAI_API_URL"
 PUBLIC_ID_VARIABLE = "NUMERAI_PUBLIC_ID"
 SECRET_KEY_VARIABLE = "NUMERAI_SECRET_KEY"  # noqa: S105 - the name, not the key
+# Only the environment can name it: a numerai.toml may come from somebody else.
+TRUSTED_HOST_VARIABLE = "NUMERAI_TRUSTED_HOST"
 
 # What the simulator takes for a key: public id and secret.
 SIMULATED_KEYS = ("SIMULATED", "SIMULATED")
@@ -22,7 +31,15 @@ SIMULATED_KEYS = ("SIMULATED", "SIMULATED")
 
 @dataclass(frozen=True)
 class Access:
-    """A checked URL and the keys that may be sent to it; the keys never print."""
+    """A checked URL and the keys that may be sent to it; the keys never print.
+
+    Attributes:
+        url: where the API is.
+        host: its name, the same for all addresses of this machine: the ledger keeps
+            tournaments apart by it.
+        is_simulated: whether it is on this machine.
+        keys: public id and secret.
+    """
 
     url: str
     host: str
@@ -43,11 +60,20 @@ class Access:
             )
         return "Token {}${}".format(*self.keys)
 
-    def redact(self, text: str) -> str:
-        """Return ``text`` without the keys, should a server have echoed them."""
+    @property
+    def address(self) -> str:
+        """Host and port, which two servers on one machine do not share."""
+        return httpx.URL(self.url).netloc.decode()
+
+    def clean(self, text: str) -> str:
+        """Return a server's text without the keys and without control characters.
+
+        A server may echo what it was sent, and a control character can rewrite what
+        stands in a terminal.
+        """
         for key in () if self.is_simulated else self.keys or ():
-            text = text.replace(key, "***")
-        return text
+            text = re.sub(re.escape(key), "***", text, flags=re.IGNORECASE)
+        return "".join(map(_shown, text))
 
     def check_answered_url(self, url: object, *, purpose: str) -> str:
         """Return a URL that the tournament answered, if it may be followed.
@@ -72,6 +98,14 @@ class Access:
             f"{self.host} gave {found} for {purpose}, but only a URL {wanted} is "
             "followed. Nothing was sent there; check [tournament] url in numerai.toml."
         )
+
+
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    if character.isspace():
+        return " "
+    return character.encode("unicode_escape").decode()
 
 
 def is_loopback(url: str) -> bool:
@@ -120,7 +154,6 @@ def resolve_access(settings: TournamentSettings, environ: Mapping[str, str]) -> 
                 "which is not on this machine. Start `nai simulate` and set url to "
                 "what it prints, or set simulated = false to talk to Numerai."
             )
-        # One name for all its addresses: the ledger tells tournaments apart by it.
         return Access(url, "127.0.0.1", is_simulated=True, keys=SIMULATED_KEYS)
     if is_loopback(url):
         raise ConfigError(
@@ -132,6 +165,13 @@ def resolve_access(settings: TournamentSettings, environ: Mapping[str, str]) -> 
         raise ConfigError(
             f"{source} is {shown}, where your keys could be read on the way. "
             f"Write https://{parsed.host}."
+        )
+    trusted = environ.get(TRUSTED_HOST_VARIABLE, "").strip().lower()
+    if parsed.host not in (httpx.URL(NUMERAI_URL).host, trusted):
+        raise ConfigError(
+            f"{source} is {shown}, which is not Numerai: your keys go to {NUMERAI_URL} "
+            "only. Correct the URL, or export "
+            f"{TRUSTED_HOST_VARIABLE}={parsed.host} if you trust that host with them."
         )
     return Access(url, parsed.host, is_simulated=False, keys=_keys(environ))
 

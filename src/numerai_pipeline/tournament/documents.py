@@ -9,10 +9,10 @@ query($filename: String!, $round: Int, $tournament: Int) {
 }
 """
 
-# Zero is the round that is open.
-CURRENT_ROUND = """
-query($tournament: Int!) {
-  rounds(tournament: $tournament, number: 0) {
+# Number zero is the round that is open.
+ROUND = """
+query($tournament: Int!, $number: Int) {
+  rounds(tournament: $tournament, number: $number) {
     number
     openTime
     closeTime

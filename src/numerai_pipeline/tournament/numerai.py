@@ -1,9 +1,8 @@
 """The ``Tournament`` that is Numerai's, or a simulator that speaks like it."""
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from numerai_pipeline.core import (
     Clock,
     TournamentRefused,
     TournamentSettings,
+    did_you_mean,
     format_time,
 )
 from numerai_pipeline.tournament import documents
@@ -24,13 +24,23 @@ from numerai_pipeline.tournament.protocol import (
     Submission,
     Tournament,
 )
-from numerai_pipeline.tournament.wire import Wire
+from numerai_pipeline.tournament.wire import AnsweredErrors, Wire
 
 if TYPE_CHECKING:
     from numerai_pipeline.tournament.client import Client
 
 # Numerai Classic; 11 is Signals, 12 is Crypto.
 _TOURNAMENT = 8
+
+# Numerai's own words for a round that is closed. Any other error may be gone later.
+_CLOSED = "Current round not open for submissions"
+
+# A submission is listed within seconds of its creation. Before this has passed its
+# absence proves nothing, and a second create could make a second submission.
+_SETTLE_SECONDS = 30
+
+# Databases take no larger ones.
+_MOST_ROUNDS = 2**31
 
 _NEXT_ROUND = (
     "Rerun when the next round is open, usually Tuesday to Saturday from 12:00 UTC."
@@ -73,20 +83,17 @@ class NumeraiTournament:
         """Name of the machine that answers."""
         return self._wire.access.host
 
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        return self._wire.access.address
+
     def current_round(self) -> Round:
         """Return the round that is open; refused while none is."""
-        try:
-            data = self._wire.ask(
-                documents.CURRENT_ROUND, {"tournament": _TOURNAMENT}, needs_keys=False
-            )
-        except TournamentRefused as error:
-            if "not open" not in str(error):
-                raise
-            raise NoOpenRound(
-                f"No round is open: {self.host} has no current round. {_NEXT_ROUND}"
-            ) from None
-        with self._understood("the current round"):
-            rounds = [_round(item) for item in data["rounds"] if item]
+        patience = self._wire.patience()
+        rounds = patience.spend_on(
+            lambda: self._ask_current(patience), busy=self._wire.busy
+        )
         if not rounds:
             raise NoOpenRound(
                 f"No round is open: {self.host} lists none. {_NEXT_ROUND}"
@@ -105,6 +112,15 @@ class NumeraiTournament:
             )
         return found
 
+    def find_round(self, number: int) -> Round | None:
+        """Return a round by its number, open or not; None if it is not listed."""
+        data = self._wire.ask(
+            documents.ROUND,
+            {"tournament": _TOURNAMENT, "number": number},
+            needs_keys=False,
+        )
+        return next((r for r in self._rounds(data) if r.number == number), None)
+
     def list_files(self) -> list[str]:
         """Return the names of all data files, such as ``v5.3/train.parquet``."""
         with self._understood("the list of files"):
@@ -119,8 +135,7 @@ class NumeraiTournament:
         )
         url = data.get("dataset")
         if url is None:
-            nearest = difflib.get_close_matches(filename, self.list_files(), n=1)
-            hint = f"Did you mean '{nearest[0]}'?" if nearest else "Check the version."
+            hint = did_you_mean(filename, self.list_files())
             raise TournamentRefused(f"{self.host} has no file '{filename}'. {hint}")
         return self._wire.access.check_answered_url(url, purpose=filename)
 
@@ -146,28 +161,42 @@ class NumeraiTournament:
 
         return patience.spend_on(attempt, busy=self._wire.busy)
 
-    def submit(self, model_id: str, uploaded: str, round_number: int) -> Submission:
+    def find_submission(
+        self,
+        model_id: str,
+        *,
+        uploaded: str | None,
+        submission_id: str | None = None,
+        seconds: float,
+    ) -> Submission | None:
+        """Look for a submission, again and again while it is not listed."""
+        clock = self._wire.clock
+        until = clock.now() + timedelta(seconds=seconds)
+        pause = 1.0
+        while True:
+            found = self._find(model_id, uploaded, submission_id, self._wire.patience())
+            left = (until - clock.now()).total_seconds()
+            if found is not None or left <= 0:
+                return found
+            clock.sleep(min(pause, left))
+            pause *= 2
+
+    def submit(self, model_id: str, uploaded: str, closes: datetime) -> Submission:
         """Make an upload the model's submission, at most once."""
         patience = self._wire.patience()
         creation = _Creation(
             find=lambda id_: self._find(model_id, uploaded, id_, patience),
-            create=lambda: self._create(model_id, uploaded, patience),
+            create=lambda: self._create(model_id, uploaded, closes, patience),
+            clock=self._wire.clock,
         )
-        found = patience.spend_on(creation.advance, busy=self._wire.busy)
-        if found.round_number != round_number:
-            raise TournamentRefused(
-                f"{self.host} filed submission {found.id} under round "
-                f"{found.round_number}, but it was made for round {round_number}. "
-                "Download the open round's live data, predict and submit again."
-            )
-        return found
+        return patience.spend_on(creation.advance, busy=self._wire.busy)
 
     def scores(self, model_id: str) -> list[RoundScore]:
         """Return all scores of a model, by round, day and name."""
         with self._understood("the scores"):
             scores = [
                 RoundScore(
-                    round_number=int(item["roundNumber"]),
+                    round_number=_round_number(item["roundNumber"]),
                     day=int(item["day"]),
                     name=str(item["displayName"]),
                     value=float(item["value"]),
@@ -203,6 +232,29 @@ class NumeraiTournament:
                 "numerapi, then rerun."
             ) from None
 
+    def _ask_current(self, patience: Patience) -> list[Round] | Failure:
+        try:
+            data = self._wire.ask(
+                documents.ROUND,
+                {"tournament": _TOURNAMENT, "number": 0},
+                needs_keys=False,
+                patience=patience,
+            )
+        except AnsweredErrors as error:
+            if set(error.messages) == {_CLOSED}:
+                raise NoOpenRound(
+                    f"No round is open: {self.host} has no current round. {_NEXT_ROUND}"
+                ) from None
+            if error.status >= 300:
+                raise
+            # The document is right: what goes wrong with it may go right later.
+            return Failure(f"the error {'; '.join(error.messages)!r}")
+        return self._rounds(data)
+
+    def _rounds(self, data: Mapping[str, Any]) -> list[Round]:
+        with self._understood("the round"):
+            return [_round(item) for item in data["rounds"] if item]
+
     def _slot(
         self, model_id: str, filename: str, patience: Patience
     ) -> tuple[str, str]:
@@ -218,8 +270,15 @@ class NumeraiTournament:
         return name, self._wire.access.check_answered_url(url, purpose="the upload")
 
     def _create(
-        self, model_id: str, uploaded: str, patience: Patience
+        self, model_id: str, uploaded: str, closes: datetime, patience: Patience
     ) -> str | Failure:
+        now = self._wire.now()
+        if now >= closes:
+            raise NoOpenRound(
+                f"No round is open: it closed at {format_time(closes)}, and it is "
+                f"{format_time(now)}. The predictions came too late and were not "
+                f"submitted. {_NEXT_ROUND}"
+            )
         answer = self._wire.ask_once(
             documents.CREATE_SUBMISSION,
             {
@@ -233,18 +292,23 @@ class NumeraiTournament:
         )
         if isinstance(answer, Failure):
             return answer
-        with self._understood("the new submission"):
-            return str(answer["create_submission"]["id"])
+        created = answer.get("create_submission")
+        id_ = created.get("id") if isinstance(created, dict) else None
+        if not isinstance(id_, str) or not id_:
+            return Failure("an answer that does not name the new submission")
+        return id_
 
     def _find(
-        self, model_id: str, uploaded: str, id_: str | None, patience: Patience
+        self,
+        model_id: str,
+        uploaded: str | None,
+        id_: str | None,
+        patience: Patience,
     ) -> Submission | None:
-        name = PurePosixPath(uploaded).name
+        name = PurePosixPath(uploaded or "").name
         for submission in self._submissions(model_id, patience):
-            is_it = (
-                submission.id == id_ or PurePosixPath(submission.filename).name == name
-            )
-            if is_it and submission.round_number is not None:
+            has_name = name and PurePosixPath(submission.filename).name == name
+            if has_name or submission.id == id_:
                 return submission
         return None
 
@@ -256,18 +320,22 @@ class NumeraiTournament:
             patience=patience,
         )
         with self._understood("the submissions"):
-            placed = {
-                item["filename"]: (item["round"]["number"], bool(item["selected"]))
-                for item in data["model"]["submissions"]
-                if item["round"]
-            }
+            number_of: dict[str, int] = {}
+            is_selected: dict[str, bool] = {}
+            for item in data["model"]["submissions"]:
+                name = str(item["filename"])
+                if item["round"]:
+                    number_of[name] = _round_number(item["round"]["number"])
+                if item["selected"] is not None:
+                    # One file can be listed twice; one of the two counts.
+                    is_selected[name] = is_selected.get(name) or bool(item["selected"])
             found = [
                 Submission(
                     id=str(item["id"]),
                     filename=str(item["filename"]),
-                    round_number=placed.get(item["filename"], (None, False))[0],
+                    round_number=number_of.get(str(item["filename"])),
                     inserted_at=_moment(item["insertedAt"]),
-                    is_selected=placed.get(item["filename"], (None, False))[1],
+                    is_selected=is_selected.get(str(item["filename"])),
                 )
                 for item in data["submissions"]
             ]
@@ -278,50 +346,71 @@ class NumeraiTournament:
 class _Creation:
     """The state of one submit: look, create, look again, until it is listed.
 
-    The mutation is sent again only after its answer was lost, a wait, and a look
-    that did not find the submission.
+    A create that did not answer with the new submission's id may have made one all
+    the same. Whether it was refused, or is sent again, is decided by a look that does
+    not find it once it has had the time to be listed.
     """
 
     def __init__(
         self,
         find: Callable[[str | None], Submission | None],
         create: Callable[[], str | Failure],
+        clock: Clock,
     ) -> None:
         self._find = find
         self._create = create
-        self._id: str | None = None
-        self._lost_answer = False
+        self._clock = clock
+        self._created_at: datetime | None = None
+        self._outcome: str | Failure | TournamentRefused | None = None
 
     def advance(self) -> Submission | Failure:
         found = self._look()
         if found is not None:
             return found
-        if self._id is None:
-            try:
-                created = self._create()
-            except TournamentRefused:
-                # A refusal after a lost answer may mean «there is one already».
-                found = self._look() if self._lost_answer else None
-                if found is None:
-                    raise
-                return found
-            if isinstance(created, Failure):
-                self._lost_answer = True
-                return created
-            self._id = created
-            found = self._look()
-        return found or Failure(
-            f"submission {self._id} was accepted but is not listed yet"
-        )
+        if isinstance(self._outcome, str) or not self._is_settled:
+            return self._not_listed()
+        if isinstance(self._outcome, TournamentRefused):
+            raise self._outcome
+        try:
+            self._outcome = self._create()
+        except NoOpenRound:
+            raise
+        except TournamentRefused as refusal:
+            self._outcome = refusal
+        self._created_at = self._clock.now()
+        return self._look() or self._not_listed()
+
+    @property
+    def _is_settled(self) -> bool:
+        if self._created_at is None:
+            return True
+        passed = (self._clock.now() - self._created_at).total_seconds()
+        return passed >= _SETTLE_SECONDS
+
+    def _not_listed(self) -> Failure:
+        if isinstance(self._outcome, str):
+            return Failure(
+                f"submission {self._outcome} was accepted but is not listed yet"
+            )
+        if isinstance(self._outcome, Failure):
+            cause = f"{self._outcome.cause}, and the submission is not listed yet"
+            return Failure(cause, self._outcome.wait_seconds)
+        return Failure("the submission was refused; it is looked for all the same")
 
     def _look(self) -> Submission | Failure | None:
+        id_ = self._outcome if isinstance(self._outcome, str) else None
         try:
-            return self._find(self._id)
+            found = self._find(id_)
         except TournamentRefused as refusal:
-            if self._id is None and not self._lost_answer:
+            if self._created_at is None:
                 raise
-            # There may be a submission by now: a refusal to show it is no answer.
-            return Failure(f"no look at the submissions ({refusal})")
+            # There may be a submission by now: a refusal to show it is not an answer.
+            return Failure(f"the submissions could not be read ({refusal})")
+        if found is not None and found.round_number is None:
+            return Failure(f"submission {found.id} has no round yet")
+        if found is not None and found.is_selected is False and not self._is_settled:
+            return Failure(f"submission {found.id} is not selected yet")
+        return found
 
 
 def _round(item: Mapping[str, Any]) -> Round:
@@ -330,11 +419,18 @@ def _round(item: Mapping[str, Any]) -> Round:
     if opens is None or closes is None:
         raise ValueError(f"round {item['number']} has no window")
     return Round(
-        number=int(item["number"]),
+        number=_round_number(item["number"]),
         opens=opens,
         closes=closes,
         resolves=_moment(item["resolveTime"]),
     )
+
+
+def _round_number(value: int | str) -> int:
+    number = int(value)
+    if not 0 < number < _MOST_ROUNDS:
+        raise ValueError(f"{number} is not the number of a round")
+    return number
 
 
 def _number(value: float | str | None) -> float | None:

@@ -24,6 +24,10 @@ _JITTER = wait_random_exponential(multiplier=1, max=30)
 
 # A server that asks for more than a day is past every deadline anyway.
 _LONGEST_WAIT_SECONDS = 86_400
+_MOST_DIGITS = 10
+
+# A date of another century is a mistake of the server's, not the time.
+_CENTURY = 20
 
 # Answers that say "later": timeout, too early, too many requests, and all 5xx.
 _LATER = frozenset({408, 425, 429})
@@ -141,14 +145,22 @@ def _failure(state: RetryCallState) -> Failure:
     return cast(Failure, state.outcome.result() if state.outcome else None)
 
 
+def http_date(text: str) -> datetime | None:
+    """Read the date of a header; None where it is not one, or not of this century."""
+    try:
+        moment = parsedate_to_datetime(text)
+        # Without a zone it is UTC: HTTP has no other.
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        return None
+    return moment if moment.year // 100 == _CENTURY else None
+
+
 def _retry_after(value: str, now: datetime) -> float:
     if value.strip().isdecimal():
-        seconds = float(value)
+        # More digits than this are past every deadline; int() refuses very many.
+        seconds = float(value.strip()[:_MOST_DIGITS])
     else:
-        try:
-            moment = parsedate_to_datetime(value)
-        except ValueError:
-            return 0.0
-        # Without a zone it is UTC: HTTP has no other.
-        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
+        moment = http_date(value)
+        seconds = (moment - now).total_seconds() if moment else 0.0
     return min(max(0.0, seconds), _LONGEST_WAIT_SECONDS)

@@ -31,13 +31,21 @@ class Round:
 
 @dataclass(frozen=True)
 class Submission:
-    """A submission as the tournament lists it."""
+    """A submission as the tournament lists it.
+
+    Attributes:
+        id: its id.
+        filename: the name that the upload was given.
+        round_number: the round that it was filed under; None: not known yet.
+        inserted_at: when it came.
+        is_selected: whether it is the one that counts; None: not known yet.
+    """
 
     id: str
     filename: str
     round_number: int | None
     inserted_at: datetime | None
-    is_selected: bool
+    is_selected: bool | None
 
 
 @dataclass(frozen=True)
@@ -64,8 +72,17 @@ class Tournament(Protocol):
         """Name of the machine that answers, such as ``api-tournament.numer.ai``."""
         ...
 
+    @property
+    def address(self) -> str:
+        """Host and port: what no other tournament has."""
+        ...
+
     def current_round(self) -> Round:
         """Return the round that is open; refused while none is."""
+        ...
+
+    def find_round(self, number: int) -> Round | None:
+        """Return a round by its number, open or not; None if it is not listed."""
         ...
 
     def list_files(self) -> list[str]:
@@ -96,19 +113,46 @@ class Tournament(Protocol):
         """
         ...
 
-    def submit(self, model_id: str, uploaded: str, round_number: int) -> Submission:
-        """Make an upload the model's submission, at most once.
-
-        Looks for a submission of this upload before it creates one, after every
-        answer that was lost, and reads it back at the end.
+    def find_submission(
+        self,
+        model_id: str,
+        *,
+        uploaded: str | None,
+        submission_id: str | None = None,
+        seconds: float,
+    ) -> Submission | None:
+        """Look for a submission, again and again while it is not listed.
 
         Args:
             model_id: id of the model.
             uploaded: name that ``upload`` returned.
-            round_number: round that the predictions are for.
+            submission_id: id of the submission, if it is known.
+            seconds: how long it must be absent to be called absent.
+
+        Returns:
+            None if it was not listed each time.
+        """
+        ...
+
+    def submit(self, model_id: str, uploaded: str, closes: datetime) -> Submission:
+        """Make an upload the model's submission, at most once.
+
+        Looks for a submission of this upload before it creates one. After every
+        answer that does not name the new submission it looks again and again before
+        it decides; what it returns was listed.
+
+        Args:
+            model_id: id of the model.
+            uploaded: name that ``upload`` returned.
+            closes: nothing is created at or after this moment.
+
+        Returns:
+            The submission, whichever round it was filed under.
 
         Raises:
-            TournamentRefused: if it was filed under another round.
+            TournamentRefused: if the tournament said no and the submission does not
+                exist.
+            TournamentBusy: if it is not known whether it exists.
         """
         ...
 

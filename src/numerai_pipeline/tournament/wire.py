@@ -6,9 +6,9 @@ headers, and these hold the keys.
 """
 
 import json
+import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -20,10 +20,31 @@ from numerai_pipeline.tournament.patience import (
     Patience,
     failure_of_error,
     failure_of_status,
+    http_date,
 )
 
 # Enough of a page that is not GraphQL to recognise it in an error.
 _EXCERPT_CHARACTERS = 80
+_PAGE_CHARACTERS = 8_192
+
+# All scores of a model over its years are a few MB; more than this is a mistake.
+_MOST_BYTES = 64 << 20
+
+_PAGE = re.compile(rb"\s*<(!doctype|html)", re.IGNORECASE)
+
+
+class AnsweredErrors(TournamentRefused):
+    """The answer was GraphQL errors.
+
+    Attributes:
+        messages: one per error, as the server wrote them.
+        status: HTTP status of the answer; Numerai's is 200.
+    """
+
+    def __init__(self, text: str, messages: tuple[str, ...], status: int) -> None:
+        super().__init__(text)
+        self.messages = messages
+        self.status = status
 
 
 class Wire:
@@ -38,7 +59,8 @@ class Wire:
         deadline_seconds: float,
     ) -> None:
         self.access = access
-        self._clock = clock
+        self.clock = clock
+        self._timeout_seconds = timeout_seconds
         self._deadline_seconds = deadline_seconds
         self._answered_at: datetime | None = None
         # No idle connections: calls are few and hours apart, a kept one would be
@@ -51,7 +73,7 @@ class Wire:
 
     def patience(self) -> Patience:
         """Return the time that one call has, from now."""
-        return Patience(self._clock, seconds=self._deadline_seconds)
+        return Patience(self.clock, seconds=self._deadline_seconds)
 
     def now(self) -> datetime:
         """Return the time that the last answer was dated, to the second.
@@ -60,18 +82,18 @@ class Wire:
         may be wrong, and a simulated one is elsewhere. It is asked only if the last
         answer had no date.
         """
-        return self._answered_at or self._clock.now()
+        return self._answered_at or self.clock.now()
 
     @property
     def busy(self) -> str:
         """What the error says when the patience is spent."""
         if self.access.is_simulated:
             return (
-                f"The simulated tournament at {self.access.url} gives no usable answer."
-                " Check that `nai simulate` runs there, then rerun."
+                f"The simulated tournament at {self.access.url} returned no usable "
+                "response. Check that `nai simulate` runs there, then rerun."
             )
         return (
-            f"{self.access.host} gives no usable answer. Check the network and "
+            f"{self.access.host} returned no usable response. Check the network and "
             "Numerai's announcements, then rerun; what is done is not done again."
         )
 
@@ -116,7 +138,8 @@ class Wire:
         patience: Patience,
     ) -> dict[str, Any] | Failure:
         """Send a document once; a ``Failure`` leaves open whether it was executed."""
-        headers = {"Accept": "application/json"}
+        # Compressed, a few bytes could become more than the memory holds.
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if needs_keys:
             headers["Authorization"] = self.access.authorization()
         request = self._http.build_request(
@@ -137,8 +160,11 @@ class Wire:
         answer = self._send(request, patience)
         if isinstance(answer, Failure):
             return answer
-        status, _ = answer
-        return None if status < 300 else Failure(f"the upload answered HTTP {status}")
+        status, page = answer
+        if status >= 300:
+            return Failure(f"the upload answered HTTP {status}")
+        # What signs a user in to a network answers everything, and stores nothing.
+        return Failure("the upload answered a web page") if _PAGE.match(page) else None
 
     def _send(
         self, request: httpx.Request, patience: Patience
@@ -147,42 +173,45 @@ class Wire:
             response = self._http.send(request, stream=True)
         except httpx.RequestError as error:
             return self._redacted(failure_of_error(error))
+        # The timeout starts again with each byte; this does not, and leaves time for
+        # another connection.
+        whole = Patience(self.clock, seconds=self._timeout_seconds)
+        content = bytearray()
         try:
-            content = b""
-            for chunk in response.iter_bytes():
+            if response.headers.get("content-encoding", "identity") != "identity":
+                return Failure("a compressed answer, which was not asked for")
+            for chunk in response.iter_raw():
                 content += chunk
-                # The timeout starts anew with each byte; this does not.
-                if patience.is_over:
+                if whole.is_over or patience.is_over:
                     return Failure("an answer that did not end in time")
+                if len(content) > _MOST_BYTES:
+                    return Failure(f"an answer of more than {_MOST_BYTES:,} bytes")
         except httpx.RequestError as error:
             return self._redacted(failure_of_error(error))
         finally:
             response.close()
         self._note_date(response.headers)
         later = failure_of_status(
-            response.status_code, response.headers, self._clock.now()
+            response.status_code, response.headers, self.clock.now()
         )
-        return later or (response.status_code, content)
+        return later or (response.status_code, bytes(content))
 
     def _note_date(self, headers: Mapping[str, str]) -> None:
-        try:
-            moment = parsedate_to_datetime(headers.get("date", ""))
-        except ValueError:
-            self._answered_at = None
-        else:
-            # Without a zone it is UTC: HTTP has no other.
-            self._answered_at = moment.replace(tzinfo=moment.tzinfo or UTC)
+        self._answered_at = http_date(headers.get("date", ""))
 
     def _data(self, status: int, content: bytes) -> dict[str, Any] | Failure:
         try:
-            answer = json.loads(content)
+            answer = self._cleaned(json.loads(content))
         except (ValueError, RecursionError):
             answer = None
         errors = answer.get("errors") if isinstance(answer, dict) else None
         if errors:
-            raise TournamentRefused(
-                f"{self.access.host} refused: {self.access.redact(_messages(errors))}. "
-                "Trying again will not help: mend what it names, then rerun."
+            messages = _messages(errors)
+            raise AnsweredErrors(
+                f"{self.access.host} refused: {'; '.join(messages)}. Fix what it "
+                "names, then rerun; where that is nothing of yours, rerun later.",
+                messages,
+                status,
             )
         if status >= 300:
             raise TournamentRefused(
@@ -190,16 +219,30 @@ class Wire:
             )
         data = answer.get("data") if isinstance(answer, dict) else None
         if not isinstance(data, dict):
-            text = content[:_EXCERPT_CHARACTERS].decode(errors="replace")
-            excerpt = self.access.redact(" ".join(text.split()))
+            # Cut to size last: half a key would not be found.
+            text = " ".join(content.decode(errors="replace").split())
+            excerpt = self.access.clean(text[:_PAGE_CHARACTERS])[:_EXCERPT_CHARACTERS]
             return Failure(f"an answer that is not GraphQL: {excerpt!r}")
         return data
 
+    def _cleaned(self, value: Any) -> Any:
+        """Return an answer whose texts may be printed and stored."""
+        if isinstance(value, str):
+            return self.access.clean(value)
+        if isinstance(value, list):
+            return [self._cleaned(each) for each in value]
+        if isinstance(value, dict):
+            return {
+                self.access.clean(key): self._cleaned(each)
+                for key, each in value.items()
+            }
+        return value
+
     def _redacted(self, failure: Failure) -> Failure:
-        return Failure(self.access.redact(failure.cause), failure.wait_seconds)
+        return Failure(self.access.clean(failure.cause), failure.wait_seconds)
 
 
-def _messages(errors: object) -> str:
+def _messages(errors: object) -> tuple[str, ...]:
     listed = errors if isinstance(errors, list) else [errors]
     texts = [
         str(error.get("message") or error.get("detail") or error)
@@ -207,7 +250,7 @@ def _messages(errors: object) -> str:
         else str(error)
         for error in listed
     ]
-    return "; ".join(text.strip().rstrip(".") for text in texts)
+    return tuple(" ".join(text.split()).rstrip(".") for text in texts)
 
 
 def _advice(status: int) -> str:

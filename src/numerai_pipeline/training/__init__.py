@@ -1,15 +1,27 @@
-"""One training: recipe + shards + seed -> a run folder that explains itself."""
+"""One training: recipe + fold + seed + shards -> a run folder."""
 
 from numerai_pipeline.training.curves import write_curves
 from numerai_pipeline.training.history import Epoch, best_epoch
+from numerai_pipeline.training.job import TrainingJob
 from numerai_pipeline.training.picture import draw_training, plot_training
-from numerai_pipeline.training.plan import TrainingJob
+from numerai_pipeline.training.refit import refit_job
 from numerai_pipeline.training.run import CONFIG_FILE as RUN_CONFIG
-from numerai_pipeline.training.run import CURVES_FOLDER, BestEpoch, Run, latest_run
+from numerai_pipeline.training.run import (
+    CURVES_FOLDER,
+    DONE_FILE,
+    BestEpoch,
+    Run,
+    keep_production,
+    latest_run,
+    production_path,
+    production_run,
+    set_production,
+)
 from numerai_pipeline.training.trainer import train
 
 __all__ = [
     "CURVES_FOLDER",
+    "DONE_FILE",
     "RUN_CONFIG",
     "BestEpoch",
     "Epoch",
@@ -17,8 +29,13 @@ __all__ = [
     "TrainingJob",
     "best_epoch",
     "draw_training",
+    "keep_production",
     "latest_run",
     "plot_training",
+    "production_path",
+    "production_run",
+    "refit_job",
+    "set_production",
     "train",
     "write_curves",
 ]

@@ -1,19 +1,21 @@
-"""The rows that can be learned from or scored: those with a target."""
+"""The rows that can be learned from or scored: those with a target; their weights."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import DataError
-from numerai_pipeline.data import ShardReader
+from numerai_pipeline.data import Part, ShardReader, format_eras
+from numerai_pipeline.models import TreesTraining
 from numerai_pipeline.scoring import corr_per_era, one_column
+
+Weights = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Targets and eras of one split, in the order of its shards.
+    """Targets and eras of a part of a fold, in the order of the shards.
 
     Attributes:
         values: ``(rows,)`` float32, the target; rows without it are left out.
@@ -27,32 +29,32 @@ class Labels:
     def read(
         cls,
         reader: ShardReader,
-        split: str,
+        part: Part,
         target: str,
-        eras: Sequence[int] | None = None,
     ) -> "Labels":
         """Read them.
 
         Args:
             reader: the shards.
-            split: ``train`` or ``valid``.
+            part: which rows.
             target: name of the target.
-            eras: eras wanted; None means all.
 
         Raises:
             DataError: if not a single row has the target.
         """
         values = []
         row_eras = []
-        for block in reader.blocks(split, eras=eras, features=(), targets=(target,)):
+        for block in reader.blocks(
+            part.split, eras=part.eras, features=(), targets=(target,)
+        ):
             has_target = ~np.isnan(block.y[:, 0])
             values.append(block.y[has_target, 0])
             row_eras.append(block.eras[has_target])
         labels = cls(np.concatenate(values), np.concatenate(row_eras))
         if labels.values.size == 0:
             raise DataError(
-                f"no row of the split '{split}' in {reader.folder} has a value of "
-                f"'{target}'. Choose another target in model.toml."
+                f"no row of the eras {format_eras(part.eras)} in {reader.folder} has a "
+                f"value of '{target}'. Choose another target in model.toml."
             )
         return labels
 
@@ -77,7 +79,7 @@ class Labels:
         return corr_per_era(one, self.values, self.eras).summary().mean
 
 
-def balancing_weights(eras: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
+def balancing_weights(eras: npt.NDArray[np.int16]) -> Weights:
     """Return ``(rows,)`` weights with which every era weighs the same.
 
     A row weighs the mean size of an era divided by the size of its own, so that the
@@ -87,5 +89,36 @@ def balancing_weights(eras: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
     [0.75, 0.75, 0.75, 0.75, 1.5, 1.5]
     """
     _, of_row, sizes = np.unique(eras, return_inverse=True, return_counts=True)
-    weights: npt.NDArray[np.float32] = (sizes.mean() / sizes)[of_row].astype(np.float32)
+    weights: Weights = (sizes.mean() / sizes)[of_row].astype(np.float32)
+    return weights
+
+
+def base_weights(labels: Labels, training: TreesTraining) -> Weights | None:
+    """Return ``(rows,)`` weights of the training rows; None: all the same."""
+    if training.era_weights == "rows":
+        return None
+    return balancing_weights(labels.eras)
+
+
+def boosted_weights(
+    base: Weights | None,
+    labels: Labels,
+    predictions: npt.NDArray[np.float64],
+    share: float,
+) -> Weights:
+    """Return weights that are zero but for the worst eras.
+
+    Args:
+        base: weights without boosting.
+        labels: targets and eras of the training rows.
+        predictions: ``(rows,)`` of all trees so far.
+        share: of the eras that are kept, those with the lowest CORR; at least one.
+            An era whose predictions are all equal counts as 0.
+    """
+    scores = corr_per_era(predictions.astype(np.float32), labels.values, labels.eras)
+    values = np.nan_to_num(np.asarray(scores.values, np.float64))
+    n_kept = max(1, round(share * len(values)))
+    worst = np.asarray(scores.eras)[np.argsort(values, kind="stable")[:n_kept]]
+    weights = np.ones(len(labels.eras), np.float32) if base is None else base.copy()
+    weights[~np.isin(labels.eras, worst)] = 0
     return weights

@@ -1,6 +1,7 @@
 """Where the engines report an epoch: history, curves, and when to stop."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,23 +34,27 @@ class Recorder:
         curves: Path | None,
         progress: Progress,
         title: str = "",
+        has_validation: bool = True,
     ) -> None:
         self._path = path
         self._training = training
         self._unit = unit
-        self._progress = progress
+        self.progress = progress
+        self._has_validation = has_validation
         self._title = title
         self.rows = read_history(path)
         self._curves = Curves(curves, self.rows) if curves else None
 
     @property
     def best(self) -> Epoch | None:
-        """The best epoch so far; None if there is none yet."""
-        return best_row(self.rows, self._training.monitor)
+        """The best epoch so far, None if there is none yet; else the last one."""
+        return self._best(self.rows)
 
     @property
     def is_patience_over(self) -> bool:
         """Whether too many epochs passed without an improvement that counts."""
+        if not self._has_validation:
+            return False
         stale = stale_epochs(
             self.rows, self._training.monitor, self._training.threshold
         )
@@ -70,11 +75,11 @@ class Recorder:
         """Add an epoch.
 
         Raises:
-            DataError: if its held-out loss is not a number any more.
+            DataError: if its validation loss becomes NaN or infinite.
         """
-        if not math.isfinite(val_loss):
+        if self._has_validation and not math.isfinite(val_loss):
             raise DataError(
-                f"the loss on the held-out eras is {val_loss} after {self._unit} "
+                f"the loss on the validation eras is {val_loss} after {self._unit} "
                 f"{epoch}. Lower learning_rate in model.toml, then train again."
             )
         row = Epoch(
@@ -89,13 +94,18 @@ class Recorder:
             waiting=waiting,
         )
         rows = [*self.rows, row]
-        if best_row(rows, self._training.monitor) is row:
+        if self._best(rows) is row:
             rows[-1] = replace(row, is_best=True)
         write_history(rows, self._path)
         self.rows = rows
         if self._curves is not None:
             self._curves.add(rows[-1])
-        self._progress.chart(self.chart())
+        self.progress.chart(self.chart())
+
+    def _best(self, rows: Sequence[Epoch]) -> Epoch | None:
+        if not self._has_validation:
+            return rows[-1] if rows else None
+        return best_row(rows, self._training.monitor)
 
     def chart(self) -> Chart:
         """Return the curves so far."""

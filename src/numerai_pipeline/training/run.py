@@ -1,7 +1,9 @@
 """A run folder: what one training made, readable without anything else."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +18,9 @@ from numerai_pipeline.core import (
     read_toml,
     sha256_of,
     write_json,
+    write_text,
 )
+from numerai_pipeline.data import Fold
 from numerai_pipeline.models import Family, Predictor, family, read_user_family
 from numerai_pipeline.training.history import Epoch, Monitor, best_row, read_history
 from numerai_pipeline.training.picture import chart_of
@@ -25,6 +29,7 @@ CONFIG_FILE = "config.toml"
 FEATURES_FILE = "features.json"
 HISTORY_FILE = "history.csv"
 DONE_FILE = "DONE"
+PRODUCTION_FILE = "PRODUCTION"
 # A user's own family, as it was when the training began.
 FAMILY_FILE = "family.py"
 CURVES_FOLDER = "tensorboard"
@@ -59,6 +64,12 @@ class Run:
         features: the columns it sees, in order.
         target: the target it learned.
         missing: the value it takes a missing feature for.
+        fold: the eras it learned from, was chosen on and can be tested on; None of a
+            run of version 0.1.0, which did not record them.
+        data_version: the release of its data; empty of a run of version 0.1.0.
+        unit: what its history counts: ``epoch``, ``tree`` or ``window``.
+        started: when it was begun, aware, in UTC.
+        refit_of: name of the run whose recipe it trained on all eras; empty of others.
     """
 
     folder: Path
@@ -67,6 +78,11 @@ class Run:
     features: tuple[str, ...]
     target: str
     missing: float
+    fold: Fold | None
+    data_version: str
+    unit: str
+    started: datetime
+    refit_of: str = ""
 
     @classmethod
     def open(cls, folder: Path) -> "Run":
@@ -88,8 +104,10 @@ class Run:
             recipe = parse_table(
                 Recipe, config["recipe"], where=f"{config_path} [recipe]"
             )
-            name = str(config["run"]["name"])
-        except (ConfigError, KeyError, TypeError) as error:
+            of_run = config["run"]
+            name, started = str(of_run["name"]), parse_time(of_run["started"])
+            fold = Fold.from_dict(config["fold"]) if "fold" in config else None
+        except (ConfigError, KeyError, TypeError, ValueError) as error:
             raise _broken(config_path, error) from error
         features_path = folder / FEATURES_FILE
         try:
@@ -101,9 +119,19 @@ class Run:
                 features=tuple(map(str, features["features"])),
                 target=str(features["target"]),
                 missing=float(features["missing"]),
+                fold=fold,
+                data_version=str(of_run.get("data_version", "")),
+                unit=str(of_run.get("unit") or _old_unit(recipe)),
+                started=started,
+                refit_of=str(of_run.get("refit_of", "")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise _broken(features_path, error) from error
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """All targets that it learned, the recipe's own first."""
+        return (self.target, *self.recipe.parameters.get("also_targets", ()))
 
     @property
     def is_done(self) -> bool:
@@ -130,11 +158,10 @@ class Run:
         Raises:
             DataError: if its history is broken.
         """
-        unit = "window" if self.recipe.training.get("window_eras") else "epoch"
         return chart_of(
             self.history(),
             title=f"{self.name}, run {self.folder.name}",
-            unit=unit if self._family.engine == "keras" else "tree",
+            unit=self.unit,
             monitor=self.monitor,
         )
 
@@ -147,13 +174,31 @@ class Run:
         """
         self._require_done()
         self._verify_models()
-        row = best_row(self.history(), self.monitor)
+        rows = self.history()
+        # Without validation eras the last epoch is kept.
+        is_chosen = self.fold is None or bool(self.fold.validation)
+        row = best_row(rows, self.monitor) if is_chosen else rows[-1]
         if row is None:
             raise _broken(self.folder / HISTORY_FILE, "it has no best epoch")
         path = self._best_path
-        if self._has_windows:
+        if self.unit == "window":
             path = path.parent / window_name(row.epoch) / path.name
-        return BestEpoch(row.epoch, getattr(row, self.monitor), path)
+        value = getattr(row, self.monitor) if is_chosen else math.nan
+        return BestEpoch(row.epoch, value, path)
+
+    def best_epochs(self) -> dict[str, int]:
+        """Return the best epoch, or number of trees, of each of its models by name.
+
+        Raises:
+            DataError: if a history is broken or has no best epoch.
+        """
+        found = {}
+        for path in (self.folder / HISTORY_FILE, *self.folder.glob("history-*.csv")):
+            row = best_row(read_history(path), self.monitor)
+            if row is None:
+                raise _broken(path, "it has no best epoch")
+            found[path.stem.removeprefix("history").removeprefix("-")] = row.epoch
+        return found
 
     def predictor(self) -> Predictor:
         """Load the best epoch's model.
@@ -166,29 +211,27 @@ class Run:
         return self._family.load(self._best_path)
 
     @property
-    def _has_windows(self) -> bool:
-        """Whether it is networks of rolling windows, which predict together."""
-        return bool(self.recipe.training.get("window_eras", 0))
-
-    @property
     def _best_path(self) -> Path:
-        return self.folder / _CHECKPOINTS / f"best{self._family.trained_suffix}"
+        """Where the model is, found without running the source of a user's family."""
+        models = {Path(file).name for file in self._models()}
+        name = models.pop() if models else "best"
+        return self.folder / _CHECKPOINTS / name
 
     @property
     def _family(self) -> Family:
-        """The family that it was trained by: the user's own, or one of ours."""
+        """The family that it was trained by: the user's own, or a built-in one."""
         own = self.folder / FAMILY_FILE
         if not own.is_file():
             return family(self.recipe.family)
         _verify(self.folder, FAMILY_FILE)
         return read_user_family(own)
 
+    def _models(self) -> list[str]:
+        known = _read_done(self.folder).get("sha256", {})
+        return [file for file in known if file.startswith(f"{_CHECKPOINTS}/")]
+
     def _verify_models(self) -> None:
-        models = [
-            file
-            for file in _read_done(self.folder).get("sha256", {})
-            if file.startswith(f"{_CHECKPOINTS}/")
-        ]
+        models = self._models()
         if not models:
             raise _broken(self._best_path, "it does not exist")
         for file in models:
@@ -205,6 +248,61 @@ class Run:
 def window_name(number: int) -> str:
     """Return how the files of a rolling window are named, from 1."""
     return f"window-{number:03d}"
+
+
+def _old_unit(recipe: Recipe) -> str:
+    """Return what the history of a run of version 0.1.0 counts."""
+    if recipe.training.get("window_eras"):
+        return "window"
+    return "tree" if recipe.family in ("lightgbm", "xgboost", "catboost") else "epoch"
+
+
+def production_run(runs_dir: Path) -> Run:
+    """Return the run that predicts live data: the one that ``PRODUCTION`` names.
+
+    A model of version 0.1.0 has no such file; its latest run predicts.
+
+    Raises:
+        DataError: if there is none, or the run that is named is missing or not
+            finished.
+    """
+    path = production_path(runs_dir)
+    if not path.is_file():
+        return latest_run(runs_dir)
+    name = path.read_text(encoding="utf-8").strip()
+    run = runs_dir / name
+    if not name or not (run / DONE_FILE).is_file():
+        raise DataError(
+            f"{path} names the run '{name}', which {runs_dir} does not hold or which "
+            f"is not finished. Choose another: `nai promote {runs_dir.parent.name}`."
+        )
+    return Run.open(run)
+
+
+def set_production(run: Run) -> None:
+    """Let a run predict live data from now on."""
+    write_text(production_path(run.folder.parent), run.folder.name + "\n")
+
+
+def keep_production(run: Run) -> None:
+    """Record which run is in production, now that another one is finished.
+
+    The first finished run is; a later one never becomes it by itself.
+    """
+    if production_path(run.folder.parent).is_file():
+        return
+    others = [
+        done.parent
+        for done in run.folder.parent.glob(f"*/{DONE_FILE}")
+        if done.parent != run.folder
+    ]
+    before = max(others, key=lambda other: (asked_at(other), other.name), default=None)
+    set_production(Run.open(before) if before else run)
+
+
+def production_path(runs_dir: Path) -> Path:
+    """Return the file that names a model's production run."""
+    return runs_dir.parent / PRODUCTION_FILE
 
 
 def latest_run(runs_dir: Path) -> Run:
@@ -270,8 +368,8 @@ def _verify(folder: Path, file: str) -> None:
 def _read_done(folder: Path) -> Mapping[str, Any]:
     path = folder / DONE_FILE
     done = read_json(path, remedy=_remedy(folder))
-    if not isinstance(done, dict):
-        raise _broken(path, "it is no JSON object")
+    if not isinstance(done, dict) or not isinstance(done.get("sha256"), dict):
+        raise _broken(path, "it lists no checksums")
     return done
 
 

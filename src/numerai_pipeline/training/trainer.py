@@ -1,114 +1,282 @@
-"""One training as a function: recipe + shards + seed -> run folder."""
+"""One training as a function: job -> run folder.
 
+The same recipe, fold, seed and shards make the same run: a finished one is returned
+at once, a killed one goes on.
+"""
+
+import math
+import platform
+import shutil
+from collections.abc import Callable, Sequence
+from datetime import UTC
+from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol
+
+import numpy as np
 
 from numerai_pipeline.core import (
     SILENT,
+    ConfigError,
     DataError,
     Progress,
     Recipe,
+    atomic_folder,
     digest_of,
     format_time,
     locked,
+    read_toml,
+    write_json,
+    write_text,
+    write_toml,
 )
 from numerai_pipeline.data import ShardReader
-from numerai_pipeline.training.assignment import Assignment
-from numerai_pipeline.training.begin import begin_run, find_run, short
+from numerai_pipeline.models import Engine, TrainingTable
 from numerai_pipeline.training.curves import Curves
-from numerai_pipeline.training.engines import EngineModule, load_engine
-from numerai_pipeline.training.labels import Labels
+from numerai_pipeline.training.job import Plan, Task, TrainingJob, make_plan, make_task
 from numerai_pipeline.training.picture import plot_training
-from numerai_pipeline.training.plan import Plan, TrainingJob, make_plan
 from numerai_pipeline.training.recorder import Recorder
 from numerai_pipeline.training.run import (
     CONFIG_FILE,
     CURVES_FOLDER,
+    DONE_FILE,
     FAMILY_FILE,
     FEATURES_FILE,
     HISTORY_FILE,
     Run,
-    latest_run,
     mark_asked,
     mark_done,
 )
 
+# Hex digits of the fingerprint in a run's name.
+_SHORT = 8
 
-def train(job: TrainingJob, *, progress: Progress = SILENT) -> Run:
-    """Train a model and return its run.
 
-    The same recipe on the same shards from the same untrained model is the same
-    run: if it is finished it is returned at once, if not it goes on.
+class EngineModule(Protocol):
+    """What a module or an object must have to be an engine.
+
+    Every engine goes on where a training was killed, and makes what it would have
+    made without the kill.
+    """
+
+    @property
+    def PACKAGES(self) -> tuple[str, ...]:
+        """Packages whose versions a run records."""
+        ...
+
+    def device(self, training: TrainingTable, /) -> str:
+        """Name what it trains on.
+
+        Raises:
+            ConfigError: if the device that is asked for is not there.
+        """
+        ...
+
+    def fit(self, task: Task) -> None:
+        """Train what is left, and keep the best model at ``best_path``."""
+        ...
+
+
+def load_engine(name: Engine) -> EngineModule:
+    """Import an engine with its framework.
 
     Raises:
-        ConfigError: if the recipe is wrong, the shards hold nothing out, or another
+        ConfigError: if its package, or a library that it needs, is not installed; the
+            remedy is named.
+    """
+    if name == "keras":
+        from numerai_pipeline.training.networks import fitting
+
+        return fitting
+    from numerai_pipeline.training.trees.engine import TreesEngine
+
+    if name == "lightgbm":
+        from numerai_pipeline.training.trees.lightgbm.booster import LightgbmBackend
+
+        return TreesEngine(LightgbmBackend())
+    if name == "xgboost":
+        from numerai_pipeline.training.trees.xgboost.booster import XgboostBackend
+
+        return TreesEngine(XgboostBackend())
+    from numerai_pipeline.training.trees.catboost.booster import CatboostBackend
+
+    return TreesEngine(CatboostBackend())
+
+
+def train(
+    job: TrainingJob,
+    *,
+    progress: Progress = SILENT,
+    restart: bool = False,
+    on_done: Callable[[Run], None] = lambda _run: None,
+) -> Run:
+    """Train the models of a job and return their run.
+
+    Args:
+        job: what to train.
+        progress: where to report.
+        restart: delete the run, broken or finished, and train it again, under the same
+            name.
+        on_done: called with the run before anybody else can train it.
+
+    Raises:
+        ConfigError: if the recipe is wrong, there are no eras to choose by, or another
             process trains this very run.
         DataError: if the shards lack what the recipe names, a file of the run is
-            broken, or the loss is no number any more.
+            broken, or the loss becomes NaN or infinite.
     """
     plan = make_plan(job)
-    with locked(job.runs / short(plan.fingerprint), doing=f"training '{job.name}'"):
+    with locked(job.runs / _short(plan), doing=f"training '{job.name}'"):
         folder = find_run(job.runs, plan.fingerprint)
-        if folder is not None and Run.open(folder).is_done:
-            return _ask_again(job, Run.open(folder))
-        engine = load_engine(plan.checked.family.engine)
-        if folder is None:
-            folder = begin_run(plan, engine, progress)
-        begun = Run.open(folder)
-        if _digest(begun.features, begun.recipe) != _digest(
-            plan.features, plan.checked.complete()
-        ):
-            raise DataError(
-                f"{folder} was changed since it was begun. Delete it and train again."
-            )
-        try:
-            _train_what_is_left(plan, folder, engine, progress)
-        except DataError:
-            _check_shards(plan, folder)  # new ones break what reads the old ones
-            raise
-    return Run.open(folder)
-
-
-def _ask_again(job: TrainingJob, run: Run) -> Run:
-    """Make a finished run the latest one, since it is what was asked for."""
-    if latest_run(job.runs).folder != run.folder:
-        mark_asked(run.folder, format_time(job.started))
-    curves = run.folder / CURVES_FOLDER
-    if job.tensorboard and not curves.is_dir():
-        Curves(curves, run.history()).close()
+        name = folder.name if folder else _name(plan)
+        if folder is not None and restart:
+            # What explains the run goes last: a killed deletion leaves a run that is
+            # found again, and not a finished one.
+            (folder / DONE_FILE).unlink(missing_ok=True)
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+            shutil.rmtree(folder)
+            folder = None
+        if folder is None or not Run.open(folder).is_done:
+            engine = load_engine(plan.checked.family.engine)
+            folder = folder or begin_run(plan, engine, name)
+            _check_unchanged(plan, Run.open(folder))
+            recorder = _recorder(plan, folder, progress)
+            tasks = [make_task(plan, model, folder, recorder) for model in plan.models]
+            try:
+                for task in tasks:
+                    engine.fit(task)
+                    _record_window(task, tasks, recorder)
+                _finish(plan, folder, recorder)
+            except DataError:
+                _check_shards(plan, folder)  # new ones break what reads the old ones
+                raise
+        run = Run.open(folder)
+        mark_asked(folder, format_time(job.started))
+        curves = folder / CURVES_FOLDER
+        if job.tensorboard and not curves.is_dir():
+            Curves(curves, run.history()).close()
+        on_done(run)
     return run
 
 
-def _train_what_is_left(
-    plan: Plan, folder: Path, engine: EngineModule, progress: Progress
-) -> None:
-    """Train up to the last epoch, draw the curves and call the run done."""
+def find_run(runs: Path, fingerprint: str) -> Path | None:
+    """Return the folder of the run with this fingerprint, if there is one."""
+    for folder in sorted(runs.glob(f"*-{fingerprint[:_SHORT]}")):
+        try:
+            run = read_toml(folder / CONFIG_FILE)["run"]
+            if run["fingerprint"] == fingerprint:
+                return folder
+        except (ConfigError, KeyError, OSError, TypeError):
+            continue  # `Run.open` complains of it when somebody needs it
+    return None
+
+
+def begin_run(plan: Plan, engine: EngineModule, name: str) -> Path:
+    """Make the run folder with all that training starts from, whole."""
     job = plan.job
-    recorder = Recorder(
+    family = plan.checked.family
+    folder = job.runs / name
+    with atomic_folder(folder) as partial:
+        plan.checked.write_untrained(
+            job.untrained,
+            n_features=len(plan.features),
+            into=partial / family.untrained_file,
+        )
+        if family.source:
+            write_text(partial / FAMILY_FILE, family.source)
+        (partial / "checkpoints").mkdir()
+        write_json(
+            partial / FEATURES_FILE,
+            {
+                "features": plan.features,
+                "target": job.recipe.target,
+                "missing": job.recipe.missing,
+            },
+        )
+        write_toml(
+            partial / CONFIG_FILE,
+            {
+                "run": {
+                    "name": job.name,
+                    "started": format_time(job.started),
+                    "fingerprint": plan.fingerprint,
+                    "shards": job.shards.name,
+                    "shards_fingerprint": plan.reader.manifest.fingerprint,
+                    "data_version": str(
+                        plan.reader.manifest.origin.options["data_version"]
+                    ),
+                    "n_features": len(plan.features),
+                    "unit": _unit(plan),
+                    "refit_of": job.refit_of,
+                    "device": engine.device(plan.checked.training),
+                },
+                "fold": job.fold.to_dict(),
+                "versions": {
+                    "python": platform.python_version(),
+                    **{
+                        package: version(package)
+                        for package in ("numerai-pipeline", "numpy", *engine.PACKAGES)
+                    },
+                },
+                "recipe": plan.checked.complete().model_dump(mode="json"),
+            },
+        )
+    return folder
+
+
+def _recorder(plan: Plan, folder: Path, progress: Progress) -> Recorder:
+    return Recorder(
         folder / HISTORY_FILE,
         plan.checked.training,
-        unit=engine.unit(plan.checked.training),
-        curves=folder / CURVES_FOLDER if job.tensorboard else None,
+        unit=_unit(plan),
+        curves=folder / CURVES_FOLDER if plan.job.tensorboard else None,
         progress=progress,
-        title=f"{job.name}, run {folder.name}",
+        title=f"{plan.job.name}, run {folder.name}",
+        has_validation=bool(plan.job.fold.validation),
     )
-    assignment = Assignment(
-        plan=plan,
-        folder=folder,
-        held_out=Labels.read(plan.reader, "valid", job.recipe.target),
-        recorder=recorder,
-        progress=progress,
+
+
+def _unit(plan: Plan) -> str:
+    if plan.checked.training.window_eras:
+        return "window"
+    return "epoch" if plan.checked.family.engine == "keras" else "tree"
+
+
+def _record_window(task: Task, tasks: Sequence[Task], recorder: Recorder) -> None:
+    """Add a line to the run's history when the last model of a window is trained."""
+    number = task.model.window
+    of_window = [one for one in tasks if one.model.window == number]
+    if not number or task is not of_window[-1] or number <= len(recorder.rows):
+        return
+    rows = of_window[0].recorder.rows
+    # Without a best epoch there is no model either, and the last line says why.
+    best = of_window[0].recorder.best or rows[-1]
+    recorder.record(
+        number,
+        loss=best.loss,
+        val_loss=best.val_loss,
+        val_corr=best.val_corr,
+        seconds=math.fsum(row.seconds for row in rows),
+        val_accuracy=best.val_accuracy,
+        rows_per_second=float(np.mean([row.rows_per_second for row in rows])),
+        waiting=float(np.mean([row.waiting for row in rows])),
     )
-    engine.fit(assignment)
+
+
+def _finish(plan: Plan, folder: Path, recorder: Recorder) -> None:
+    """Draw the curves and call the run done."""
     recorder.close()
     _check_shards(plan, folder)
     if recorder.best is None:
         raise DataError(
-            f"'{job.name}' predicts the same for all rows of a held-out era in every "
-            "epoch, so none is the best by val_corr. Raise learning_rate in "
+            f"'{plan.job.name}' predicts the same for all rows of every validation era "
+            "in every epoch, so none is the best by val_corr. Raise learning_rate in "
             "model.toml, or check that the features vary."
         )
     plot_training(recorder.chart(), folder / "plots" / "training.png")
-    models = sorted(assignment.checkpoints.rglob(assignment.best_path.name))
+    models = sorted(
+        (folder / "checkpoints").rglob(f"best{plan.checked.family.trained_suffix}")
+    )
     mark_done(
         folder,
         (
@@ -118,8 +286,27 @@ def _train_what_is_left(
             *([FAMILY_FILE] if (folder / FAMILY_FILE).is_file() else []),
             *(path.relative_to(folder).as_posix() for path in models),
         ),
-        asked=format_time(job.started),
+        asked=format_time(plan.job.started),
     )
+
+
+def _name(plan: Plan) -> str:
+    """Return ``<UTC time>-<8 hex digits of the fingerprint>``."""
+    stamp = plan.job.started.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
+    return f"{stamp}-{_short(plan)}"
+
+
+def _short(plan: Plan) -> str:
+    return plan.fingerprint[:_SHORT]
+
+
+def _check_unchanged(plan: Plan, begun: Run) -> None:
+    if _digest(begun.features, begun.recipe) != _digest(
+        plan.features, plan.checked.complete()
+    ):
+        raise DataError(
+            f"{begun.folder} was changed since it was begun. Delete it and train again."
+        )
 
 
 def _digest(features: tuple[str, ...], recipe: Recipe) -> str:
@@ -128,10 +315,10 @@ def _digest(features: tuple[str, ...], recipe: Recipe) -> str:
 
 
 def _check_shards(plan: Plan, folder: Path) -> None:
-    """Refuse a run whose shards are not those any more with which it was begun."""
+    """Refuse a run whose shards are no longer those with which it was begun."""
     job = plan.job
     if ShardReader(job.shards).manifest.fingerprint != plan.reader.manifest.fingerprint:
         raise DataError(
-            f"{job.shards} was made anew while '{job.name}' was training. Delete "
+            f"{job.shards} was rebuilt while '{job.name}' was training. Delete "
             f"{folder} and train again."
         )

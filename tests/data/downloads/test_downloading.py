@@ -12,10 +12,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from recorded_progress import RecordedProgress, Task
 
 from numerai_pipeline.core import (
     ConfigError,
     DataError,
+    SystemClock,
     TournamentBusy,
     TournamentRefused,
     locked,
@@ -38,6 +40,7 @@ def parquet(seed: int, n_rows: int = 4_000) -> bytes:
 
 
 ONE, TWO = parquet(1), parquet(2)
+FEATURES = b'{"feature_sets": {"all": ["feature_a"]}, "targets": ["target"]}'
 
 
 @pytest.fixture
@@ -97,7 +100,7 @@ def test_a_file_arrives_with_its_record(fetch, scripted_server, root):
 
 def test_several_files_share_a_manifest(tournament, scripted_server, clock, root):
     scripted_server.serve(TRAIN, ONE)
-    scripted_server.serve("v5.3/features.json", b'{"targets": []}')
+    scripted_server.serve("v5.3/features.json", FEATURES)
     scripted_server.serve("v5.3/live_example_preds.csv", b"id,prediction\na,0.5\n")
     scripted_server.serve("v4.3/meta_model.parquet", TWO)
     names = [*scripted_server.files]
@@ -228,7 +231,7 @@ def test_yesterdays_partial_is_not_mixed_with_todays_data(
 def leave_partial(fetch, server, at, name=TRAIN, **options):
     """Let one try end after ``at`` bytes, as a killed process leaves it."""
     server.on("file", server.cut(at))
-    with pytest.raises(TournamentBusy, match="does not arrive whole"):
+    with pytest.raises(TournamentBusy, match="could not be downloaded"):
         fetch(name, **{**options, "deadline_seconds": 1e-6})
 
 
@@ -409,7 +412,7 @@ def test_progress_keeps_a_transfer_alive_past_the_deadline(
     fetch, scripted_server, root
 ):
     # Each connection brings 1 MiB and breaks: no single one is a failure.
-    content = b'["' + b"x" * (5 << 20) + b'"]'
+    content = FEATURES.replace(b"feature_a", b"feature_" + b"x" * (5 << 20))
     scripted_server.serve("v5.3/features.json", content)
     step = 1 << 20
     scripted_server.on(
@@ -444,7 +447,7 @@ def test_5xx_for_ever_is_busy(fetch, scripted_server, root):
     with pytest.raises(TournamentBusy) as error:
         fetch()
     assert str(error.value).startswith(
-        "v5.3/train.parquet does not arrive whole. Check the network and rerun: what "
+        "v5.3/train.parquet could not be downloaded completely. Check the network and rerun: what "
         "has arrived is kept. Tried "
     )
     assert str(error.value).endswith("the last time: an answer HTTP 503.")
@@ -484,6 +487,10 @@ def test_a_maintenance_page_does_not_replace_a_good_file(fetch, scripted_server,
         (TRAIN, b'{"error": "nope"}', "no Parquet file but one that begins with"),
         (TRAIN, b"", "no whole Parquet file"),
         ("v5.3/features.json", b'{"feature_sets": {', "no whole JSON"),
+        ("v5.3/features.json", b"[" * 9_000, "no whole JSON"),
+        ("v5.3/features.json", b'{"message": "slow down"}', "JSON but not a feat"),
+        ("v5.3/features.json", FEATURES.replace(b"[", b"{"), "no whole JSON"),
+        ("v5.3/features.json", FEATURES.replace(b'"feature_a"', b""), "a features.js"),
         ("v5.3/x.csv", b"id,prediction\na,0.1\nb", "CSV with a broken line 3"),
         ("v5.3/x.csv", b"id,prediction\na,0.1\nb,0", "CSV whose last line does not"),
         ("v5.3/x.csv", b"id,\xff\n", "no whole CSV"),
@@ -493,7 +500,7 @@ def test_broken_content_is_named_and_not_kept(
     fetch, scripted_server, root, name, content, cause
 ):
     scripted_server.serve(name, content)
-    with pytest.raises(TournamentBusy, match=f"{name} does not .*last time: {cause}"):
+    with pytest.raises(TournamentBusy, match=f"{name} could not .*last time: {cause}"):
         fetch(name)
     assert_nothing(root, name.split("/")[1])
     assert leftovers(root / "v5.3") == []
@@ -517,7 +524,7 @@ def test_compressed_bytes_are_not_taken(fetch, scripted_server, root):
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [(TRAIN, ONE), ("v5.3/features.json", b"{}"), ("v5.3/x.csv", b"id,x\na,1\n")],
+    [(TRAIN, ONE), ("v5.3/features.json", FEATURES), ("v5.3/x.csv", b"id,x\na,1\n")],
 )
 def test_without_a_length_the_content_must_show_its_end(
     fetch, scripted_server, root, name, content
@@ -605,45 +612,83 @@ def test_two_processes_do_not_download_into_one_folder(fetch, scripted_server, r
 
 
 def test_progress_is_told_in_bytes_and_ends_at_the_size(fetch, scripted_server):
-    class Recorder:
-        def __init__(self):
-            self.tasks = []
-
-        def task(self, description, total, unit):
-            self.tasks.append([description, total, unit, 0])
-            recorder = self
-
-            class Task:
-                def __enter__(self):
-                    return self.advance
-
-                def __exit__(self, *_error):
-                    pass
-
-                def advance(self, amount):
-                    recorder.tasks[-1][3] += amount
-
-            return Task()
-
-        def note(self, text):
-            pass
-
     scripted_server.serve(TRAIN, ONE, ignores_range=True)
     scripted_server.on("file", scripted_server.cut(70_000))
-    recorder = Recorder()
-    fetch(progress=recorder)
-    assert recorder.tasks == [[TRAIN, len(ONE), "bytes", len(ONE)]]
-    fetch(progress=recorder)
-    assert len(recorder.tasks) == 1
+    progress = RecordedProgress()
+    fetch(progress=progress)
+    assert progress.tasks == [Task(TRAIN, len(ONE), "bytes", len(ONE))]
+    fetch(progress=progress)
+    assert len(progress.tasks) == 1
 
 
 def test_a_slow_server_is_waited_for_as_long_as_bytes_come(
     fetch, scripted_server, root
 ):
     scripted_server.drips_seconds = 0.02
-    scripted_server.serve("v5.3/features.json", b'{"x": [1, 2, 3]}')
+    scripted_server.serve("v5.3/features.json", FEATURES)
     start = time.perf_counter()
     # The URL drips too; each byte comes within the timeout.
     fetch("v5.3/features.json", timeout_seconds=0.1)
     assert time.perf_counter() - start > 0.2
-    assert_right(root, b'{"x": [1, 2, 3]}', "features.json")
+    assert_right(root, FEATURES, "features.json")
+
+
+def test_json_of_another_shape_does_not_replace_a_good_file(
+    fetch, scripted_server, root
+):
+    served = scripted_server.serve("v5.3/features.json", FEATURES)
+    fetch("v5.3/features.json")
+    served.content, served.etag = b'{"message": "slow down"}', '"two"'
+    with pytest.raises(TournamentBusy, match="JSON but not a features.json"):
+        fetch("v5.3/features.json")
+    assert_right(root, FEATURES, "features.json")
+
+
+def test_a_connection_that_drips_is_given_up_for_another_one(
+    tournament, scripted_server, root
+):
+    def drips(_request, proper):
+        scripted_server.drips_seconds = 0.05
+        return proper()
+
+    def flows(_request, proper):
+        scripted_server.drips_seconds = None
+        return proper()
+
+    scripted_server.serve(TRAIN, ONE)
+    scripted_server.on("file", drips, flows)
+    start = time.perf_counter()
+    (file,) = download(
+        tournament,
+        [TRAIN],
+        root,
+        clock=SystemClock(),
+        timeout_seconds=0.3,
+        deadline_seconds=60,
+    )
+    assert time.perf_counter() - start < 10
+    assert file.bytes == len(ONE)
+    assert_right(root, ONE)
+    assert "range" in scripted_server.asked("file")[-1].headers
+
+
+@pytest.mark.parametrize("etag", ['"é"', '"\x01"', "", '"' + "x" * 9_000 + '"'])
+def test_an_etag_that_cannot_be_sent_back_is_not_kept(
+    fetch, scripted_server, root, etag
+):
+    scripted_server.serve(TRAIN, ONE, etag=etag)
+    fetch()
+    assert_right(root, ONE)
+    fetch()
+    assert_right(root, ONE)
+
+
+def test_an_etag_that_an_earlier_version_kept_is_no_obstacle(
+    fetch, scripted_server, root
+):
+    scripted_server.serve(TRAIN, ONE)
+    fetch()
+    path = root / "v5.3" / "manifest.json"
+    path.write_text(path.read_text().replace('\\"one\\"', "é"), encoding="utf-8")
+    assert not fetch().was_current
+    assert fetch().was_current

@@ -3,8 +3,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,31 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from recorded_progress import RecordedProgress
 
 from numerai_pipeline.core import ConfigError, DataError, sha256_of
 from numerai_pipeline.data import EtlOptions, ShardReader, build_shards
 
 TARGET = ("target",)
-
-
-class Told:
-    """Progress that is remembered."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.tasks: dict[str, tuple[float | None, float]] = {}
-
-    @contextmanager
-    def task(
-        self, description: str, total: float | None, unit: str
-    ) -> Iterator[Callable[[float], None]]:
-        assert unit == "rows"
-        done = [0.0]
-        yield lambda amount: done.append(amount)
-        self.tasks[description] = (total, sum(done))
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def assert_same_rows(block: Any, rows: Any, chosen: np.ndarray) -> None:
@@ -51,21 +31,24 @@ def assert_same_rows(block: Any, rows: Any, chosen: np.ndarray) -> None:
 
 
 def test_train_and_validation_become_shards(release: Any, tmp_path: Path) -> None:
-    told = Told()
-    manifest = build_shards(release.folder, tmp_path / "s", EtlOptions(), progress=told)
+    progress = RecordedProgress()
+    manifest = build_shards(
+        release.folder, tmp_path / "s", EtlOptions(), progress=progress
+    )
     # 41 targets or 3: one of them looks 60 days ahead, so 16 eras are purged.
     assert manifest.splits["train"].eras == tuple(range(1, 15))
-    assert manifest.dropped.purged_eras == tuple(range(15, 31))
+    assert manifest.splits["purged"].eras == tuple(range(15, 31))
     assert manifest.splits["valid"].eras == tuple(range(31, 39))
     reader = ShardReader(tmp_path / "s")
     train, validation = release.train, release.validation
     assert_same_rows(reader.read("train"), train, train.eras <= 14)
     assert_same_rows(reader.read("valid"), validation, validation.eras <= 38)
-    n_trained = np.count_nonzero(train.eras <= 14)
-    assert told.tasks == {
+    assert_same_rows(reader.read("purged"), train, train.eras > 14)
+    assert {task.unit for task in progress.tasks} == {"rows"}
+    assert {task.description: (task.total, task.done) for task in progress.tasks} == {
         "surveying train.parquet": (len(train.eras), len(train.eras)),
         "surveying validation.parquet": (60, 60),
-        "packing train.parquet": (n_trained, n_trained),
+        "packing train.parquet": (len(train.eras), len(train.eras)),
         "packing validation.parquet": (48, 48),
     }
 
@@ -77,7 +60,7 @@ def test_the_purge_fits_the_horizon_of_the_targets(
     assert manifest.splits["train"].eras[-1] == 30 - 8
     manifest = build_shards(release.folder, tmp_path / "s", EtlOptions(purge=0))
     assert manifest.splits["train"].eras[-1] == 30
-    assert manifest.dropped.purged_eras == ()
+    assert "purged" not in manifest.splits
 
 
 def test_defect_2_no_era_on_both_sides_of_the_split(
@@ -169,10 +152,12 @@ def test_a_second_run_does_nothing_and_says_so(release: Any, tmp_path: Path) -> 
     folder = tmp_path / "s"
     first = build_shards(release.folder, folder, EtlOptions())
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    told = Told()
-    assert build_shards(release.folder, folder, EtlOptions(), progress=told) == first
-    assert told.notes == [f"{folder} is current: nothing to do."]
-    assert not told.tasks
+    progress = RecordedProgress()
+    assert (
+        build_shards(release.folder, folder, EtlOptions(), progress=progress) == first
+    )
+    assert progress.notes == [f"{folder} is current: nothing to do."]
+    assert not progress.tasks
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
@@ -210,9 +195,9 @@ def test_what_has_changed_is_made_again(
         path.write_text(json.dumps(content))
     else:
         (folder / first.shards[0].name).write_bytes(b"")
-    told = Told()
-    again = build_shards(release.folder, folder, options, progress=told)
-    assert told.notes[0].startswith(f"{folder} is made anew: {CHANGES[change]}")
+    progress = RecordedProgress()
+    again = build_shards(release.folder, folder, options, progress=progress)
+    assert progress.notes[0].startswith(f"{folder} is made anew: {CHANGES[change]}")
     assert (again.fingerprint == first.fingerprint) == (change == "shard")
     assert ShardReader(folder).n_rows("train") == again.splits["train"].rows
 
@@ -432,7 +417,7 @@ def test_unresolved_validation_alone_holds_nothing_out(
 ) -> None:
     release.validation.targets[:] = np.nan
     write_rows(release.folder / "validation.parquet", release.validation)
-    with pytest.raises(ConfigError, match="no era would be held out"):
+    with pytest.raises(ConfigError, match="no era would be left to validate on"):
         build_shards(release.folder, tmp_path / "s", EtlOptions())
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recorded_progress import RecordedProgress
 
 from numerai_pipeline.core import ConfigError, parse_table
 from numerai_pipeline.data import EtlOptions, ShardManifest, ShardReader, build_shards
@@ -36,8 +37,8 @@ def test_a_test_split_comes_after_the_held_out_eras(build: Build) -> None:
         "train": list(range(1, 25)),
         "valid": list(range(27, 33)),
         "test": list(range(35, 39)),
+        "purged": [25, 26, 33, 34],
     }
-    assert manifest.dropped.purged_eras == (25, 26, 33, 34)
     assert set(reader.read("test").eras) == set(range(35, 39))
 
 
@@ -47,6 +48,7 @@ def test_without_a_share_the_test_split_is_of_validation(build: Build) -> None:
         "train": list(range(1, 30)),
         "valid": list(range(31, 36)),
         "test": [37, 38],
+        "purged": [30, 36],
     }
 
 
@@ -55,6 +57,7 @@ def test_split_valid_only_trains_on_all_else(build: Build) -> None:
     assert eras_of(manifest) == {
         "train": list(range(1, 34)),
         "valid": list(range(35, 39)),
+        "purged": [34],
     }
 
 
@@ -68,7 +71,7 @@ def test_rows_are_drawn_by_their_seed(release: Any, build: Build) -> None:
         "valid": round(0.25 * n_rows),
         "test": round(0.1 * n_rows),
     }
-    assert manifest.dropped.purged_eras == ()
+    assert "purged" not in manifest.splits
     ids = {name: reader.read(name).ids.tolist() for name in manifest.splits}
     everything = [name for names in ids.values() for name in names]
     expected = [*release.train.ids, *release.validation.ids[:48]]
@@ -82,24 +85,14 @@ def test_rows_are_drawn_by_their_seed(release: Any, build: Build) -> None:
 def test_defect_2_rows_are_never_drawn_unless_asked_for(
     release: Any, tmp_path: Path
 ) -> None:
-    notes: list[str] = []
-
-    class Told:
-        def task(self, *_: Any) -> Any:
-            from numerai_pipeline.core import SILENT
-
-            return SILENT.task("", None, "")
-
-        def note(self, text: str) -> None:
-            notes.append(text)
-
     for options in (EtlOptions(split=0.2), EtlOptions(split=0.2, split_by="rows")):
-        build_shards(release.folder, tmp_path / "s", options, progress=Told())
+        progress = RecordedProgress()
+        build_shards(release.folder, tmp_path / "s", options, progress=progress)
         found = ShardManifest.load(tmp_path / "s")
         shared = set(found.splits["train"].eras) & set(found.splits["valid"].eras)
         assert bool(shared) == (options.split_by == "rows")
-        warned = [note for note in notes if note.startswith("Warning: rows of one era")]
-        assert bool(warned) == (options.split_by == "rows")
+        warns = any(note.startswith("Warning: rows of one") for note in progress.notes)
+        assert warns == (options.split_by == "rows")
 
 
 @pytest.mark.parametrize(
@@ -297,7 +290,6 @@ def test_every_row_is_on_one_side_or_counted(
         dropped.rows_without_target
         + dropped.rows_not_chosen
         + dropped.rows_balanced_away
-        + dropped.purged_rows
     )
     assert n_used + n_dropped == 60 * 8
     if split_by == "era":

@@ -1,26 +1,12 @@
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from recorded_progress import RecordedProgress
 
-from numerai_pipeline.core import SILENT, ConfigError, DataError
+from numerai_pipeline.core import ConfigError, DataError
 from numerai_pipeline.data import EtlOptions, build_shards
-
-
-class Notes:
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    @contextmanager
-    def task(self, *words: Any) -> Iterator[Callable[[float], None]]:
-        with SILENT.task(*words) as advance:
-            yield advance
-
-    def note(self, text: str) -> None:
-        self.texts.append(text)
 
 
 @pytest.mark.parametrize(
@@ -29,12 +15,16 @@ class Notes:
 def test_the_plan_is_told_first(
     release: Any, tmp_path: Path, layout: Any, row_bytes: int
 ) -> None:
-    notes = Notes()
+    progress = RecordedProgress()
     options = EtlOptions(sources=("train",), layout=layout)
     manifest = build_shards(
-        release.folder, tmp_path / "s", options, max_ram_bytes=4 * 10**9, progress=notes
+        release.folder,
+        tmp_path / "s",
+        options,
+        max_ram_bytes=4 * 10**9,
+        progress=progress,
     )
-    disk, memory = notes.texts
+    disk, memory = progress.notes
     assert disk.startswith(f"180 rows of {row_bytes} bytes will take ")
     assert memory.endswith("of the 4.0 GB that it may take.")
     assert "decode 180 rows at a time" in memory

@@ -104,7 +104,7 @@ def test_a_target_that_no_row_has_is_refused(
     write_rows(tmp_path / "train.parquet", rows)
     build_shards(tmp_path, tmp_path / "s", EtlOptions(sources=("train",)))
     with pytest.raises(
-        DataError, match="no row of split 'train' has the target 'target_victor_60'"
+        DataError, match="no row of the chosen eras has the target 'target_victor_60'"
     ):
         ShardReader(tmp_path / "s").load("train", target="target_victor_60")
 

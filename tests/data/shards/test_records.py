@@ -8,6 +8,7 @@ from numerai_pipeline.data.shards.records import (
     PackedBlock,
     decode_record,
     encode_record,
+    masked_crc32c,
 )
 
 SHAPE = {"era": 574, "rows": 3, "width": 4, "n_targets": 2}
@@ -77,3 +78,29 @@ def test_another_shape_is_noticed(
 ) -> None:
     with pytest.raises(BrokenRecord, match=sentence):
         decode_record(encode_record(block), **{**SHAPE, **changed})
+
+
+@pytest.mark.parametrize(
+    ("content", "crc"),
+    [
+        (b"", 0),
+        (b"123456789", 0xE3069283),
+        (bytes(32), 0x8A9136AA),
+        (b"\xff" * 32, 0x62A8AB43),
+        (bytes(range(32)), 0x46DD794E),
+    ],
+)
+def test_the_checksum_is_that_of_rfc_3720(content: bytes, crc: int) -> None:
+    rotated = (masked_crc32c(content) - 0xA282EAD8) % 2**32
+    assert (rotated << 15 | rotated >> 17) % 2**32 == crc
+
+
+def test_the_mask_is_that_of_tfrecord() -> None:
+    # The frame of an 8-byte length of zero, as TensorFlow writes it.
+    assert masked_crc32c(bytes(8)).to_bytes(4, "little").hex() == "29039807"
+
+
+def test_a_view_has_the_checksum_of_its_bytes() -> None:
+    content = np.random.default_rng(1).bytes(1_000)
+    part = memoryview(content)[12:900]
+    assert masked_crc32c(part) == masked_crc32c(content[12:900])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from numerai_pipeline.core import ConfigError, DataError, Recipe
-from numerai_pipeline.models import check_recipe, family, write_catboost
+from numerai_pipeline.models import check_recipe, family
+from numerai_pipeline.models.trees import write_catboost
 
 CODES = np.random.default_rng(1).integers(0, 5, (400, 3)).astype(np.float32)
 
@@ -162,7 +163,7 @@ def test_a_missing_model_is_named(tmp_path):
 def test_a_missing_package_is_named_with_the_extra():
     code = (
         "import sys; sys.modules['catboost'] = None\n"
-        "from numerai_pipeline.models import load_catboost\n"
+        "from numerai_pipeline.models.trees import load_catboost\n"
         "from numerai_pipeline.core import ConfigError\n"
         "try: load_catboost()\n"
         "except ConfigError as error: print(error)\n"

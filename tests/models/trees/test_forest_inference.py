@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from numerai_pipeline.models import load_lightgbm, load_xgboost
+from numerai_pipeline.models.trees import load_lightgbm, load_xgboost
 from numerai_pipeline.models.trees.forest_inference import can_infer_on_gpu, on_gpu
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from numerai_pipeline.simulator.market import Market, preset
+from numerai_simulator.market import Market, preset
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numerai_pipeline.core import ConfigError
-from numerai_pipeline.simulator.market.catalog import (
+from numerai_simulator.errors import SetupError
+from numerai_simulator.market.catalog import (
     GROUP_SIZES,
     NEW_GROUP,
     TARGETS,
@@ -63,5 +63,5 @@ def test_every_width_has_whole_sets(n_features: int) -> None:
 
 
 def test_an_unknown_release_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"'v9' is not simulated. Take v5\.3 or v5"):
+    with pytest.raises(SetupError, match=r"'v9' is not simulated. Take v5\.3 or v5"):
         catalog_of(60).columns("v9")

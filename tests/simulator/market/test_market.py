@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from numerai_tools.scoring import numerai_corr
 
-from numerai_pipeline.core import ConfigError
-from numerai_pipeline.simulator.market import Market, preset
-from numerai_pipeline.simulator.market.catalog import GROUP_SIZES, TARGETS
-from numerai_pipeline.simulator.market.eras import LATE_GROUP, Eras
-from numerai_pipeline.simulator.market.spec import era_day
+from numerai_simulator.errors import SetupError
+from numerai_simulator.market import Market, preset
+from numerai_simulator.market.catalog import GROUP_SIZES, TARGETS
+from numerai_simulator.market.eras import LATE_GROUP, Eras
+from numerai_simulator.market.spec import era_day
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +196,7 @@ def test_live_files(market: Market, folder: Path) -> None:
     assert set(live.index).isdisjoint(market.live_ids(number + 1))
     for series in (market.live_meta_model(number), market.live_benchmark(number)):
         assert list(series.index) == list(live.index)
-    with pytest.raises(ConfigError, match="begins with round"):
+    with pytest.raises(SetupError, match="begins with round"):
         market.write_live(folder, "v5.3", 1)
 
 

@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from numerai_pipeline.core import ConfigError
-from numerai_pipeline.simulator.market import preset
+from numerai_simulator.errors import SetupError
+from numerai_simulator.market import preset
 
 
 def test_presets_grow() -> None:
@@ -18,7 +18,7 @@ def test_rounds_are_business_days_after_the_last_era() -> None:
     spec = preset("tiny")
     assert spec.round_day(spec.first_round) == 5 * (spec.n_eras + 1)
     assert spec.round_day(spec.first_round + 5) == 5 * (spec.n_eras + 2)
-    with pytest.raises(ConfigError, match="begins with round 1385; round 842 is bef"):
+    with pytest.raises(SetupError, match="begins with round 1385; round 842 is bef"):
         spec.round_day(842)
 
 
@@ -37,12 +37,12 @@ def test_rounds_are_business_days_after_the_last_era() -> None:
 def test_an_impossible_market_is_refused(
     override: dict[str, int], sentence: str
 ) -> None:
-    with pytest.raises(ConfigError, match=re.escape(sentence)):
+    with pytest.raises(SetupError, match=re.escape(sentence)):
         preset("tiny", **override)
 
 
 def test_an_unknown_size_is_refused() -> None:
     with pytest.raises(
-        ConfigError, match=r"no market of size 'huge'\. Take tiny, small"
+        SetupError, match=r"no market of size 'huge'\. Take tiny, small"
     ):
         preset("huge")

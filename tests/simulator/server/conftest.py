@@ -18,8 +18,7 @@ from click.testing import CliRunner, Result
 from numerapi import base_api
 from numerapi.cli import cli as numerapi_cli
 
-from numerai_pipeline.core import VirtualClock, parse_time
-from numerai_pipeline.simulator import (
+from numerai_simulator import (
     DEFAULT_START,
     MarketSpec,
     RunningSimulator,
@@ -28,6 +27,7 @@ from numerai_pipeline.simulator import (
     preset,
     running_simulator,
 )
+from numerai_simulator.clock import VirtualClock, parse_time
 
 KEYS = ("SIMULATED", "SIMULATED")
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from numerai_pipeline.core import ConfigError
-from numerai_pipeline.simulator import open_simulator
+from numerai_simulator import open_simulator
+from numerai_simulator.errors import SetupError
 
 
 def test_the_account_has_models_a_wallet_and_keys(shared_api) -> None:
@@ -167,6 +167,6 @@ def test_the_account_can_have_other_models_and_get_more(folder) -> None:
 
 
 def test_a_model_needs_a_name_that_numerai_would_take(folder) -> None:
-    with pytest.raises(ConfigError, match="cannot be called 'My Model'") as caught:
+    with pytest.raises(SetupError, match="cannot be called 'My Model'") as caught:
         open_simulator(folder, models=["My Model"])
     assert "Use 1 to 20 lower-case letters" in str(caught.value)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from numerai_pipeline.core import SystemClock
-from numerai_pipeline.simulator import running_simulator
+from numerai_simulator import running_simulator
+from numerai_simulator.clock import SystemClock
 
 
 def state(world) -> dict[str, object]:

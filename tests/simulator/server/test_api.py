@@ -5,7 +5,7 @@ import numerapi
 import pytest
 from graphql import default_field_resolver
 
-from numerai_pipeline.simulator.server.schema import load_schema
+from numerai_simulator.server.schema import load_schema
 
 ROUNDS = "query($tournament: Int) { rounds(tournament: $tournament) { number } }"
 

@@ -3,7 +3,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numerai_pipeline.simulator.server.payouts import (
+from numerai_simulator.server.payouts import (
     STAKE_THRESHOLD,
     nmr,
     payout,

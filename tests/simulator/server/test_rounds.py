@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 from numerapi import base_api
 
-from numerai_pipeline.core import VirtualClock, parse_time
-from numerai_pipeline.simulator import running_simulator
+from numerai_simulator import running_simulator
+from numerai_simulator.clock import VirtualClock, parse_time
 
 
 class ClientClock:

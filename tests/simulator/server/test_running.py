@@ -14,18 +14,19 @@ import pytest
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from numerai_pipeline.core import ConfigError, SystemClock, VirtualClock
-from numerai_pipeline.simulator import (
+from numerai_simulator import (
     open_simulator,
     preset,
     running_simulator,
     serve,
 )
+from numerai_simulator.clock import SystemClock, VirtualClock
+from numerai_simulator.errors import SetupError
 
 SERVE = """
 import sys
 from pathlib import Path
-from numerai_pipeline.simulator import open_simulator, serve
+from numerai_simulator import open_simulator, serve
 with open_simulator(Path(sys.argv[1])) as simulator:
     for end in range(1, 3):
         serve(simulator, port=0, ready=lambda url: print(url, flush=True))
@@ -128,7 +129,7 @@ def test_a_restart_keeps_time_and_rounds(folder) -> None:
 def test_a_folder_that_is_ahead_of_the_machine_is_refused(folder) -> None:
     future = datetime.now(UTC) + timedelta(days=400)
     open_simulator(folder, clock=VirtualClock(future)).close()
-    with pytest.raises(ConfigError, match="but the machine's clock says") as caught:
+    with pytest.raises(SetupError, match="but the machine's clock says") as caught:
         open_simulator(folder, clock=SystemClock())
     assert "Open it with a virtual clock" in str(caught.value)
 
@@ -136,7 +137,7 @@ def test_a_folder_that_is_ahead_of_the_machine_is_refused(folder) -> None:
 def test_a_folder_keeps_its_market(folder, spec) -> None:
     open_simulator(folder, spec).close()
     other = preset("tiny", seed=77)
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(SetupError) as caught:
         open_simulator(folder, other)
     sentence = str(caught.value)
     assert "holds another market, with seed 1 instead of 77. Take" in sentence
@@ -144,13 +145,13 @@ def test_a_folder_keeps_its_market(folder, spec) -> None:
 
 
 def test_a_folder_without_a_market_needs_one(tmp_path) -> None:
-    with pytest.raises(ConfigError, match="holds no simulated tournament yet"):
+    with pytest.raises(SetupError, match="holds no simulated tournament yet"):
         open_simulator(tmp_path / "empty")
 
 
 def test_a_folder_is_held_by_one_simulator(folder) -> None:
     held = open_simulator(folder)
-    with pytest.raises(ConfigError, match="simulating a tournament in"):
+    with pytest.raises(SetupError, match="simulating a tournament in"):
         open_simulator(folder)
     held.close()
     open_simulator(folder).close()
@@ -167,7 +168,7 @@ def test_half_written_files_are_written_again(tmp_path) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.2", "example.com", "::"])  # noqa: S104
 def test_it_answers_on_this_machine_only(folder, host: str) -> None:
-    with open_simulator(folder) as simulator, pytest.raises(ConfigError) as caught:
+    with open_simulator(folder) as simulator, pytest.raises(SetupError) as caught:
         serve(simulator, host=host)
     assert str(caught.value) == (
         f"the simulator answers on this machine only, not on {host}. "
@@ -179,7 +180,7 @@ def test_a_taken_port_is_named(folder) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with (
-            pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1 port {port}"),
+            pytest.raises(SetupError, match=f"cannot listen on 127.0.0.1 port {port}"),
             running_simulator(folder, port=port),
         ):
             pass

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from numerai_pipeline.core import DataError
-from numerai_pipeline.simulator.server.state import State
+from numerai_simulator.errors import BrokenFolder
+from numerai_simulator.server.state import State
 
 
 @pytest.fixture
@@ -43,5 +43,5 @@ def test_what_was_set_is_there_after_reopening(tmp_path: Path) -> None:
 def test_a_broken_state_is_named(tmp_path, content):
     path = tmp_path / "state.sqlite"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"state\.sqlite is broken .* Delete the"):
+    with pytest.raises(BrokenFolder, match=r"state\.sqlite is broken .* Delete the"):
         State(path)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numerai_pipeline.simulator.server.timetable import (
+from numerai_simulator.server.timetable import (
     SCORE_DAYS,
     Timetable,
     day_at,

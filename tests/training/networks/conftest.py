@@ -14,13 +14,11 @@ from numerai_pipeline.models import (
     load_network,
 )
 from numerai_pipeline.training import TrainingJob
-from numerai_pipeline.training.assignment import Assignment
-from numerai_pipeline.training.labels import Labels
-from numerai_pipeline.training.networks import engine
-from numerai_pipeline.training.plan import Plan
+from numerai_pipeline.training.job import ModelPlan, Plan, Task
+from numerai_pipeline.training.networks import fitting
 from numerai_pipeline.training.recorder import Recorder
 
-# Half a second a training.
+# Half a second per training.
 QUICK = {"epochs": 3, "batch_rows": 128, "learning_rate": 0.01}
 
 
@@ -43,7 +41,7 @@ def body(parameters, n_features):
 
 
 def head_of(shape, activation=None):
-    """Return what builds a network whose head gives T x `shape` a row."""
+    """Return what builds a network whose head gives T x `shape` per row."""
 
     def build(parameters, n_features):
         keras = load_keras()
@@ -77,7 +75,7 @@ def tiny():
 
 @pytest.fixture
 def assigned(tmp_path, shards):
-    """A function that assigns a training of a family of these tests."""
+    """A function that returns the task of a family of these tests."""
 
     def assign(
         family=VALUES,
@@ -105,6 +103,7 @@ def assigned(tmp_path, shards):
             untrained=folder / "untrained.keras",
             shards=shards,
             runs=folder,
+            fold=reader.default_fold(checked.targets, allow_leak=True),
             started=datetime(2026, 11, 24, tzinfo=UTC),
         )
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
@@ -115,14 +114,15 @@ def assigned(tmp_path, shards):
                 seed=3,
                 path=job.untrained,
             )
-        return Assignment(
-            plan=Plan(job, checked, reader, features, "fingerprint"),
+        model = ModelPlan("", job.fold, checked.targets)
+        return Task(
+            plan=Plan(job, checked, reader, features, "fingerprint", (model,)),
+            model=model,
             folder=folder,
-            held_out=Labels.read(reader, "valid", "target"),
             recorder=Recorder(
                 folder / "history.csv",
                 checked.training,
-                unit=engine.unit(checked.training),
+                unit="epoch",
                 curves=None,
                 progress=progress,
             ),
@@ -134,27 +134,27 @@ def assigned(tmp_path, shards):
 
 @pytest.fixture
 def fitted(assigned):
-    """A function that trains so, and returns the assignment."""
+    """A function that trains so, and returns the task."""
 
     def fit(family=VALUES, **options):
-        assignment = assigned(family, **options)
-        engine.fit(assignment)
-        return assignment
+        task = assigned(family, **options)
+        fitting.fit(task)
+        return task
 
     return fit
 
 
 @pytest.fixture
 def learned():
-    """A function that tells what a training learned: history and best weights."""
+    """A function that returns what a training learned: history and best weights."""
 
-    def read(assignment):
+    def read(task):
         rows = [
             # repr, because NaN is not equal to itself.
             repr(replace(row, seconds=0, rows_per_second=0, waiting=0))
-            for row in assignment.recorder.rows
+            for row in task.recorder.rows
         ]
-        paths = sorted(assignment.checkpoints.rglob("best.keras"))
+        paths = sorted(task.checkpoints.rglob("best.keras"))
         return rows, [
             weights.tolist()
             for path in paths

@@ -1,22 +1,25 @@
 import json
-import os
 import pickle
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from child import run_python
 
-from numerai_pipeline.core import ConfigError
-from numerai_pipeline.models import KerasTraining
+from numerai_pipeline.core import ConfigError, parse_table
+from numerai_pipeline.models import KerasTraining, load_keras
 from numerai_pipeline.training import Run, train
-from numerai_pipeline.training.networks.steps import Devices, make_steps
+from numerai_pipeline.training.networks.steps import (
+    Devices,
+    learning_rate,
+    make_optimizer,
+    make_steps,
+    set_clipping,
+)
 
 # The first job is killed after its first epoch and goes on.
 ON_TWO = """
 import json, pickle, sys
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from numerai_pipeline.models import load_keras
@@ -26,26 +29,14 @@ import tensorflow as tf
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(cpu, two)
 from numerai_pipeline.training import train
-
-class Killed(BaseException):
-    pass
-
-class Progress:
-    @contextmanager
-    def task(self, description, total, unit):
-        yield lambda amount: None
-    def note(self, text):
-        if text.startswith("epoch 1:"):
-            raise Killed
-    def chart(self, chart):
-        self.note(chart.line)
+from recorded_progress import Killed, RecordedProgress
 
 runs = []
 for job in pickle.loads(Path(sys.argv[1]).read_bytes()):
     job = replace(job, runs=job.runs.with_name("on-two"))
     if not runs:
         try:
-            train(job, progress=Progress())
+            train(job, progress=RecordedProgress(at_note="epoch 1:"))
         except Killed:
             pass
     runs.append(str(train(job).folder))
@@ -66,13 +57,7 @@ def test_two_devices_learn_what_one_does(make_job, tmp_path):
         for number, training in enumerate(options)
     ]
     (tmp_path / "jobs").write_bytes(pickle.dumps(jobs))
-    output = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", ON_TWO, str(tmp_path / "jobs")],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-    ).stdout
+    output = run_python(ON_TWO, tmp_path / "jobs", TF_CPP_MIN_LOG_LEVEL="3").stdout
     for job, folder in zip(jobs, json.loads(output), strict=True):
         assert 'device = "cpu x 2"' in (tmp_path / folder / "config.toml").read_text()
         of_two = Run.open(tmp_path / folder)
@@ -106,3 +91,72 @@ def test_xla_for_several_devices_is_refused():
         "xla = true is for one device, but there are 2 (GPU:0, GPU:1). Set xla = false "
         "in model.toml, or show one alone: CUDA_VISIBLE_DEVICES=0."
     )
+
+
+def rates(steps, **training):
+    rate = learning_rate(KerasTraining(learning_rate=0.1, **training), 10)
+    return [float(rate(step)) if callable(rate) else rate for step in steps]
+
+
+def test_a_constant_rate_is_a_number():
+    assert rates([0, 99], epochs=10) == [0.1, 0.1]
+
+
+def test_the_cosine_falls_to_nothing_with_the_last_epoch():
+    found = rates([0, 50, 100], epochs=10, schedule="cosine")
+    np.testing.assert_allclose(found, [0.1, 0.05, 0.0], atol=1e-7)
+
+
+def test_the_rate_rises_first():
+    steps = [0, 10, 20, 60, 100]
+    falling = rates(steps, epochs=10, schedule="cosine", warmup_epochs=2)
+    np.testing.assert_allclose(falling, [0.005, 0.0525, 0.1, 0.05, 0.0], atol=1e-7)
+    constant = rates(steps, epochs=10, warmup_epochs=2)
+    np.testing.assert_allclose(constant, [0.005, 0.0525, 0.1, 0.1, 0.1], atol=1e-7)
+
+
+@pytest.fixture
+def model():
+    keras = load_keras()
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+
+
+@pytest.mark.parametrize("name", ["adamw", "adam", "sgd", "lion"])
+def test_every_optimizer_is_made_by_its_name(model, name):
+    optimizer = make_optimizer(KerasTraining(optimizer=name), 10, model)
+    assert type(optimizer).__name__.lower() == name
+    decays = name in ("adamw", "lion")
+    assert optimizer.weight_decay == (0.01 if decays else None)
+
+
+def test_small_gradients_of_float16_are_scaled_up(model):
+    keras = load_keras()
+    half = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(1, dtype="mixed_float16")]
+    )
+    optimizer = make_optimizer(KerasTraining(), 10, half)
+    assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    set_clipping(optimizer, 2.0, 4)
+    assert optimizer.inner_optimizer.global_clipnorm == 0.5
+    plain = make_optimizer(KerasTraining(), 10, model)
+    assert isinstance(plain, keras.optimizers.AdamW)
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        (
+            {"loss": "corr"},
+            'model.toml [training]: loss = "corr" compares the rows of an era, so it '
+            'needs batches = "eras".',
+        ),
+        (
+            {"warmup_epochs": 40},
+            "model.toml [training]: warmup_epochs is 40.0, more than epochs, 30.",
+        ),
+    ],
+)
+def test_options_that_do_not_fit_together_are_refused(table, sentence):
+    with pytest.raises(ConfigError) as caught:
+        parse_table(KerasTraining, table, where="model.toml [training]")
+    assert str(caught.value) == sentence

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from numerai_pipeline.core import columns
+from numerai_pipeline.core import DataError, columns
+from numerai_pipeline.data.catalog import FEATURES_FILE, FeatureCatalog
 from numerai_pipeline.tournament import Failure
 
 # A batch of one narrow column; any size is fast.
@@ -40,22 +41,23 @@ def look_at_beginning(piece: bytes, suffix: str) -> Failure | None:
     return None
 
 
-def examine(path: Path, suffix: str, *, length_is_known: bool) -> Contents | Failure:
+def examine(path: Path, name: str, *, length_is_known: bool) -> Contents | Failure:
     """Look whether a file is whole.
 
     Args:
         path: the bytes.
-        suffix: of the file's real name, such as ``.parquet``.
+        name: of the file that they become, such as ``train.parquet``.
         length_is_known: whether the server said how many bytes there are. If not,
             a kind of file that does not show its end cannot be trusted.
 
     Returns:
         What it holds, or the failure to tell.
     """
+    suffix = Path(name).suffix
     if suffix == ".parquet":
         return _parquet(path)
     if suffix == ".json":
-        return _json(path)
+        return _json(path, name)
     if suffix == ".csv":
         return _csv(path)
     if length_is_known:
@@ -83,11 +85,18 @@ def _n_eras(file: Any) -> int | None:
     return len(eras)
 
 
-def _json(path: Path) -> Contents | Failure:
+def _json(path: Path, name: str) -> Contents | Failure:
     try:
         json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return Failure(f"no whole JSON ({error})")
+    if name == FEATURES_FILE:
+        try:
+            catalog = FeatureCatalog.load(path)
+        except DataError as error:
+            return Failure(f"JSON but not a {name} ({error.__cause__!r})")
+        if not any(catalog.sets.values()) or not catalog.targets:
+            return Failure(f"a {name} that lists no features or no targets")
     return Contents()
 
 

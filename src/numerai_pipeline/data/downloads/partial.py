@@ -72,21 +72,31 @@ class Version:
         """Read the headers of an answer with the whole file."""
         length = response.headers.get("content-length", "")
         return cls(
-            etag=response.headers.get("etag"),
-            size=int(length) if length.isdecimal() else None,
+            etag=usable_etag(response.headers.get("etag")),
+            # int() refuses thousands of digits, and no file has as many bytes.
+            size=int(length) if length.isdecimal() and len(length) < 20 else None,
         )
 
-    def resumes_at(self, n_there: int) -> bool:
-        """Tell whether so many bytes can be the beginning of this version.
+    @property
+    def can_resume(self) -> bool:
+        """Whether the bytes of two connections can be put together.
 
         A weak ETag promises the same meaning, not the same bytes.
         """
         return (
             self.size is not None
-            and 0 < n_there <= self.size
             and self.etag is not None
             and not self.etag.startswith("W/")
         )
+
+    def resumes_at(self, n_there: int) -> bool:
+        """Whether so many bytes can be the beginning of this version."""
+        return self.can_resume and 0 < n_there <= (self.size or 0)
+
+
+def usable_etag(etag: str | None) -> str | None:
+    """Return an ETag that can be sent back in a header, None for any other."""
+    return etag if etag and etag.isascii() and etag.isprintable() else None
 
 
 class Meter:

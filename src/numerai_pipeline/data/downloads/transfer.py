@@ -17,6 +17,7 @@ from numerai_pipeline.data.downloads.partial import (
     Order,
     Version,
     digest_of_file,
+    usable_etag,
 )
 from numerai_pipeline.tournament import (
     Failure,
@@ -30,8 +31,8 @@ from numerai_pipeline.tournament import (
 # Written in pieces of this size; what a kill can cost.
 _BUFFER_BYTES = 1 << 20
 
-# A try that came this much further was no failure: the deadline starts anew, or
-# 7.7 GB over a slow and shaky line would never arrive.
+# Tries that came this much further did not fail: the deadline starts again, or 7.7 GB
+# over a slow and shaky line would never arrive.
 _ADVANCE_BYTES = 1 << 20
 
 # A signed URL that has expired is answered with one of these.
@@ -78,6 +79,7 @@ class Transfer:
         self._url: str | None = None
         self._was_refreshed = False
         self._furthest = 0
+        self._counted = 0
         self._stall_seconds = timeout_seconds
 
     def forget(self) -> None:
@@ -103,9 +105,9 @@ class Transfer:
         with self._meter:
             while True:
                 outcome = Patience(self._clock, seconds=seconds).spend_on(
-                    lambda: self._advance(known_etag),
-                    busy=f"{self._order.filename} does not arrive whole. Check the "
-                    "network and rerun: what has arrived is kept.",
+                    lambda: self._advance(usable_etag(known_etag)),
+                    busy=f"{self._order.filename} could not be downloaded completely. "
+                    "Check the network and rerun: what has arrived is kept.",
                 )
                 if isinstance(outcome, _Current):
                     return None
@@ -115,7 +117,6 @@ class Transfer:
     def _advance(
         self, known_etag: str | None
     ) -> Received | _Current | _Advanced | Failure:
-        before = self._furthest
         if self._url is None:
             self._url = self._tournament.file_url(
                 self._order.filename, self._order.round_number
@@ -133,8 +134,12 @@ class Transfer:
                 outcome = self._get(http, self._url, known_etag)
         except httpx.RequestError as error:
             outcome = failure_of_error(error)
-        if isinstance(outcome, Failure) and self._furthest >= before + _ADVANCE_BYTES:
+        if (
+            isinstance(outcome, Failure)
+            and self._furthest >= self._counted + _ADVANCE_BYTES
+        ):
             self._was_refreshed = False
+            self._counted = self._furthest
             return _Advanced()
         return outcome
 
@@ -236,7 +241,14 @@ class Transfer:
         self._meter.show(size, version.size)
         try:
             with partial.open("ab" if offset else "wb", _BUFFER_BYTES) as file:
-                patience = Patience(self._clock, seconds=self._stall_seconds)
+                # A connection that drips is given up for another one, where that can
+                # go on from here.
+                seconds = (
+                    min(self._timeout_seconds, self._stall_seconds)
+                    if version.can_resume
+                    else self._stall_seconds
+                )
+                patience = Patience(self._clock, seconds=seconds)
                 goal = size + _ADVANCE_BYTES
                 while piece is not None:
                     file.write(piece)
@@ -244,10 +256,10 @@ class Transfer:
                     size += len(piece)
                     self._meter.show(size, version.size)
                     if size >= goal:
-                        patience = Patience(self._clock, seconds=self._stall_seconds)
+                        patience = Patience(self._clock, seconds=seconds)
                         goal = size + _ADVANCE_BYTES
                     elif patience.is_over:
-                        return Failure("bytes that only drip")
+                        return Failure("the transfer is too slow")
                     piece = next(pieces, None)
         except OSError as error:
             raise DataError(
@@ -265,7 +277,7 @@ class Transfer:
         if version.size is not None and size != version.size:
             return Failure(f"{size:,} of {version.size:,} bytes")
         contents = examine(
-            partial, self._suffix, length_is_known=version.size is not None
+            partial, self._order.path.name, length_is_known=version.size is not None
         )
         if isinstance(contents, Failure):
             partial.unlink()

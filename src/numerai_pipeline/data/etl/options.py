@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from numerai_pipeline.core import Frozen, Positive
 from numerai_pipeline.data.catalog import ALL_TARGETS
-from numerai_pipeline.data.etl.eras_subset import eras_subset
+from numerai_pipeline.data.folds import eras_subset
 
 SourceName = Literal["train", "validation", "live"]
 
@@ -54,8 +54,8 @@ class EtlOptions(Frozen):
     purge: int | None = Field(
         default=None,
         ge=0,
-        description="eras dropped before the held-out ones; None: 8 if all targets "
-        "look 20 days ahead, 16 if one looks 60",
+        description="eras left out between two parts; None: 8 if all targets look 20 "
+        "days ahead, 16 if one looks 60",
     )
     balance: bool = Field(
         default=False, description="thin out common target values in training rows"

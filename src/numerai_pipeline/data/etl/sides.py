@@ -4,7 +4,7 @@ One number a row and file says where it goes. All options that choose rows meet 
 what writes the shards follows the numbers and knows none of the options.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,19 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import ConfigError, DataError, columns
-from numerai_pipeline.data.etl.eras_subset import eras_subset
 from numerai_pipeline.data.etl.options import EtlOptions
-from numerai_pipeline.data.etl.splits import (
+from numerai_pipeline.data.etl.survey import Survey
+from numerai_pipeline.data.folds import (
     LIVE,
+    PURGED,
     SPLITS,
     TEST,
     TRAIN,
     VALID,
-    EraSplit,
+    Fold,
+    eras_subset,
     latest,
-    purged,
+    split_eras,
 )
-from numerai_pipeline.data.etl.survey import Survey
 from numerai_pipeline.data.shards.manifest import ClassShare, Dropped
 
 # Of a row that is in no split; the others are numbered from 1, in their order.
@@ -82,11 +83,15 @@ def assign_rows(
     pool = [era for found in eras.values() for era in found]
     if options.split_by == "rows":
         sides = _by_rows(surveys, options, set(pool))
-        purged_eras: tuple[int, ...] = ()
     else:
-        split = _by_era(eras, options, targets)
-        sides = tuple(_by_split(found, split) for found in surveys)
-        purged_eras = split.purged
+        fold = _by_era(eras, options, targets)
+        side_of = {
+            **dict.fromkeys(pool, PURGED),
+            **dict.fromkeys(fold.train, TRAIN),
+            **dict.fromkeys(fold.validation, VALID),
+            **dict.fromkeys(fold.test, TEST),
+        }
+        sides = tuple(_by_side(found, side_of) for found in surveys)
     _check_sides(sides, options)
     shares: tuple[ClassShare, ...] = ()
     n_before = _n_training(sides)
@@ -95,8 +100,6 @@ def assign_rows(
     rows = [rows for found in surveys for rows in found.eras]
     dropped = Dropped(
         rows_without_target=sum(era.stop - era.start - era.kept for era in rows),
-        purged_eras=purged_eras,
-        purged_rows=sum(era.kept for era in rows if era.era in set(purged_eras)),
         rows_not_chosen=sum(era.kept for era in rows if era.era not in set(pool)),
         rows_balanced_away=n_before - _n_training(sides),
     )
@@ -135,12 +138,12 @@ def _eras_of_sources(
 
 def _by_era(
     eras: dict[str, list[int]], options: EtlOptions, targets: Sequence[str]
-) -> EraSplit:
+) -> Fold:
     pool = [era for found in eras.values() for era in found]
     train, validation = eras.get("train", []), eras.get("validation", [])
     has_share = options.split is not None or options.split_test is not None
     if not has_share and len(eras) == 1:
-        return EraSplit(train=tuple(train), valid=tuple(validation))
+        return Fold(train=tuple(train), validation=tuple(validation))
     of_validation = options.split_valid_only or (options.split is None and validation)
     candidates = validation if of_validation else pool
     test: tuple[int, ...] = ()
@@ -156,13 +159,13 @@ def _by_era(
     purge = options.purge
     if purge is None:
         purge = columns.purge_eras(tuple(targets))
-    return purged(pool, valid=valid, test=test, purge=purge)
+    return split_eras(pool, validation=valid, test=test, purge=purge)
 
 
-def _by_split(found: Survey, split: EraSplit) -> Sides:
+def _by_side(found: Survey, side_of: Mapping[int, str]) -> Sides:
     sides = np.zeros(len(found.has_target), np.uint8)
     for era in found.eras:
-        side = split.side(era.era)
+        side = side_of.get(era.era)
         if side:
             sides[era.start : era.stop] = code_of(side)
     sides[~found.has_target] = NOWHERE

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from numerai_pipeline.core import leftovers_of, sha256_of, write_json, write_text
-from numerai_pipeline.data.etl.splits import SPLITS
+from numerai_pipeline.data.folds import SPLITS
 from numerai_pipeline.data.shards.manifest import Origin, ShardFile
 
 _ORIGIN = "origin.json"

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from numerai_pipeline.core import DataError
-from numerai_pipeline.data.catalog import did_you_mean
+from numerai_pipeline.core import DataError, did_you_mean
 from numerai_pipeline.data.shards.manifest import ShardManifest
 from numerai_pipeline.data.shards.records import PackedBlock
 

@@ -10,9 +10,9 @@ from typing import Any, BinaryIO, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from numerai_pipeline.core import DataError
+from numerai_pipeline.core import ConfigError, DataError, columns, did_you_mean
 from numerai_pipeline.data.block import Block
-from numerai_pipeline.data.catalog import did_you_mean
+from numerai_pipeline.data.folds import Fold, default_fold, eras_subset
 from numerai_pipeline.data.readers.choosing import (
     chosen_columns,
     chosen_palettes,
@@ -66,17 +66,52 @@ class ShardReader:
         )
         self._loaded: dict[str, tuple[object, PackedRows]] = {}
 
-    def eras(self, split: str) -> tuple[int, ...]:
-        """Return the eras of a split, ascending."""
-        return self._split(split).eras
+    def eras(self, split: str | None = None) -> tuple[int, ...]:
+        """Return the eras of a split, None: of all splits; ascending."""
+        return tuple(sorted({era for one in self._splits(split) for era in one.eras}))
 
-    def n_rows(self, split: str, eras: Sequence[int] | None = None) -> int:
+    def default_fold(
+        self, targets: Sequence[str], *, eras: str = "", allow_leak: bool = False
+    ) -> Fold:
+        """Return the fold of a training that is told nothing else.
+
+        Args:
+            targets: what is learned or scored by; the longest horizon is the purge.
+            eras: which eras of the train split to learn from, as ``eras_subset``
+                takes it; empty: all.
+            allow_leak: keep the parts of the shards although they are nearer to each
+                other than the purge, or rows of the same eras.
+
+        Raises:
+            ConfigError: if a part would be empty, or the parts leak and that is not
+                allowed.
+        """
+        options = self.manifest.origin.options
+        purge = columns.purge_eras(tuple(targets))
+        if allow_leak:
+            packed = columns.purge_eras(self.manifest.target_names)
+            own = options.get("purge")
+            purge = min(purge, packed if own is None else int(own))
+        fold = default_fold(
+            {name: split.eras for name, split in self.manifest.splits.items()},
+            purge=purge,
+            learns_from=eras_subset(eras or "1-"),
+        )
+        if fold.by_rows and not allow_leak:
+            raise ConfigError(
+                f"{self.folder} was split by rows: validation rows have the eras of "
+                "training rows, which share returns with them. Run "
+                "`nai etl --split-by era`, or pass --allow-leak; scores will say so."
+            )
+        return fold
+
+    def n_rows(self, split: str | None, eras: Sequence[int] | None = None) -> int:
         """Return how many rows a split, or some of its eras, have."""
         return sum(block.rows for _, block in self._chosen(split, eras))
 
     def blocks(
         self,
-        split: str,
+        split: str | None,
         *,
         eras: Sequence[int] | None = None,
         features: Sequence[str] | None = None,
@@ -86,18 +121,18 @@ class ShardReader:
         """Read a split block by block: up to 2,048 rows of one era each.
 
         Args:
-            split: ``train`` or ``valid``.
+            split: ``train``, ``valid``, ``test`` or ``purged``; None: all of them.
             eras: eras wanted; None means all. They come in ascending order.
             features: features wanted, in this order; None means all.
             targets: targets wanted, in this order; None means all.
             start_block: number of the first block wanted, from 0, of those of these
                 eras, to go on where a reading was left; no byte before it is read.
         """
-        columns = chosen_columns(self.folder, self.manifest, features)
+        places = chosen_columns(self.folder, self.manifest, features)
         palettes = chosen_palettes(self.folder, self.manifest, targets)
         for packed in self._packed_blocks(split, eras, start_block):
             yield Block(
-                x=unpack(packed.x, len(self.manifest.features), columns),
+                x=unpack(packed.x, len(self.manifest.features), places),
                 y=target_values(packed, palettes),
                 ids=packed.ids,
                 eras=np.full(len(packed.ids), packed.era, np.int16),
@@ -105,7 +140,7 @@ class ShardReader:
 
     def read(
         self,
-        split: str,
+        split: str | None,
         *,
         eras: Sequence[int] | None = None,
         features: Sequence[str] | None = None,
@@ -116,11 +151,9 @@ class ShardReader:
         Takes the arguments of ``blocks`` but its ``start_block``.
         """
         n_rows = self.n_rows(split, eras)
-        columns, palettes = (
-            chosen_columns(self.folder, self.manifest, features),
-            chosen_palettes(self.folder, self.manifest, targets),
-        )
-        n_features = len(self.manifest.features if columns is None else columns)
+        places = chosen_columns(self.folder, self.manifest, features)
+        palettes = chosen_palettes(self.folder, self.manifest, targets)
+        n_features = len(self.manifest.features if places is None else places)
         whole = Block(
             x=np.empty((n_rows, n_features), np.uint8),
             y=np.empty((n_rows, len(palettes)), np.float32),
@@ -137,7 +170,7 @@ class ShardReader:
 
     def load(
         self,
-        split: str,
+        split: str | None,
         *,
         features: Sequence[str] | None = None,
         target: str | Sequence[str],
@@ -149,7 +182,7 @@ class ShardReader:
         A row of all 2,748 features takes 916 bytes.
 
         Args:
-            split: ``train``, ``valid`` or ``test``.
+            split: as ``blocks`` takes it.
             features: features wanted, in this order; None means all.
             target: name of a target, or several names; a row that lacks one of them
                 is dropped.
@@ -163,8 +196,8 @@ class ShardReader:
         """
         names = [target] if isinstance(target, str) else target
         palettes = chosen_palettes(self.folder, self.manifest, names)
-        columns = chosen_columns(self.folder, self.manifest, features)
-        n_features = len(self.manifest.features if columns is None else columns)
+        places = chosen_columns(self.folder, self.manifest, features)
+        n_features = len(self.manifest.features if places is None else places)
         n_rows, width = self.n_rows(split, eras), packed_width(n_features)
         y = aligned_empty((n_rows, len(names)), np.float32)
         row_eras = np.empty(n_rows, np.int16)
@@ -178,8 +211,8 @@ class ShardReader:
                 packed = block.x
                 if not is_whole.all():
                     packed, found = packed[is_whole], found[is_whole]
-                if columns is not None:
-                    packed = pack(unpack(packed, len(self.manifest.features), columns))
+                if places is not None:
+                    packed = pack(unpack(packed, len(self.manifest.features), places))
                 start, end = end, end + len(found)
                 y[start:end], row_eras[start:end] = found, block.era
                 if len(packed):
@@ -191,7 +224,7 @@ class ShardReader:
             x = in_memory(chunks(), n_rows, width)
         if not end:
             raise DataError(
-                f"{self.folder}: no row of split '{split}' has the target "
+                f"{self.folder}: no row of the chosen eras has the target "
                 f"{' and '.join(map(repr, names))}. Choose other eras or another "
                 "target."
             )
@@ -267,34 +300,42 @@ class ShardReader:
             found = self._loaded[split] = (selection, rows)
         return found[1]
 
-    def _split(self, name: str) -> SplitEntry:
+    def _splits(self, name: str | None) -> tuple[SplitEntry, ...]:
         splits = self.manifest.splits
+        if name is None:
+            return tuple(splits.values())
         if name not in splits:
             raise DataError(
                 f"{self.folder} has no split '{name}'. "
                 f"{did_you_mean(name, splits)} `nai etl` makes them."
             )
-        return splits[name]
+        return (splits[name],)
 
     def _chosen(
-        self, split: str, eras: Sequence[int] | None
-    ) -> Iterator[tuple[ShardFile, BlockEntry]]:
-        found = self._split(split)
-        wanted = set(found.eras if eras is None else eras)
-        missing = sorted(wanted - set(found.eras))
+        self, split: str | None, eras: Sequence[int] | None
+    ) -> list[tuple[ShardFile, BlockEntry]]:
+        found = self.eras(split)
+        wanted = set(found if eras is None else eras)
+        missing = sorted(wanted - set(found))
         if missing:
+            where = f": split '{split}'" if split else ""
             raise DataError(
-                f"{self.folder}: split '{split}' has no era {missing[0]:04d} "
+                f"{self.folder}{where} has no era {missing[0]:04d} "
                 f"({len(missing)} of {len(wanted)} eras are not there). It has "
-                f"{len(found.eras)}, {found.eras[0]:04d} to {found.eras[-1]:04d}."
+                f"{len(found)}, {found[0]:04d} to {found[-1]:04d}."
             )
-        for shard in found.shards:
-            for block in shard.blocks:
-                if block.era in wanted:
-                    yield shard, block
+        chosen = [
+            (shard, block)
+            for one in self._splits(split)
+            for shard in one.shards
+            for block in shard.blocks
+            if block.era in wanted
+        ]
+        # Within an era they stay in the order of splits and files.
+        return sorted(chosen, key=lambda pair: pair[1].era)
 
     def _packed_blocks(
-        self, split: str, eras: Sequence[int] | None, start_block: int = 0
+        self, split: str | None, eras: Sequence[int] | None, start_block: int = 0
     ) -> Iterator[PackedBlock]:
         wanted = islice(self._chosen(split, eras), start_block, None)
         for shard, chosen in groupby(wanted, key=itemgetter(0)):

@@ -94,7 +94,10 @@ class SplitEntry(Frozen):
 
 
 class Dropped(Frozen):
-    """What of the sources is in no split."""
+    """What of the sources is in no split.
+
+    Purged eras are a split of their own; shards of version 0.1.0 dropped them.
+    """
 
     rows_without_target: int = 0
     purged_eras: tuple[int, ...] = ()

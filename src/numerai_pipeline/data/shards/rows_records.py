@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import columns
-from numerai_pipeline.data.shards.crc32c import masked_crc32c_of_rows
 from numerai_pipeline.data.shards.manifest import MISSING_TARGET
 from numerai_pipeline.data.shards.packing import Bytes, pack, unpack
 from numerai_pipeline.data.shards.palettes import PaletteCoder
@@ -26,6 +25,7 @@ from numerai_pipeline.data.shards.records import (
     float_feature,
     frame_header,
     int64_feature,
+    masked_crc32c,
 )
 
 _FLOAT_BYTES = 4
@@ -109,8 +109,7 @@ class RowsCodec:
         rows[:, frame.x] = x.view(np.uint8)
         rows[:, frame.y] = y.view(np.uint8)
         rows[:, frame.id] = _bytes_of_ids(block.ids)
-        crc = masked_crc32c_of_rows(rows[:, HEADER_BYTES:-_CRC_BYTES]).astype("<u4")
-        rows[:, -_CRC_BYTES:] = crc[:, None].view(np.uint8)
+        rows[:, -_CRC_BYTES:] = _checksums(rows)[:, None].view(np.uint8)
         return rows.tobytes()
 
     def decode(self, content: bytes, *, era: int, rows: int) -> PackedBlock:
@@ -126,7 +125,7 @@ class RowsCodec:
         if (found[:, frame.is_fixed] != frame.content[frame.is_fixed]).any():
             raise BrokenRecord(f"it is no block of {rows} rows of era {era:04d}")
         crc = np.ascontiguousarray(found[:, -_CRC_BYTES:]).view("<u4")[:, 0]
-        if (masked_crc32c_of_rows(found[:, HEADER_BYTES:-_CRC_BYTES]) != crc).any():
+        if (_checksums(found) != crc).any():
             raise BrokenRecord("its checksum does not match its content")
         return PackedBlock(
             era=era,
@@ -150,6 +149,12 @@ class RowsCodec:
                 raise BrokenRecord("a target has a value that its palette has not")
             codes[:, target] = of_column
         return codes
+
+
+def _checksums(frames: Bytes) -> npt.NDArray[np.uint32]:
+    """Return the ``(n,)`` masked CRC-32C of the Examples in ``(n, bytes)`` frames."""
+    examples = frames[:, HEADER_BYTES:-_CRC_BYTES]
+    return np.array([masked_crc32c(example) for example in examples], "<u4")
 
 
 def _codes(x: npt.NDArray[np.float32]) -> Bytes:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Any, Literal, cast
 
 from pydantic import Field, model_validator
 
@@ -36,8 +36,6 @@ from numerai_pipeline.models.protocol import (
     TrainingTable,
     load_models,
 )
-
-NonNegative = Annotated[int, Field(ge=0)]
 
 
 class KerasTraining(TrainingTable):
@@ -86,19 +84,6 @@ class KerasTraining(TrainingTable):
         ge=0.0,
         description="the learning rate rises for so long, also half an epoch",
     )
-    window_eras: NonNegative = Field(
-        default=0,
-        description="rolling windows: a network each learns from so many eras and is "
-        "chosen by as many later ones; 0: one network of all eras",
-    )
-    window_step: NonNegative = Field(
-        default=0, description="eras from window to window; 0: window_eras"
-    )
-    window_purge: NonNegative = Field(
-        default=4,
-        description="eras left out before those that choose: targets of 20 days reach "
-        "so far ahead",
-    )
     xla: bool = Field(
         default=False,
         description="compile a step with XLA: longer to begin, and for one device only",
@@ -134,7 +119,7 @@ class ClassesTraining(KerasTraining):
     monitor: Literal["val_loss", "val_corr", "val_accuracy"] = Field(  # type: ignore[assignment]
         default="val_loss",
         description="the best epoch has the lowest val_loss, or the highest val_corr "
-        "(mean CORR of the held-out eras), or the highest val_accuracy (share of rows "
+        "(mean CORR per validation era), or the highest val_accuracy (share of rows "
         "whose most probable class is theirs)",
     )
 

@@ -19,12 +19,13 @@ from numerai_pipeline.models.trees.family import (
     numerai_presets,
 )
 
-# A file is CatBoost's magic, the size of the model, the model, and our seal. CatBoost
-# reads the model and stops; without the seal it would crash on a changed byte.
+# A file is CatBoost's magic, the size of the model, the model, and our checksum.
+# CatBoost reads the model and stops; without the checksum it would crash on a changed
+# byte.
 _MAGIC = b"CBM1"
 _SIZE_BYTES = 4
-_SEAL = b"sha256:"
-_SEAL_BYTES = len(_SEAL) + hashlib.sha256().digest_size
+_CHECKSUM = b"sha256:"
+_CHECKSUM_BYTES = len(_CHECKSUM) + hashlib.sha256().digest_size
 
 
 class CatboostParameters(TreesParameters):
@@ -122,7 +123,7 @@ def load_catboost() -> Any:
 
 
 def write_catboost(model: Any, path: Path) -> None:
-    """Write a model, whole and sealed; CatBoost itself reads the file, too."""
+    """Write a model and its checksum; CatBoost itself reads the file, too."""
     # When it was made would make a file differ from its like.
     metadata = model.get_metadata()
     for key in ("train_finish_time", "model_guid"):
@@ -131,7 +132,7 @@ def write_catboost(model: Any, path: Path) -> None:
     with atomic_path(path) as partial:
         model.save_model(str(partial), format="cbm")
         with partial.open("ab") as file:
-            file.write(_SEAL + hashlib.sha256(partial.read_bytes()).digest())
+            file.write(_CHECKSUM + hashlib.sha256(partial.read_bytes()).digest())
 
 
 def read_catboost(path: Path, *, remedy: str) -> Any:
@@ -151,15 +152,15 @@ def read_catboost(path: Path, *, remedy: str) -> Any:
         raise DataError(f"{path} does not exist. {remedy}") from None
     size = int.from_bytes(content[len(_MAGIC) :][:_SIZE_BYTES], "little")
     end = len(_MAGIC) + _SIZE_BYTES + size
-    seal = content[end:]
+    checksum = content[end:]
     is_whole = content.startswith(_MAGIC) and (
-        seal == _SEAL + hashlib.sha256(content[:end]).digest()
-        or (not seal and len(content) == end)
+        checksum == _CHECKSUM + hashlib.sha256(content[:end]).digest()
+        or (not checksum and len(content) == end)
     )
     if not is_whole:
         raise DataError(
             f"{path} is not a whole CatBoost model ({len(content):,} bytes of "
-            f"{end + _SEAL_BYTES:,}, or changed ones). {remedy}"
+            f"{end + _CHECKSUM_BYTES:,}, or changed ones). {remedy}"
         )
     try:
         return catboost.CatBoost().load_model(blob=content[:end])

@@ -19,6 +19,7 @@ from numerai_pipeline.models.trees.family import (
     numerai_presets,
 )
 from numerai_pipeline.models.trees.forest_inference import on_gpu
+from numerai_pipeline.models.trees.openmp import load_openmp
 
 # How LightGBM reads the data, always the same: each of a feature's few values gets a
 # bin of its own whatever its size, and there is nothing sparse to bundle, which
@@ -94,7 +95,11 @@ def load_lightgbm() -> Any:
 
     It prints to stdout, and ``verbosity`` does not reach the making of data sets,
     where it warns that the sample for the bins is small, which is on purpose.
+
+    Raises:
+        ConfigError: if the system lacks what LightGBM needs.
     """
+    load_openmp()
     import lightgbm
 
     logger = logging.getLogger("numerai_pipeline.lightgbm")

@@ -1,4 +1,4 @@
-"""What a network does with a batch, on one device or on several."""
+"""What a network does with a batch, on one device or on several, and its optimizer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +13,9 @@ from numerai_pipeline.models import KerasTraining, UnpackFeatures, load_keras
 from numerai_pipeline.training.networks.losses import TargetLoss
 
 Array = npt.NDArray[Any]
+
+# Of SGD, where the past gradients count nine times as much as the present one.
+_MOMENTUM = 0.9
 
 
 @dataclass(frozen=True)
@@ -87,11 +90,11 @@ class Steps:
     Attributes:
         train: ``(x, y, share)`` -> loss of the batch, and per device whether a row's
             prediction or loss is not finite.
-        look: the same -> per device what the head gives, and the values.
+        evaluate: the same -> per device what the head gives, and the values.
     """
 
     train: Callable[[Any, Any, Any], tuple[Any, Any]]
-    look: Callable[[Any, Any, Any], tuple[Any, Any]]
+    evaluate: Callable[[Any, Any, Any], tuple[Any, Any]]
 
 
 def make_steps(
@@ -111,7 +114,7 @@ def make_steps(
         loss: what it learns by.
         devices: where; each gets a part of every batch.
         training: the recipe's ``[training]``.
-        batches: what is to be learned from, and what is to be looked at, from
+        batches: what to learn from and what to evaluate, from
             ``Devices.share_out``. Their shapes have any number of rows: compiled for
             the first batch's number, a step would round otherwise than one that was
             compiled for another's, when training is resumed.
@@ -129,7 +132,9 @@ def make_steps(
             "one alone: CUDA_VISIBLE_DEVICES=0."
         )
     optimizer, strategy = model.optimizer, devices.strategy
-    looking = load_keras().Model(model.inputs, [raw_head(model), predicting.outputs[0]])
+    evaluating = load_keras().Model(
+        model.inputs, [raw_head(model), predicting.outputs[0]]
+    )
 
     def floats(x: Any) -> Any:
         return x if unpack is None else unpack(x)
@@ -153,21 +158,21 @@ def make_steps(
         )
         return total, ~(of_head & tf.math.is_finite(of_rows))
 
-    def look_at_part(x: Any, _y: Any, _share: Any) -> Any:
-        return tuple(looking(floats(x), training=False))
+    def evaluate_part(x: Any, _y: Any, _share: Any) -> Any:
+        return tuple(evaluating(floats(x), training=False))
 
     def train(*batch: Any) -> Any:
         totals, is_lost = strategy.run(train_part, args=batch)
         return strategy.reduce("SUM", totals, axis=None), is_lost
 
-    def look(*batch: Any) -> Any:
-        return strategy.run(look_at_part, args=batch)
+    def evaluate(*batch: Any) -> Any:
+        return strategy.run(evaluate_part, args=batch)
 
     compiled = [
         tf.function(
             step, jit_compile=training.xla, input_signature=of_step.element_spec
         )
-        for step, of_step in zip((train, look), batches, strict=True)
+        for step, of_step in zip((train, evaluate), batches, strict=True)
     ]
     return Steps(*compiled)
 
@@ -181,7 +186,7 @@ def raw_head(model: Any) -> Any:
 
 
 def _losses(loss: TargetLoss, head: Any, y: Any, share: Any, n_devices: int) -> Any:
-    """Return a loss a row; one of the whole batch needs the rows of all devices."""
+    """Return a loss per row; one of the whole batch needs the rows of all devices."""
     if not loss.is_of_batch or n_devices == 1:
         return loss.call(y, head)
     import tensorflow as tf
@@ -205,3 +210,55 @@ def _equal_shares(gradients: list[Any], n_devices: int) -> list[Any]:
     wholes = context.all_reduce("SUM", [g for g in gradients if g is not None])
     rest = iter(wholes)
     return [None if g is None else next(rest) / n_devices for g in gradients]
+
+
+def make_optimizer(training: KerasTraining, n_steps: int, model: Any) -> Any:
+    """Return the optimizer of a recipe.
+
+    Args:
+        training: the recipe's ``[training]``.
+        n_steps: steps per epoch.
+        model: the network; where it computes in float16, the loss is scaled up so
+            that small gradients are not lost.
+    """
+    optimizers = load_keras().optimizers
+    rate = learning_rate(training, n_steps)
+    decay = {"weight_decay": training.weight_decay}
+    makers = {
+        "adamw": lambda: optimizers.AdamW(rate, **decay),
+        "adam": lambda: optimizers.Adam(rate),
+        "sgd": lambda: optimizers.SGD(rate, momentum=_MOMENTUM, nesterov=True),
+        "lion": lambda: optimizers.Lion(rate, **decay),
+    }
+    optimizer = makers[training.optimizer]()
+    # Keras looks at the policy of the model, which ours leave alone: layers have it.
+    if any(layer.dtype_policy.name == "mixed_float16" for layer in model.layers):
+        return optimizers.LossScaleOptimizer(optimizer)
+    return optimizer
+
+
+def learning_rate(training: KerasTraining, n_steps: int) -> Any:
+    """Return the learning rate: a number, or its schedule over the steps."""
+    target = training.learning_rate
+    n_warmup = round(training.warmup_epochs * n_steps)
+    is_falling = training.schedule == "cosine"
+    if not (is_falling or n_warmup):
+        return target
+    return load_keras().optimizers.schedules.CosineDecay(
+        # The first step already moves a little.
+        initial_learning_rate=target / n_warmup if n_warmup else target,
+        decay_steps=max(1, training.epochs * n_steps - n_warmup),
+        alpha=0.0 if is_falling else 1.0,
+        warmup_target=target if n_warmup else None,
+        warmup_steps=n_warmup,
+    )
+
+
+def set_clipping(optimizer: Any, clip_norm: float, n_devices: int) -> None:
+    """Let the optimizer cut gradients that are longer than ``clip_norm`` in all.
+
+    A step hands each device its equal share of the whole gradient, which Keras cuts
+    before it adds the shares up.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    inner.global_clipnorm = clip_norm / n_devices

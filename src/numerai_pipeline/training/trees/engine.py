@@ -1,29 +1,35 @@
 """Grows boosted trees, some at a time, so that a killed training goes on exactly.
 
-After every look at the held-out eras the library writes its checkpoint first, then the
-line in ``history.csv`` makes the trees count. All randomness of a tree depends on the
+After every evaluation the library writes its checkpoint first, then the line in
+``history.csv`` makes the trees count. All randomness of a tree depends on the
 recipe's seed and the tree's number, so trees grown after a kill are those that would
 have been grown without it.
 """
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
 from numerai_pipeline.core import memory_bytes, read_json, stopwatch
-from numerai_pipeline.models import TrainingTable, TreesParameters, TreesTraining
-from numerai_pipeline.training.assignment import Assignment
-from numerai_pipeline.training.labels import Labels
-from numerai_pipeline.training.recorder import Recorder
-from numerai_pipeline.training.trees.eras import (
+from numerai_pipeline.data import Part
+from numerai_pipeline.models import TreesParameters, TreesTraining
+from numerai_pipeline.training.job import ModelPlan, Plan, Task
+from numerai_pipeline.training.labels import (
+    Labels,
     Weights,
     base_weights,
     boosted_weights,
 )
+from numerai_pipeline.training.trees.backend import (
+    GrowingModel,
+    TreeBackend,
+    TreeJob,
+    TreeRows,
+)
+from numerai_pipeline.training.trees.checksums import CheckpointChecksums
 from numerai_pipeline.training.trees.importance import write_importance
-from numerai_pipeline.training.trees.library import Library, TreeJob, TreeRows, Trees
-from numerai_pipeline.training.trees.seal import Seal
 
 # Of the machine: a training is what it is there for while it lasts.
 _RAM_SHARE = 0.75
@@ -33,22 +39,18 @@ _RAM_SHARE = 0.75
 class TreesEngine:
     """The engine of one library; see ``EngineModule``."""
 
-    library: Library
-
-    def unit(self, _training: TrainingTable) -> str:
-        """Tell what its history counts."""
-        return "tree"
+    backend: TreeBackend
 
     @property
     def PACKAGES(self) -> tuple[str, ...]:
         """Packages whose versions a run records."""
-        return self.library.packages
+        return self.backend.packages
 
     def device(self, training: Any) -> str:
         """Name what trees are grown on."""
-        return self.library.device(cast(TreesTraining, training).device)
+        return self.backend.device(cast(TreesTraining, training).device)
 
-    def fit(self, assignment: Assignment) -> None:
+    def fit(self, task: Task) -> None:
         """Grow what is left and save the model up to its best number of trees.
 
         Raises:
@@ -56,126 +58,127 @@ class TreesEngine:
             DataError: if the untrained model or a checkpoint does not fit the data.
         """
         untrained = read_json(
-            assignment.untrained,
-            remedy=f"Delete the run's folder {assignment.folder} and train again.",
+            task.untrained,
+            remedy=f"Delete the run's folder {task.folder} and train again.",
         )
-        features = assignment.plan.features
-        assignment.check_width(untrained.get("n_features", len(features)))
-        self._fit_one(assignment, untrained)
-        for target in assignment.plan.checked.targets[1:]:
-            self._fit_one(_for_target(assignment, target), untrained)
-        if assignment.best_path.is_file():
+        features = task.plan.features
+        task.check_width(untrained.get("n_features", len(features)))
+        checksums = CheckpointChecksums(task.checkpoints)
+        checksums.check()
+        self._grow(task, untrained, checksums)
+        best = task.recorder.best
+        if best is None:
+            return
+        if not task.best_path.is_file():  # else killed after this, and the rest is gone
+            self.backend.save(task.checkpoints, best.epoch, task.best_path)
+        for path in task.checkpoints.iterdir():
+            if path.is_file() and path != task.best_path:
+                path.unlink()
+        if task.model is _described(task.plan):
             write_importance(
-                assignment.folder,
-                self.library.importance(assignment.best_path, len(features)),
-                assignment.plan,
+                task.folder,
+                self.backend.importance(task.best_path, len(features)),
+                task.plan,
             )
 
-    def _fit_one(self, assignment: Assignment, untrained: dict[str, Any]) -> None:
-        recorder, best = assignment.recorder, assignment.best_path
-        seal = Seal(assignment.checkpoints)
-        seal.check()
-        self._grow(assignment, untrained, seal)
-        if recorder.best is None:
-            return
-        if not best.is_file():  # else killed after this, and the rest is gone
-            self.library.save(assignment.checkpoints, recorder.best.epoch, best)
-        for path in assignment.checkpoints.iterdir():
-            if path.is_file() and path != best:
-                path.unlink()
-
     def _grow(
-        self, assignment: Assignment, untrained: dict[str, Any], seal: Seal
+        self,
+        task: Task,
+        untrained: dict[str, Any],
+        checksums: CheckpointChecksums,
     ) -> None:
-        training = cast(TreesTraining, assignment.plan.checked.training)
-        recorder = assignment.recorder
-        n_trees = int(untrained["n_estimators"])
+        training = cast(TreesTraining, task.training)
+        recorder = task.recorder
+        n_trees = task.stop_at or int(untrained["n_estimators"])
         done = recorder.rows[-1].epoch if recorder.rows else 0
         if done >= n_trees or recorder.is_patience_over:
             return
-        job = _job(assignment, untrained, self.device(training), done)
-        trees = self.library.open(job)
+        job = _job(task, untrained, self.device(training), done)
+        model = self.backend.open(job)
         base = base_weights(job.train.labels, training)
-        with assignment.progress.task(
-            f"training {assignment.plan.job.name} {assignment.part}".rstrip(),
-            n_trees,
-            "trees",
-        ) as advance:
+        with task.progress.task(task.title, n_trees, "trees") as advance:
             advance(done)
             while done < n_trees and not recorder.is_patience_over:
                 started = stopwatch()
-                weights = _weights(base, job, training, trees if done else None)
+                weights = _weights(base, job, training, model if done else None)
                 wanted = min(training.evaluate_every, n_trees - done)
-                added = trees.grow(wanted, weights, advance)
+                added = model.grow(wanted, weights, advance)
                 if added:
                     done += added
-                    trees.checkpoint(done)
-                    seal.write()
-                    _look(job, trees, recorder, done, stopwatch() - started)
+                    model.checkpoint(done)
+                    checksums.write()
+                    _evaluate(job, model, task, done, stopwatch() - started)
                 if added < wanted:
-                    assignment.progress.note("no split gains anything any more")
+                    task.progress.note("stopping: no split improves the loss")
                     break
 
 
-def _for_target(assignment: Assignment, target: str) -> Assignment:
-    """Return what trains the model of a further target of the run."""
-    plan = assignment.plan
-    recipe = plan.checked.recipe.model_copy(update={"target": target})
-    of_target = replace(plan, checked=replace(plan.checked, recipe=recipe))
-    return replace(assignment, plan=of_target).further(
-        target, held_out=Labels.read(plan.reader, "valid", target), unit="tree"
-    )
+def _described(plan: Plan) -> ModelPlan:
+    """Return the model whose importance is drawn: of the first target, the newest."""
+    first = plan.checked.targets[0]
+    return [model for model in plan.models if model.targets[0] == first][-1]
 
 
 def _weights(
-    base: Weights | None, job: TreeJob, training: TreesTraining, trees: Trees | None
+    base: Weights | None,
+    job: TreeJob,
+    training: TreesTraining,
+    model: GrowingModel | None,
 ) -> Weights | None:
-    if trees is None or training.era_boost_share == 1.0:
+    if model is None or training.era_boost_share == 1.0:
         return base
     return boosted_weights(
         base,
         job.train.labels,
-        trees.predictions("train"),
+        model.predictions("train"),
         training.era_boost_share,
     )
 
 
-def _look(
-    job: TreeJob, trees: Trees, recorder: Recorder, done: int, seconds: float
+def _evaluate(
+    job: TreeJob, model: GrowingModel, task: Task, done: int, seconds: float
 ) -> None:
-    with np.errstate(over="ignore"):  # what is infinite is told of below
-        predictions = trees.predictions("valid").astype(np.float32)
-    recorder.record(
+    val_loss, val_corr = math.nan, math.nan
+    if task.has_validation:
+        with np.errstate(over="ignore"):  # the recorder refuses infinite ones
+            predictions = model.predictions("valid").astype(np.float32)
+        val_loss = model.loss("valid")
+        val_corr = job.held_out.labels.corr(predictions)
+    task.recorder.record(
         done,
-        loss=trees.loss("train"),
-        val_loss=trees.loss("valid"),
-        val_corr=job.held_out.labels.corr(predictions),
+        loss=model.loss("train"),
+        val_loss=val_loss,
+        val_corr=val_corr,
         seconds=seconds,
     )
 
 
-def _job(
-    assignment: Assignment, untrained: dict[str, Any], device: str, done: int
-) -> TreeJob:
-    plan = assignment.plan
-    recipe, reader = plan.checked.recipe, plan.reader
+def _job(task: Task, untrained: dict[str, Any], device: str, done: int) -> TreeJob:
+    plan, fold = task.plan, task.model.fold
+    reader, (target,) = plan.reader, task.model.targets
     parameters = cast(TreesParameters, plan.checked.parameters)
 
-    def rows(split: str, labels: Labels) -> TreeRows:
-        return TreeRows(
-            reader, split, plan.features, recipe.target, recipe.missing, labels
-        )
+    def rows(split: str, part: Part, labels: Labels) -> TreeRows:
+        missing = plan.checked.recipe.missing
+        return TreeRows(reader, split, part, plan.features, target, missing, labels)
 
-    train = Labels.read(reader, "train", recipe.target)
+    part = fold.part("train")
+    train = Labels.read(reader, part, target)
+    if task.has_validation:
+        held_out = rows("valid", fold.part("validation"), task.validation)
+    else:
+        # The libraries want rows to evaluate on; what comes of it is not recorded.
+        last = Part((int(train.eras[-1]),), part.split)
+        held_out = rows("valid", last, Labels.read(reader, last, target))
     return TreeJob(
-        train=rows("train", train),
-        held_out=rows("valid", assignment.held_out),
+        train=rows("train", part, train),
+        held_out=held_out,
         booster=untrained["booster"],
         is_classification=parameters.objective == "classification",
         device=device,
         cache=reader.folder.with_name(f"{reader.folder.name}.bins"),
-        checkpoints=assignment.checkpoints,
+        checkpoints=task.checkpoints,
         n_done=done,
         max_ram_bytes=plan.job.max_ram_bytes or int(_RAM_SHARE * memory_bytes()),
-        progress=assignment.progress,
+        progress=task.progress,
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from numerai_pipeline.core import atomic_path
-from numerai_pipeline.training.plan import Plan
-from numerai_pipeline.training.trees.library import Importance, Values
+from numerai_pipeline.training.job import Plan
+from numerai_pipeline.training.trees.backend import Importance, Values
 
 TABLE = "importance.csv"
 PICTURE = Path("plots") / "importance.png"

@@ -1,13 +1,12 @@
 """A transform as text, and as a pipeline of steps."""
 
-import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from numerai_pipeline.core import ConfigError
+from numerai_pipeline.core import ConfigError, did_you_mean
 from numerai_pipeline.models.networks.transform.grids import (
     ChannelByChannel,
     ColumnByColumn,
@@ -160,11 +159,7 @@ def parse_transform(text: str) -> Transform:
 def _parse_step(text: str) -> Step:
     name, *words = (word.strip() for word in text.split(","))
     if name not in _STEPS:
-        nearest = difflib.get_close_matches(name, _STEPS, n=1)
-        hint = f"Did you mean '{nearest[0]}'?" if nearest else ""
-        known = ", ".join(step.signature() for step in _STEPS.values())
-        raise ConfigError(
-            f"transform step '{text}': there is no step '{name}'. "
-            + (hint or f"There are {known}.")
-        )
+        signatures = [step.signature() for step in _STEPS.values()]
+        hint = did_you_mean(name, _STEPS, listing="There are", listed=signatures)
+        raise ConfigError(f"transform step '{text}': there is no step '{name}'. {hint}")
     return _STEPS[name].parse(words, text)

@@ -1,0 +1,236 @@
+"""The run of a model that predicts live data, and how another one takes its place."""
+
+import contextlib
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numerai_pipeline.api.base import Base
+from numerai_pipeline.api.results import Result, empty_figure, plain
+from numerai_pipeline.core import ConfigError, PipelineError, columns, load_recipe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from numerai_pipeline.api.figure import CellFigure
+    from numerai_pipeline.evaluation import Evaluation
+    from numerai_pipeline.scoring import Interval
+    from numerai_pipeline.training import Run
+
+
+@dataclass(frozen=True)
+class ProductionRun:
+    """A run that predicts live data.
+
+    Attributes:
+        id: name of its folder.
+        trained: when its training was begun, in UTC.
+        test_corr: mean CORR per test era of its last score, or of the run that it is a
+            refit of; None if it has none.
+        refit_of: name of the run that it is a refit of; empty of others.
+    """
+
+    id: str
+    trained: datetime
+    test_corr: float | None
+    refit_of: str = ""
+
+    @classmethod
+    def of(cls, run: "Run") -> "ProductionRun":
+        """Describe a run."""
+        from numerai_pipeline.evaluation import last_corr
+
+        tested = run.folder.with_name(run.refit_of) if run.refit_of else run.folder
+        return cls(run.folder.name, run.started, last_corr(tested), run.refit_of)
+
+    def __str__(self) -> str:
+        corr = "not scored" if self.test_corr is None else f"{self.test_corr:.4f}"
+        of = f" of {self.refit_of}" if self.refit_of else ""
+        return f"{self.id}, trained {self.trained:%Y-%m-%d}, test CORR{of} {corr}"
+
+
+@dataclass(frozen=True, repr=False)
+class Promoted(Result):
+    """A change of the production run.
+
+    Attributes:
+        name: the model.
+        run: the run that predicts from now on.
+        before: the run that predicted before; None if it was the same or missing.
+        n_eras: test eras that both were scored on.
+        corr: mean CORR of both on those eras, the new one first; None without any.
+        difference: of their CORR per era, new minus before, with a 95 % interval.
+        warning: why they could not be compared; empty if they were.
+    """
+
+    name: str
+    run: ProductionRun
+    before: ProductionRun | None = None
+    n_eras: int = 0
+    corr: tuple[float, float] | None = None
+    difference: "Interval | None" = None
+    warning: str = ""
+    evaluations: "tuple[Evaluation, ...]" = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it but the evaluations."""
+        fields = ("name", "run", "before", "n_eras", "corr", "difference", "warning")
+        return {field: plain(getattr(self, field)) for field in fields}
+
+    @property
+    def table(self) -> "pd.DataFrame":
+        """A row per run: id, trained, test_corr."""
+        import pandas as pd
+
+        runs = [run for run in (self.run, self.before) if run is not None]
+        return pd.DataFrame([plain(run) for run in runs])
+
+    @property
+    def figure(self) -> "CellFigure":
+        """The cumulative CORR of both runs."""
+        from numerai_pipeline.evaluation import draw_comparison
+
+        figure = empty_figure()
+        draw_comparison(figure, self.evaluations)
+        return figure
+
+
+def production(project: Base, name: str) -> "Run":
+    """Return the run of a model that predicts live data.
+
+    Raises:
+        ConfigError: if there is no such model.
+        DataError: if it has no finished run, or its production run is missing.
+    """
+    from numerai_pipeline.training import production_run
+
+    project.require_model(name)
+    return production_run(project.workspace.runs_dir(name))
+
+
+def production_runs(project: Base) -> dict[str, ProductionRun]:
+    """Return the production run of each model to submit, as far as it has one."""
+    found = {}
+    for name in project.settings.submission.models:
+        with contextlib.suppress(PipelineError):  # `nai predict` says what is wrong
+            found[name] = ProductionRun.of(production(project, name))
+    return found
+
+
+def find_run(project: Base, name: str, run: str) -> "Run":
+    """Return a finished run of a model.
+
+    Args:
+        project: the workspace.
+        name: the model.
+        run: ``latest``, ``production``, or the name of a run's folder or its end.
+
+    Raises:
+        ConfigError: if there is no such model or run.
+        DataError: if it has no finished run.
+    """
+    from numerai_pipeline.training import DONE_FILE, Run, latest_run
+
+    project.require_model(name)
+    runs = project.workspace.runs_dir(name)
+    if run == "latest":
+        return latest_run(runs)
+    if run == "production":
+        return production(project, name)
+    finished = sorted(done.parent for done in runs.glob(f"*/{DONE_FILE}"))
+    found = [folder for folder in finished if folder.name.endswith(run)] if run else []
+    if len(found) != 1:
+        known = ", ".join(folder.name for folder in finished) or "none"
+        problem = "several finished runs" if found else "no finished run"
+        raise ConfigError(
+            f"'{name}' has {problem} '{run}' in {runs}. Its finished runs: {known}."
+        )
+    return Run.open(found[0])
+
+
+def note_of(project: Base, run: "Run") -> str:
+    """Return why somebody could expect another run to predict; empty if nothing does."""
+    from numerai_pipeline.training import latest_run
+
+    latest = latest_run(run.folder.parent)
+    if latest.folder != run.folder:
+        return (
+            f"the newer run {latest.folder.name} does not predict: "
+            f"`nai promote {run.name}` compares both and lets it"
+        )
+    try:
+        recipe = load_recipe(project.workspace.recipe_path(run.name))
+    except PipelineError as error:
+        return f"model.toml cannot be read: {error}"
+    if _is_edited(run, recipe):
+        return (
+            f"model.toml has changed since this run was trained: `nai train {run.name}`"
+        )
+    return ""
+
+
+def _is_edited(run: "Run", recipe: Any) -> bool:
+    """Return whether a recipe, as far as it is written out, differs from a run's."""
+    trained = run.recipe.model_dump(mode="json")
+    wanted = recipe.model_dump(mode="json")
+    for table in ("parameters", "training"):
+        both = wanted.pop(table), trained.pop(table)
+        if any(both[1].get(key, value) != value for key, value in both[0].items()):
+            return True
+    missing = wanted.pop("missing"), trained.pop("missing")
+    return wanted != trained or str(missing[0]) != str(missing[1])
+
+
+def compare(
+    name: str,
+    run: "Run",
+    before: "Run",
+    evaluations: "tuple[Evaluation, Evaluation]",
+) -> Promoted:
+    """Compare two runs on the test eras that both have a score for."""
+    import numpy as np
+
+    from numerai_pipeline.scoring import mean_interval
+
+    new, old = (evaluation.rows[0].scores for evaluation in evaluations)
+    if {evaluation.on for evaluation in evaluations} != {"test"}:
+        which = ", ".join(each.folder.name for each in evaluations if each.on != "test")
+        return Promoted(
+            name,
+            ProductionRun.of(run),
+            ProductionRun.of(before),
+            warning=f"no test eras to compare on: {which} has none",
+        )
+    eras, of_new, of_old = np.intersect1d(new.eras, old.eras, return_indices=True)
+    values = new.values[of_new], old.values[of_old]
+    if not len(eras):
+        return Promoted(
+            name,
+            ProductionRun.of(run),
+            ProductionRun.of(before),
+            warning="the two runs have no test era in common",
+        )
+    horizon = columns.horizon_eras(evaluations[0].target)
+    return Promoted(
+        name,
+        ProductionRun.of(run),
+        ProductionRun.of(before),
+        n_eras=len(eras),
+        corr=(float(np.nanmean(values[0])), float(np.nanmean(values[1]))),
+        difference=mean_interval(values[0] - values[1], horizon=horizon),
+        evaluations=evaluations,
+    )
+
+
+def references_of(project: Base) -> "dict[str, Any]":
+    """Return the files of meta model and benchmarks, as far as they are downloaded."""
+    meta_model: Path = project.data_dir / "meta_model.parquet"
+    return {
+        "meta_model": meta_model if meta_model.is_file() else None,
+        "benchmarks": [
+            path
+            for path in sorted(project.data_dir.glob("*_benchmark_models.parquet"))
+            if not path.name.startswith("live")
+        ],
+    }

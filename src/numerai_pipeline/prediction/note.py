@@ -1,0 +1,118 @@
+"""The note beside a file of predictions: which run made it, from which live data.
+
+It stands as ``predictions_NAME.json`` beside ``predictions_NAME.csv``. Predictions
+with shuffled values, of an older run or for another round look like good ones: the
+note is what they are known by.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numerai_pipeline.core import DataError, read_json, sha256_of, write_json
+from numerai_pipeline.prediction.live import earlier_live, write_predictions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What predictions were made from.
+
+    Attributes:
+        run: name of the run's folder.
+        live_sha256: of the live data, hex.
+    """
+
+    run: str
+    live_sha256: str
+
+
+def write_noted(frame: "pd.DataFrame", predictions: Path, origin: Origin) -> None:
+    """Write predictions and their note; without both, neither is believed."""
+    _note(predictions).unlink(missing_ok=True)
+    write_predictions(frame, predictions)
+    note = {
+        "origin": asdict(origin),
+        "rows": len(frame),
+        "sha256": sha256_of(predictions),
+    }
+    write_json(_note(predictions), note)
+
+
+def noted_rows(predictions: Path, origin: Origin) -> int | None:
+    """Return how many rows predictions have; None where they were not made from this.
+
+    Args:
+        predictions: the file, with its note beside it.
+        origin: what they should have been made from.
+    """
+    if not predictions.is_file() or not _note(predictions).is_file():
+        return None
+    note = _read(predictions)
+    rows = note.get("rows")
+    is_it = note.get("origin") == asdict(origin) and (
+        note.get("sha256") == sha256_of(predictions)
+    )
+    return rows if is_it and isinstance(rows, int) else None
+
+
+def noted_run(predictions: Path) -> str:
+    """Return the name of the run that made predictions; empty where it is not known."""
+    if not predictions.is_file() or not _note(predictions).is_file():
+        return ""
+    note = _read(predictions)
+    origin = note.get("origin")
+    is_it = isinstance(origin, dict) and note.get("sha256") == sha256_of(predictions)
+    return str(origin["run"]) if is_it and isinstance(origin, dict) else ""
+
+
+def check_origin(predictions: Path, *, run: str, live: Path) -> None:
+    """Check that predictions are what this run predicts for this live data.
+
+    Args:
+        predictions: the file, with its note beside it.
+        run: name of the folder of the run that is used now.
+        live: the round's live data.
+
+    Raises:
+        DataError: if they are not, with the reason; or if the live data is that of an
+            earlier round.
+    """
+    reason = _difference(predictions, run, live)
+    if reason is not None:
+        raise DataError(
+            f"{predictions}: {reason}. Run `nai predict` again, or pass --force to "
+            "submit the file as it is."
+        )
+
+
+def _difference(predictions: Path, run: str, live: Path) -> str | None:
+    earlier = earlier_live(live)
+    if earlier is not None:
+        return f"{live} holds the live data of round {earlier.parent.name}"
+    if not _note(predictions).is_file():
+        return (
+            f"the note {_note(predictions).name} that `nai predict` writes beside it "
+            "is missing"
+        )
+    note = _read(predictions)
+    if note.get("sha256") != sha256_of(predictions):
+        return "the file is not the one that `nai predict` wrote"
+    origin = note.get("origin")
+    origin = origin if isinstance(origin, dict) else {}
+    if origin.get("live_sha256") != sha256_of(live):
+        return f"it was made from other live data than {live} holds now"
+    if origin.get("run") != run:
+        return f"it was made by the run {origin.get('run')!r}, but {run!r} is used now"
+    return None
+
+
+def _note(predictions: Path) -> Path:
+    return predictions.with_suffix(".json")
+
+
+def _read(predictions: Path) -> dict[str, Any]:
+    note = read_json(_note(predictions), remedy="Run `nai predict --force`.")
+    return note if isinstance(note, dict) else {}

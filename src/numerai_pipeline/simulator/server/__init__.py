@@ -1,1 +1,0 @@
-"""The simulated tournament's server; its door is ``numerai_pipeline.simulator``."""

@@ -1,0 +1,352 @@
+"""A training job, and what it comes to on the shards that are there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from numerai_pipeline.core import (
+    ConfigError,
+    DataError,
+    Progress,
+    Recipe,
+    columns,
+    digest_of,
+    sha256_of,
+)
+from numerai_pipeline.data import Fold, ShardReader, rolling_folds
+from numerai_pipeline.models import (
+    CheckedRecipe,
+    TrainingTable,
+    check_recipe,
+    run_user_family,
+)
+from numerai_pipeline.training.labels import Labels
+from numerai_pipeline.training.recorder import Recorder
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """What to train, on what, and where to.
+
+    It can be pickled and run in a fresh process, on any machine that has the package,
+    the shards and the folder of runs.
+
+    Attributes:
+        name: the model's name.
+        recipe: how to train it; its seed decides all randomness.
+        fold: the eras to learn from, to choose on and to test on.
+        untrained: the untrained model in the model's folder.
+        shards: folder of the shards.
+        runs: folder in which the run's folder is made; nothing else is written.
+        started: the present moment, which names the run.
+        features: columns of the recipe's feature set, in order; None where that set
+            is the very one of the shards.
+        source: text of the file of a user's own family; empty for a built-in one.
+        allow_leak: whether windows may be nearer to their validation eras than the
+            target's horizon.
+        stop_at: epochs or trees of each model of the run by its name, for a fold
+            without validation eras; the first model's name is empty.
+        refit_of: name of the run that found ``stop_at``.
+        tensorboard: write curves for TensorBoard too.
+        groups: the groups of features, by name, for pictures.
+        max_ram_bytes: memory that the training may take; None: three quarters of the
+            machine's. It changes nothing in what the training makes.
+    """
+
+    name: str
+    recipe: Recipe
+    fold: Fold
+    untrained: Path
+    shards: Path
+    runs: Path
+    started: datetime
+    features: tuple[str, ...] | None = None
+    source: str = field(default="", repr=False)
+    allow_leak: bool = False
+    stop_at: Mapping[str, int] = field(default_factory=dict)
+    refit_of: str = ""
+    tensorboard: bool = False
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    max_ram_bytes: int | None = None
+
+    def checked_recipe(self) -> CheckedRecipe:
+        """Return the recipe with its family and all defaults.
+
+        Raises:
+            ConfigError: if it is wrong.
+        """
+        if not self.source:
+            return check_recipe(self.recipe)
+        file = Path("zoo") / f"{self.recipe.family}.py"
+        return check_recipe(self.recipe, run_user_family(self.source, file))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job whose recipe is checked and whose shards are there.
+
+    Attributes:
+        job: the job.
+        checked: its recipe with all defaults.
+        reader: its shards.
+        features: columns of the recipe's feature set, in order.
+        fingerprint: 64 hex digits of all that decides what the training makes.
+        models: the models of the run.
+    """
+
+    job: TrainingJob
+    checked: CheckedRecipe
+    reader: ShardReader
+    features: tuple[str, ...]
+    fingerprint: str
+    models: "tuple[ModelPlan, ...]"
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """One model of a run.
+
+    Attributes:
+        name: of its folder of checkpoints and of ``history-NAME.csv``; empty for the
+            one whose history is that of the run.
+        fold: the eras that it learns from and is chosen on.
+        targets: what it learns; the first one is scored.
+        window: number of its rolling window from 1; 0: there are none.
+    """
+
+    name: str
+    fold: Fold
+    targets: tuple[str, ...]
+    window: int = 0
+
+
+def make_plan(job: TrainingJob) -> Plan:
+    """Check a job's recipe against its family and against its shards.
+
+    Raises:
+        ConfigError: if the recipe is wrong, or the fold has no eras to choose by.
+        DataError: if the shards are broken or lack what the recipe names.
+    """
+    checked = job.checked_recipe()
+    reader = ShardReader(job.shards)
+    if not job.fold.validation and not job.stop_at:
+        raise ConfigError(
+            f"{job.shards} has no validation eras to choose the best epoch of "
+            f"'{job.name}' by. Run `nai etl --split 0.2`."
+        )
+    for target in checked.targets:
+        if target not in reader.manifest.target_names:
+            raise DataError(
+                f"{job.shards} has no target '{target}', which model '{job.name}' "
+                f"learns. Run `nai etl --targets {','.join(checked.targets)}`, or name "
+                f"one of {', '.join(reader.manifest.target_names)} in model.toml."
+            )
+    features = _features(job, reader)
+    fingerprint = digest_of(
+        {
+            "recipe": checked.complete().model_dump(mode="json"),
+            "fold": job.fold.to_dict(),
+            "stop_at": dict(job.stop_at),
+            "features": features,
+            "shards": reader.manifest.fingerprint,
+            "untrained": _hand_made(job, checked),
+            "source": checked.family.source,
+        }
+    )
+    models = _models(job, checked, reader)
+    return Plan(job, checked, reader, features, fingerprint, models)
+
+
+def _models(
+    job: TrainingJob, checked: CheckedRecipe, reader: ShardReader
+) -> tuple[ModelPlan, ...]:
+    """Return the models of a run: one per window and, of trees, per target."""
+    folds = {0: job.fold}
+    if checked.training.window_eras:
+        folds = dict(enumerate(_windows(job, checked, reader), start=1))
+    # A network learns all targets at once.
+    is_joint = checked.family.engine == "keras"
+    several = [checked.targets] if is_joint else [(name,) for name in checked.targets]
+    models = []
+    for window, fold in folds.items():
+        for targets in several:
+            parts = [f"window-{window:03d}"] if window else []
+            if targets[0] != checked.targets[0]:
+                parts.append(targets[0])
+            models.append(ModelPlan("-".join(parts), fold, targets, window))
+    return tuple(models)
+
+
+def window_purge(
+    table: TrainingTable, targets: tuple[str, ...], *, allow_leak: bool
+) -> int:
+    """Return how many eras a window leaves out before its validation eras.
+
+    >>> window_purge(TrainingTable(window_purge=4), ("target_x_60",), allow_leak=False)
+    16
+    """
+    if allow_leak:
+        return table.window_purge
+    return max(table.window_purge, columns.purge_eras(targets))
+
+
+def _windows(
+    job: TrainingJob, checked: CheckedRecipe, reader: ShardReader
+) -> list[Fold]:
+    table = checked.training
+    # An era without a single target is in the shards, but not to be learned from.
+    labels = Labels.read(reader, job.fold.part("train"), checked.targets[0])
+    eras = np.unique(labels.eras).tolist()
+    purge = window_purge(table, checked.targets, allow_leak=job.allow_leak)
+    width = table.window_eras
+    folds = rolling_folds(
+        eras, width=width, step=table.window_step or width, purge=purge
+    )
+    if not folds:
+        raise ConfigError(
+            f"window_eras = {width} and a purge of {purge} need {2 * width + purge} "
+            f"eras to train on, but {job.shards} has {len(eras)} with "
+            f"'{checked.targets[0]}', {eras[0]:04d} to {eras[-1]:04d}. Lower "
+            "window_eras in model.toml, or pack more eras: `nai etl`."
+        )
+    return folds
+
+
+@dataclass(frozen=True)
+class Task:
+    """One model that is to be trained, or to go on: what an engine is handed.
+
+    Attributes:
+        plan: recipe, shards and features.
+        model: its fold and targets.
+        folder: the run folder; the untrained model stands in it.
+        recorder: takes the epochs; knows those that are done.
+        progress: where to report.
+    """
+
+    plan: Plan
+    model: ModelPlan
+    folder: Path
+    recorder: Recorder
+    progress: Progress
+
+    @property
+    def training(self) -> TrainingTable:
+        """The table ``[training]``."""
+        return self.plan.checked.training
+
+    @property
+    def title(self) -> str:
+        """What a progress bar calls it."""
+        return f"training {self.plan.job.name} {self.model.name}".rstrip()
+
+    @property
+    def untrained(self) -> Path:
+        """The model from which training starts."""
+        return self.folder / self.plan.checked.family.untrained_file
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the best model and of what a resumed training needs."""
+        return self.folder / "checkpoints" / self.model.name
+
+    @property
+    def best_path(self) -> Path:
+        """The best model so far."""
+        return self.checkpoints / f"best{self.plan.checked.family.trained_suffix}"
+
+    @property
+    def stop_at(self) -> int | None:
+        """How many epochs or trees to train; None: as many as the recipe allows."""
+        return self.plan.job.stop_at.get(self.model.name)
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether there are eras to choose by."""
+        return bool(self.model.fold.validation)
+
+    @cached_property
+    def validation(self) -> Labels:
+        """Targets and eras of the validation rows that have the first target."""
+        part = self.model.fold.part("validation")
+        return Labels.read(self.plan.reader, part, self.model.targets[0])
+
+    def check_width(self, width: object) -> None:
+        """Check that the untrained model takes as many features as there are.
+
+        Raises:
+            DataError: if not; only one that was made by hand can differ.
+        """
+        if width != len(self.plan.features):
+            raise DataError(
+                f"{self.untrained.name} of '{self.plan.job.name}' takes {width} "
+                f"features, but the set '{self.plan.job.recipe.feature_set}' in "
+                f"{self.plan.job.shards} has {len(self.plan.features)}. Rebuild it "
+                "with `nai new --force`, or choose another feature_set in model.toml."
+            )
+
+
+def make_task(plan: Plan, model: ModelPlan, folder: Path, run: Recorder) -> Task:
+    """Return the task of one model.
+
+    Args:
+        plan: what the run is.
+        model: one of its models.
+        folder: the run folder.
+        run: recorder of the run, which the first model without a name reports to.
+    """
+    recorder = run
+    if model.name:
+        recorder = Recorder(
+            folder / f"history-{model.name}.csv",
+            plan.checked.training,
+            unit="epoch" if plan.checked.family.engine == "keras" else "tree",
+            curves=None,
+            progress=run.progress,
+            title=f"{plan.job.name}, run {folder.name}, {model.name}",
+            has_validation=bool(model.fold.validation),
+        )
+    task = Task(plan, model, folder, recorder, run.progress)
+    task.checkpoints.mkdir(exist_ok=True)
+    return task
+
+
+def _hand_made(job: TrainingJob, checked: CheckedRecipe) -> str:
+    """Return the checksum of an untrained model that somebody made by hand.
+
+    One that we made follows from the recipe, but not byte for byte: it is dated.
+    """
+    path = job.untrained
+    if not path.is_file() or checked.family.origin_of(path) is not None:
+        return ""
+    return sha256_of(path)
+
+
+def _features(job: TrainingJob, reader: ShardReader) -> tuple[str, ...]:
+    """Return the job's features, after checking that the shards hold them."""
+    wanted = job.recipe.feature_set
+    found = str(reader.manifest.origin.options["feature_set"])
+    remedy = (
+        f"Run `nai etl --feature-set {wanted}`, or choose another feature_set in "
+        "model.toml."
+    )
+    if job.features is None:
+        if wanted != found:
+            raise DataError(
+                f"{job.shards} holds the feature set '{found}', but model '{job.name}' "
+                f"sees '{wanted}'. {remedy}"
+            )
+        return reader.manifest.features
+    known = set(reader.manifest.features)
+    missing = [name for name in job.features if name not in known]
+    if missing:
+        raise DataError(
+            f"{job.shards} lacks {len(missing):,} of the {len(job.features):,} "
+            f"features of the set '{wanted}', which model '{job.name}' sees, such as "
+            f"{missing[0]}. {remedy}"
+        )
+    return job.features

@@ -1,0 +1,44 @@
+"""A run's recipe on every resolved era."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from numerai_pipeline.core import ConfigError
+from numerai_pipeline.data import Fold, Part, ShardReader, eras_subset
+from numerai_pipeline.training.job import TrainingJob
+from numerai_pipeline.training.labels import Labels
+from numerai_pipeline.training.run import Run
+
+
+def refit_job(job: TrainingJob, run: Run) -> TrainingJob:
+    """Return the job that trains as long as a run found best, on every resolved era.
+
+    Args:
+        job: trains the run's recipe on the shards that are there now.
+        run: a finished run of that recipe, chosen on validation eras.
+
+    Raises:
+        ConfigError: if it has rolling windows, or was not chosen on any eras.
+        DataError: if the run's history is broken.
+    """
+    if run.unit == "window":
+        raise ConfigError(
+            f"the run {run.folder.name} of '{run.name}' has rolling windows, each with "
+            "eras of its own, so it cannot be refitted on all of them at once."
+        )
+    if run.refit_of:
+        raise ConfigError(
+            f"the run {run.folder.name} of '{run.name}' is a refit itself. Refit the "
+            f"run {run.refit_of}, which found the number of epochs or trees."
+        )
+    reader = ShardReader(job.shards)
+    labels = Labels.read(reader, Part(reader.eras()), run.target)
+    is_chosen = eras_subset(job.recipe.eras or "1-")
+    eras = tuple(era for era in np.unique(labels.eras).tolist() if is_chosen(era))
+    return replace(
+        job,
+        fold=Fold(eras, (), purge=job.fold.purge),
+        stop_at=run.best_epochs(),
+        refit_of=run.folder.name,
+    )

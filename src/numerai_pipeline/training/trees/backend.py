@@ -1,0 +1,290 @@
+"""What the engine of trees needs of a library, and what it hands to it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from numerai_pipeline.core import (
+    Advance,
+    ConfigError,
+    Progress,
+    columns,
+    digest_of,
+)
+from numerai_pipeline.data import Part, ShardReader
+from numerai_pipeline.models import CLASS_VALUES
+from numerai_pipeline.training.labels import Labels
+
+Values = npt.NDArray[np.float64]
+
+# From class to class.
+N_STEPS = len(CLASS_VALUES) - 1
+
+
+@dataclass(frozen=True)
+class TreeRows:
+    """The rows of a part of a fold that have the target, in the order of the shards.
+
+    Attributes:
+        reader: the shards.
+        split: what they are for, ``train`` or ``valid``.
+        part: which rows of the shards they are.
+        features: names of the features, in order.
+        target: name of the target.
+        missing: value of a missing feature; NaN leaves it to the library.
+        labels: targets and eras of the rows.
+    """
+
+    reader: ShardReader
+    split: str
+    part: Part
+    features: tuple[str, ...]
+    target: str
+    missing: float
+    labels: Labels
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.labels.values)
+
+    @cached_property
+    def known_values(self) -> tuple[float, ...]:
+        """What a feature can be, ascending, NaN last: code -> ``values_of_codes``."""
+        values = {0.0, 1.0, 2.0, 3.0, 4.0}
+        if not np.isnan(self.missing):
+            return tuple(sorted(values | {float(self.missing)}))
+        return (*sorted(values), float("nan"))
+
+    @property
+    def values_of_codes(self) -> npt.NDArray[np.float32]:
+        """``(6,)`` float32: what a model sees of each code."""
+        values = np.arange(columns.MISSING_CODE + 1, dtype=np.float32)
+        values[columns.MISSING_CODE] = self.missing
+        return values
+
+    @cached_property
+    def key(self) -> str:
+        """Digest of what decides the features of the rows, whatever their targets."""
+        has_target = [
+            np.packbits(~np.isnan(block.y[:, 0])).tobytes().hex()
+            for block in self.reader.blocks(
+                self.part.split,
+                eras=self.part.eras,
+                features=(),
+                targets=(self.target,),
+            )
+        ]
+        return digest_of(
+            [
+                self.reader.manifest.fingerprint,
+                self.part.split,
+                self.part.eras,
+                self.features,
+                str(self.missing),
+                digest_of(has_target),
+            ]
+        )
+
+    def blocks(self, *, rows_per_block: int) -> Iterator[npt.NDArray[np.uint8]]:
+        """Read the codes of the features.
+
+        Args:
+            rows_per_block: rows a block, all but the last one.
+
+        Yields:
+            ``(rows, F)`` uint8 in 0..5, valid until the next one is asked for.
+        """
+        held = np.empty((rows_per_block, len(self.features)), np.uint8)
+        n_held = 0
+        for block in self.reader.blocks(
+            self.part.split,
+            eras=self.part.eras,
+            features=self.features,
+            targets=(self.target,),
+        ):
+            codes = block.x[~np.isnan(block.y[:, 0])]
+            while len(codes):
+                some = codes[: rows_per_block - n_held]
+                held[n_held : n_held + len(some)] = some
+                n_held += len(some)
+                codes = codes[len(some) :]
+                if n_held == rows_per_block:
+                    yield held
+                    n_held = 0
+        if n_held:
+            yield held[:n_held]
+
+
+@dataclass(frozen=True)
+class TreeJob:
+    """What a library is to grow.
+
+    Attributes:
+        train: rows to learn from.
+        held_out: rows to evaluate on.
+        booster: the library's own parameters, from the untrained model.
+        is_classification: five classes are learned.
+        device: as ``TreeBackend.device`` resolved it.
+        cache: folder beside the shards for binned data; swept by nobody else.
+        checkpoints: folder of the run for what a resumed training needs.
+        n_done: trees that the checkpoint to go on from has; 0: begin.
+        max_ram_bytes: memory that the process may take.
+        progress: where to report.
+    """
+
+    train: TreeRows
+    held_out: TreeRows
+    booster: Mapping[str, Any]
+    is_classification: bool
+    device: str
+    cache: Path
+    checkpoints: Path
+    n_done: int
+    max_ram_bytes: int
+    progress: Progress
+
+    def monotone(self) -> dict[int, int]:
+        """Return -1 or 1 by the place of the feature that it is about.
+
+        Raises:
+            ConfigError: if one of them is no feature of the model.
+        """
+        named: Mapping[str, int] = self.booster.get("monotone", {})
+        return dict(zip(self._places(list(named)), named.values(), strict=True))
+
+    def interaction(self) -> list[list[int]]:
+        """Return the places of features that may stand in one branch.
+
+        Raises:
+            ConfigError: if one of them is no feature of the model.
+        """
+        groups: Sequence[Sequence[str]] = self.booster.get("interaction", ())
+        return [self._places(names) for names in groups]
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the library's parameters without those that name features."""
+        named = ("monotone", "interaction")
+        return {key: self.booster[key] for key in self.booster if key not in named}
+
+    def labels(self, rows: TreeRows) -> npt.NDArray[np.float32]:
+        """Return ``(rows,)`` targets, or classes 0..4."""
+        values = rows.labels.values
+        return np.rint(values * N_STEPS) if self.is_classification else values
+
+    def _places(self, names: Sequence[str]) -> list[int]:
+        place = {name: index for index, name in enumerate(self.train.features)}
+        for name in names:
+            if name not in place:
+                raise ConfigError(
+                    f"model.toml [parameters] names the feature '{name}', which is "
+                    "not in the model's feature set. Correct it, or choose another "
+                    "feature_set."
+                )
+        return [place[name] for name in names]
+
+
+@dataclass(frozen=True)
+class Importance:
+    """How much each feature matters, in the order of the features.
+
+    Attributes:
+        gain: ``(F,)`` float64, what its splits gained, summed.
+        split: ``(F,)`` float64, how many splits it has; NaN where a library does not
+            tell.
+    """
+
+    gain: Values
+    split: Values
+
+
+class GrowingModel(Protocol):
+    """A growing model over its own data sets.
+
+    With the same job and the same weights at the same trees it grows the same trees,
+    whether or not it was closed and opened again at a checkpoint in between.
+    """
+
+    def grow(
+        self,
+        n_trees: int,
+        weights: npt.NDArray[np.float32] | None,
+        advance: Advance,
+    ) -> int:
+        """Add trees: those between two looks.
+
+        Args:
+            n_trees: how many.
+            weights: ``(rows,)`` of the training rows; None: all the same. They may
+                differ from those of the call before.
+            advance: called with the number of trees done since the last call.
+
+        Returns:
+            How many were added; fewer where nothing is left to split.
+        """
+        ...
+
+    def predictions(self, split: str) -> Values:
+        """Return ``(rows,)`` predictions of ``train`` or ``valid`` with all trees.
+
+        Classification gives the expected value of the classes.
+        """
+        ...
+
+    def loss(self, split: str) -> float:
+        """Return the loss that is minimised: mean squared error or cross entropy."""
+        ...
+
+    def checkpoint(self, n_trees: int) -> None:
+        """Write what opening with ``n_done = n_trees`` needs; whole or not at all."""
+        ...
+
+
+class TreeBackend(Protocol):
+    """LightGBM, XGBoost or CatBoost."""
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Packages whose versions a run records."""
+        ...
+
+    def device(self, wanted: str) -> str:
+        """Return what trees are grown on, ``cpu`` or ``cuda``.
+
+        Args:
+            wanted: ``auto``, ``cpu`` or ``cuda``.
+
+        Raises:
+            ConfigError: if ``cuda`` is wanted and not there; it says what to do.
+        """
+        ...
+
+    def open(self, job: TreeJob) -> GrowingModel:
+        """Read the data and return a model, without trees or from its checkpoint.
+
+        Raises:
+            ConfigError: if the memory is too little, or a parameter is refused.
+            DataError: if a checkpoint or the shards are broken.
+        """
+        ...
+
+    def save(self, checkpoints: Path, n_trees: int, path: Path) -> None:
+        """Write the model of the first trees, whole, in the library's own format.
+
+        Args:
+            checkpoints: folder that ``GrowingModel.checkpoint`` wrote to.
+            n_trees: how many trees; there was a checkpoint at this number.
+            path: the file.
+
+        Raises:
+            DataError: if a checkpoint is missing or broken; the file is named.
+        """
+        ...
+
+    def importance(self, path: Path, n_features: int) -> Importance:
+        """Tell how much each feature matters in a saved model."""
+        ...

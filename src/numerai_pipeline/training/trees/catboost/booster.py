@@ -1,0 +1,331 @@
+"""CatBoost behind the engine of trees.
+
+CatBoost cannot go on with a model exactly where it was: its random choice of features
+is not in a file. So every look's trees are a model of their own, which begins from the
+running sums of all trees before it (its ``baseline``), with a seed that follows from
+the recipe's and the number of trees before. The parts, summed, are the model.
+"""
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from numerai_pipeline.core import Advance, ConfigError, DataError
+from numerai_pipeline.models import CLASS_VALUES
+from numerai_pipeline.models.trees import (
+    class_probabilities,
+    expected_value,
+    load_catboost,
+    read_catboost,
+    write_catboost,
+)
+from numerai_pipeline.training.trees.backend import (
+    GrowingModel,
+    Importance,
+    TreeJob,
+    TreeRows,
+    Values,
+)
+from numerai_pipeline.training.trees.catboost.rows import check_room, quantized_pool
+
+_SEED_MASK = (1 << 64) - 1
+
+# What CatBoost is always told beside the recipe's own parameters.
+_SILENT = {"allow_writing_files": False, "verbose": False}
+
+_COUNT_GPUS = "from catboost.utils import get_gpu_device_count as n; print(n())"
+
+_REMEDY = "Delete the run's folder and train again."
+
+
+@dataclass(frozen=True)
+class CatboostBackend:
+    """The library; see ``TreeBackend``."""
+
+    packages: tuple[str, ...] = ("catboost",)
+
+    def device(self, wanted: str) -> str:
+        """Return ``cpu`` or ``cuda``; ``auto`` is ``cpu``; see ``TreeBackend``.
+
+        On a GPU CatBoost cannot choose from a share of the features, as the recipes
+        do, so one is used only where it is asked for.
+        """
+        load_catboost()
+        if wanted != "cuda":
+            return "cpu"
+        if not has_gpu():
+            raise ConfigError(
+                "CatBoost finds no GPU here that it can train on. Install NVIDIA's "
+                'driver, or set device = "cpu" in model.toml [training].'
+            )
+        return "cuda"
+
+    def open(self, job: TreeJob) -> GrowingModel:
+        """Read the rows and return a model, with the trees of its parts."""
+        parameters = catboost_parameters(job)
+        check_room(job)
+        label = label_of(job.train, job)
+        start = initial_prediction(label, job)
+        read = partial(quantized_pool, scratch=job.cache.parent, progress=job.progress)
+        pools = {"train": read(job.train, label), "valid": read(job.held_out, None)}
+        trees = _CatboostModel(job, parameters, pools, start)
+        trees.resume()
+        return trees
+
+    def save(self, checkpoints: Path, n_trees: int, path: Path) -> None:
+        """Sum the parts of a model; see ``TreeBackend``."""
+        parts = [model for _, model in read_parts(checkpoints, n_trees)]
+        write_catboost(load_catboost().sum_models(parts), path)
+
+    def importance(self, path: Path, n_features: int) -> Importance:
+        """Tell how much predictions change with a feature, in percent of all."""
+        model = read_catboost(path, remedy="Train the model again.")
+        gain = np.asarray(model.get_feature_importance(), np.float64)
+        if len(gain) != n_features:
+            raise DataError(f"{path} has {len(gain)} features, not {n_features}.")
+        return Importance(gain, np.full(n_features, np.nan))
+
+
+@dataclass
+class _CatboostModel:
+    """The parts of a model, and their sums; see ``GrowingModel``.
+
+    Attributes:
+        job: the job.
+        parameters: what CatBoost is called with.
+        pools: ``train`` and ``valid``, quantized.
+        start: what the sums begin with: a number, or one a class.
+    """
+
+    job: TreeJob
+    parameters: dict[str, Any]
+    pools: dict[str, Any]
+    start: Values
+    _n_trees: int = 0
+    _sums: dict[str, Values] = field(default_factory=dict)
+    # Number of trees with the part -> the part, where it is not yet in a file.
+    _new: dict[int, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Begin the sums."""
+        for rows in (self.job.train, self.job.held_out):
+            shape = (len(rows), *self.start.shape)
+            self._sums[rows.split] = np.broadcast_to(self.start, shape).copy()
+
+    def resume(self) -> None:
+        """Take up the parts up to the checkpoint, and forget those behind it."""
+        n_done, folder = self.job.n_done, self.job.checkpoints
+        for path in folder.glob("trees-*.cbm"):
+            if part_number(path) > n_done:
+                path.unlink()  # of a look that never came to count
+        if n_done:
+            for n_trees, part in read_parts(folder, n_done):
+                part.set_scale_and_bias(1.0, np.zeros_like(self.start).tolist())
+                self._add(part)
+                self._n_trees = n_trees
+
+    def grow(
+        self,
+        n_trees: int,
+        weights: npt.NDArray[np.float32] | None,
+        advance: Advance,
+    ) -> int:
+        """Add a part of ``n_trees`` trees; see ``GrowingModel``.
+
+        Always all of them: CatBoost does not tell that nothing is left to split.
+        """
+        train = self.pools["train"]
+        train.set_weight(
+            np.ones(len(self.job.train), np.float32) if weights is None else weights
+        )
+        train.set_baseline(self._sums["train"])
+        part = self._fit(n_trees, advance)
+        self._add(part)
+        if self._n_trees == 0:
+            part.set_scale_and_bias(1.0, self.start.tolist())
+        self._n_trees += n_trees
+        self._new[self._n_trees] = part
+        return n_trees
+
+    def predictions(self, split: str) -> Values:
+        """Return the predictions of a split; see ``GrowingModel``."""
+        sums = self._sums[split]
+        if self.job.is_classification:
+            return expected_value(class_probabilities(sums))
+        return sums.copy()
+
+    def loss(self, split: str) -> float:
+        """Return the loss of a split, whatever its weights; see ``GrowingModel``."""
+        rows = self.job.train if split == "train" else self.job.held_out
+        label = label_of(rows, self.job)
+        sums = self._sums[split]
+        if not self.job.is_classification:
+            return float(np.mean((sums - label) ** 2))
+        of_label = class_probabilities(sums)[np.arange(len(label)), label]
+        return float(-np.mean(np.log(of_label)))
+
+    def checkpoint(self, n_trees: int) -> None:
+        """Write the parts that are in no file yet; see ``GrowingModel``."""
+        for number in sorted(self._new):
+            if number <= n_trees:
+                write_catboost(
+                    self._new.pop(number), part_path(self.job.checkpoints, number)
+                )
+
+    def _add(self, part: Any) -> None:
+        # CatBoost adds a pool's baseline to what it predicts, rounded to float32.
+        self.pools["train"].set_baseline(np.zeros_like(self._sums["train"]))
+        for split, pool in self.pools.items():
+            self._sums[split] += part.predict(pool, prediction_type="RawFormulaVal")
+
+    def _fit(self, n_trees: int, advance: Advance) -> Any:
+        catboost = load_catboost()
+        seeds = np.random.SeedSequence(
+            (int(self.parameters["random_seed"]) & _SEED_MASK, self._n_trees)
+        )
+        model = catboost.CatBoost(
+            {
+                **self.parameters,
+                "iterations": n_trees,
+                "random_seed": int(seeds.generate_state(1)[0]),
+            }
+        )
+        ticker = _Ticker(advance)
+        on_gpu = self.job.device == "cuda"
+        try:
+            # CatBoost calls nobody back from a GPU.
+            model.fit(self.pools["train"], callbacks=None if on_gpu else [ticker])
+        except catboost.CatBoostError as error:
+            raise refused(error) from error
+        if ticker.error is not None:
+            raise ticker.error
+        if on_gpu:
+            advance(n_trees)
+        return model
+
+
+class _Ticker:
+    """Tells of each tree; keeps what is raised there, which CatBoost would swallow."""
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance = advance
+        self.error: BaseException | None = None
+
+    def after_iteration(self, _info: Any) -> bool:
+        """Tell of a tree, and whether to go on."""
+        try:
+            self._advance(1)
+        except BaseException as error:  # noqa: BLE001 - a Ctrl-C, too; raised later
+            self.error = error
+        return self.error is None
+
+
+def catboost_parameters(job: TreeJob) -> dict[str, Any]:
+    """Return what CatBoost is called with; features are named by their places.
+
+    Raises:
+        ConfigError: if a constraint names an unknown feature, or a GPU cannot do it.
+    """
+    parameters = {**job.parameters(), **_SILENT}
+    monotone = job.monotone()
+    if monotone:
+        parameters["monotone_constraints"] = monotone
+    # A baseline is where it begins; it warns of what cannot go together with one.
+    parameters["boost_from_average"] = False
+    # Targets that are all the same are told of by the look at the held-out eras.
+    parameters["allow_const_label"] = True
+    if job.device == "cpu":
+        return {**parameters, "model_shrink_rate": 0.0}
+    if float(parameters.pop("rsm", 1.0)) < 1 or monotone:
+        raise ConfigError(
+            "on a GPU, CatBoost can neither choose from a share of the features nor "
+            "keep monotone constraints. Set colsample_bytree = 1.0 and no monotone in "
+            'model.toml [parameters], or device = "cpu" in [training].'
+        )
+    return {**parameters, "task_type": "GPU"}
+
+
+def label_of(rows: TreeRows, job: TreeJob) -> npt.NDArray[Any]:
+    """Return ``(rows,)`` float32 targets, or int64 classes in 0..4."""
+    labels = job.labels(rows)
+    return labels.astype(np.int64) if job.is_classification else labels
+
+
+def initial_prediction(label: npt.NDArray[Any], job: TreeJob) -> Values:
+    """Return the best prediction without a feature: mean, or logarithms of shares.
+
+    Raises:
+        DataError: if one of the five classes has no row.
+    """
+    if not job.is_classification:
+        return np.asarray(label.mean(dtype=np.float64))
+    counts = np.bincount(label, minlength=len(CLASS_VALUES))
+    if not counts.all():
+        absent = CLASS_VALUES[int(np.argmin(counts))]
+        raise DataError(
+            f"no training row has {absent} as '{job.train.target}', but CatBoost's "
+            "classification needs rows of all five classes. Choose more eras, or set "
+            'objective = "regression" in model.toml [parameters].'
+        )
+    shares: Values = np.log(counts / len(label))
+    return shares
+
+
+def has_gpu() -> bool:
+    """Ask in another process: in this one CatBoost prints, and breaks for good."""
+    asked = subprocess.run(  # noqa: S603 - it runs what stands above
+        [sys.executable, "-c", _COUNT_GPUS], capture_output=True, text=True, check=False
+    )
+    answer = asked.stdout.strip()
+    return asked.returncode == 0 and answer.isdigit() and int(answer) > 0
+
+
+def refused(error: Exception) -> ConfigError:
+    """Return what to tell of an error of CatBoost while it grows."""
+    # Before the reason stands the line of CatBoost's source.
+    reason = re.sub(r"^\S+:\d+: ", "", str(error).splitlines()[0]).rstrip(".")
+    return ConfigError(
+        f"CatBoost refuses the parameters ({reason}). Correct [parameters] in "
+        "model.toml."
+    )
+
+
+def read_parts(checkpoints: Path, n_trees: int) -> list[tuple[int, Any]]:
+    """Return the parts of the first trees, each with the number of trees with it.
+
+    Args:
+        checkpoints: the folder of the parts.
+        n_trees: how many trees; a part ends with them.
+
+    Raises:
+        DataError: if a part is missing or broken.
+    """
+    parts, n_before = [], 0
+    for path in sorted(checkpoints.glob("trees-*.cbm"), key=part_number):
+        if part_number(path) > n_trees:
+            break
+        part = read_catboost(path, remedy=_REMEDY)
+        if part.tree_count_ != part_number(path) - n_before:
+            raise DataError(f"{checkpoints} lacks trees before {path.name}. {_REMEDY}")
+        n_before = part_number(path)
+        parts.append((n_before, part))
+    if n_before != n_trees:
+        raise DataError(f"{part_path(checkpoints, n_trees)} is gone. {_REMEDY}")
+    return parts
+
+
+def part_path(checkpoints: Path, n_trees: int) -> Path:
+    """Return the file of the part that ends with so many trees."""
+    return checkpoints / f"trees-{n_trees:06d}.cbm"
+
+
+def part_number(path: Path) -> int:
+    """Return with how many trees a part ends."""
+    return int(path.stem.partition("-")[2])

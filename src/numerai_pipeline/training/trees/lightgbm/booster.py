@@ -1,0 +1,373 @@
+"""LightGBM behind the engine of trees.
+
+A booster is begun anew from the running sums of all trees so far (its ``init_score``)
+when a training is resumed, when the weights change, and at every look of a
+classification. What it grows then is what it would have grown: the random choice of
+features is a linear congruential generator, whose state after any number of trees can
+be computed, and the sums are exact.
+"""
+
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+from lightgbm.basic import _safe_call
+from lightgbm.libpath import _LIB
+
+from numerai_pipeline.core import (
+    Advance,
+    ConfigError,
+    DataError,
+    atomic_path,
+    show_bytes,
+    write_text,
+)
+from numerai_pipeline.models import CLASS_VALUES
+from numerai_pipeline.models.trees import expected_value, load_lightgbm
+from numerai_pipeline.training.trees.backend import (
+    GrowingModel,
+    Importance,
+    TreeJob,
+    Values,
+)
+from numerai_pipeline.training.trees.lightgbm.rows import (
+    binned,
+    bins_bytes,
+    group_size,
+    without_stderr,
+)
+
+_N_CLASSES = len(CLASS_VALUES)
+
+# Histograms of a leaf have a sum of gradients and one of hessians a bin, as float64.
+_HISTOGRAM_BYTES = 2 * 8 * 8
+
+_PARAMETERS = "\nparameters:\n"
+
+_WORD_MASK = (1 << 32) - 1
+
+# Python, numpy, LightGBM and the reader, before any data.
+_PROCESS_BYTES = 200 << 20
+
+
+@dataclass(frozen=True)
+class LightgbmBackend:
+    """The library; see ``TreeBackend``."""
+
+    packages: tuple[str, ...] = ("lightgbm",)
+
+    def device(self, wanted: str) -> str:
+        """Return ``cpu`` or ``cuda``; see ``TreeBackend``."""
+        if wanted == "cpu" or (wanted == "auto" and not shutil.which("nvidia-smi")):
+            return "cpu"
+        try:
+            with without_stderr():
+                _grow_a_tree_on("cuda")
+        except lightgbm.basic.LightGBMError as error:
+            if wanted == "auto":
+                return "cpu"
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise ConfigError(
+                f"this LightGBM cannot train on a GPU ({reason}). Install a build for "
+                "CUDA (pip install lightgbm --no-binary lightgbm "
+                '--config-settings=cmake.define.USE_CUDA=ON), or set device = "cpu" '
+                "in model.toml [training]."
+            ) from None
+        return "cuda"
+
+    def open(self, job: TreeJob) -> GrowingModel:
+        """Bin the rows and return a booster; see ``TreeBackend``."""
+        load_lightgbm()
+        parameters = _parameters(job)
+        _check_memory(job, parameters)
+        sets = {}
+        for rows in (job.train, job.held_out):
+            dataset = binned(rows, job.cache, job.progress).load(parameters)
+            dataset.set_label(job.labels(rows))
+            sets[rows.split] = dataset
+        trees = _LightgbmModel(job, parameters, sets)
+        if job.n_done:
+            trees.resume()
+        return trees
+
+    def save(self, checkpoints: Path, n_trees: int, path: Path) -> None:
+        """Join the parts of a model; see ``TreeBackend``."""
+        texts = _parts(checkpoints, n_trees)
+        boosters = [lightgbm.Booster(model_str=text) for text in texts]
+        whole = _joined(boosters).model_to_string()
+        # Behind the trees stand the parameters: those of the first part, whose seed
+        # is the one of the recipe.
+        first = texts[0]
+        trees = whole[: whole.index(_PARAMETERS)]
+        write_text(path, trees + first[first.index(_PARAMETERS) :])
+
+    def importance(self, path: Path, n_features: int) -> Importance:
+        """Read the importance of features; see ``TreeBackend``."""
+        booster = lightgbm.Booster(model_file=str(path))
+        gain, split = (
+            np.asarray(booster.feature_importance(kind), np.float64)
+            for kind in ("gain", "split")
+        )
+        if len(gain) != n_features:
+            raise DataError(f"{path} has {len(gain)} features, not {n_features}.")
+        return Importance(gain, split)
+
+
+@dataclass
+class _LightgbmModel:
+    """A booster, begun anew now and then; see ``GrowingModel``."""
+
+    job: TreeJob
+    parameters: Mapping[str, Any]
+    sets: Mapping[str, Any]
+    _booster: Any = None
+    _weights: npt.NDArray[np.float32] | None = None
+    # Trees that were there when the booster was begun, and when it was last saved.
+    _n_before: int = 0
+    _n_saved: int = 0
+    _n_trees: int = 0
+    _raw: dict[str, Values] = field(default_factory=dict)
+
+    def resume(self) -> None:
+        """Take up the state of the checkpoint."""
+        path = _state_path(self.job.checkpoints, self.job.n_done)
+        try:
+            with path.open("rb") as file, np.load(file) as state:
+                self._raw = {split: state[split] for split in ("train", "valid")}
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            raise DataError(
+                f"{path} is not a whole checkpoint ({error}). "
+                f"{_begin_again(self.job.checkpoints)}"
+            ) from error
+        self._n_trees = self._n_saved = self._n_before = self.job.n_done
+        for part in self.job.checkpoints.glob("trees-*.txt"):
+            if _number(part) > self.job.n_done:
+                part.unlink()  # of a look that never came to count
+        _parts(self.job.checkpoints, self.job.n_done)
+
+    def grow(
+        self,
+        n_trees: int,
+        weights: npt.NDArray[np.float32] | None,
+        advance: Advance,
+    ) -> int:
+        """Add trees; see ``GrowingModel``."""
+        is_same = weights is self._weights or (
+            weights is not None
+            and self._weights is not None
+            and np.array_equal(weights, self._weights)
+        )
+        if self._booster is None or not is_same or self.job.is_classification:
+            self._begin(weights)
+        for number in range(n_trees):
+            is_at_end = self._booster.update()
+            if is_at_end and self._n_trees:
+                return number
+            self._n_trees += 1  # a first tree that splits nothing is one, too
+            advance(1)
+            if is_at_end:
+                return 1
+        return n_trees
+
+    def predictions(self, split: str) -> Values:
+        """Return the predictions of a split; see ``GrowingModel``."""
+        return expected_value(self._outputs(split))
+
+    def loss(self, split: str) -> float:
+        """Return the loss of a split; see ``GrowingModel``."""
+        evaluated = (
+            self._booster.eval_train()
+            if split == "train"
+            else self._booster.eval_valid()
+        )
+        return float(evaluated[0][2])
+
+    def checkpoint(self, n_trees: int) -> None:
+        """Write the newest trees and the running sums; see ``GrowingModel``."""
+        folder = self.job.checkpoints
+        text = self._booster.model_to_string(
+            start_iteration=self._n_saved - self._n_before,
+            num_iteration=n_trees - self._n_saved,
+        )
+        write_text(_part_path(folder, n_trees), text)
+        sums: dict[str, Any] = {split: self._sums(split) for split in self.sets}
+        with (
+            atomic_path(_state_path(folder, n_trees)) as partial,
+            partial.open("wb") as file,  # to a name numpy would add `.npz`
+        ):
+            np.savez(file, **sums)
+        older = _state_path(folder, self._n_saved)
+        self._n_saved = n_trees
+        for path in folder.glob("state-*.npz"):
+            if _number(path) < _number(older):
+                path.unlink()
+
+    def _begin(self, weights: npt.NDArray[np.float32] | None) -> None:
+        """Begin a booster that goes on from all trees so far."""
+        if self._booster is not None:
+            self._raw = {split: self._sums(split) for split in self.sets}
+        self._booster = None  # before there are two
+        self._n_before = self._n_trees
+        train, held_out = self.sets["train"], self.sets["valid"]
+        train.set_weight(weights)
+        for split, dataset in self.sets.items():
+            if split in self._raw:
+                dataset.set_init_score(self._raw[split].ravel(order="F"))
+        seed = _seed_after(
+            int(self.parameters["feature_fraction_seed"]),
+            self._n_trees * (_N_CLASSES if self.job.is_classification else 1),
+            n_features=len(self.job.train.features),
+            share=float(self.parameters["colsample_bytree"]),
+        )
+        parameters = {**self.parameters, "feature_fraction_seed": seed}
+        self._booster = lightgbm.Booster(parameters, train)
+        self._booster.add_valid(held_out, "valid")
+        self._weights = weights
+
+    def _outputs(self, split: str) -> Values:
+        """Return what LightGBM predicts: values, or ``(rows, 5)`` probabilities."""
+        if self._booster is None:  # resumed, and nothing grown yet
+            raw = self._raw[split]
+            return np.exp(raw) if self.job.is_classification else raw
+        place = 0 if split == "train" else 1
+        outputs: Values = self._booster._Booster__inner_predict(data_idx=place)
+        return outputs.copy()
+
+    def _sums(self, split: str) -> Values:
+        """Return the running sums; probabilities know them up to a constant."""
+        outputs = self._outputs(split)
+        return np.log(outputs) if self.job.is_classification else outputs
+
+
+def _parameters(job: TreeJob) -> dict[str, Any]:
+    """Return what LightGBM is called with; features are named by their places."""
+    parameters = job.parameters()
+    monotone, interaction = job.monotone(), job.interaction()
+    if monotone:
+        places = range(len(job.train.features))
+        parameters["monotone_constraints"] = [monotone.get(at, 0) for at in places]
+    if interaction:
+        parameters["interaction_constraints"] = interaction
+    parameters.setdefault("feature_fraction_seed", parameters.get("seed", 1))
+    parameters["device_type"] = job.device
+    return parameters
+
+
+def _check_memory(job: TreeJob, parameters: Mapping[str, Any]) -> None:
+    n_features = len(job.train.features)
+    n_rows = len(job.train) + len(job.held_out)
+    bins = sum(bins_bytes(len(rows), n_features) for rows in (job.train, job.held_out))
+    group = 2 * bins_bytes(len(job.train), min(group_size(len(job.train)), n_features))
+    leaves = int(parameters.get("num_leaves", 31)) * n_features * _HISTOGRAM_BYTES
+    n_scores = _N_CLASSES if job.is_classification else 1
+    needed = _PROCESS_BYTES + bins + group + leaves + n_rows * 32 * n_scores
+    job.progress.note(
+        f"LightGBM: {n_rows:,} rows of {n_features:,} features in half a byte a value, "
+        f"about {show_bytes(needed)} of memory."
+    )
+    if needed > job.max_ram_bytes:
+        raise ConfigError(
+            f"LightGBM would take about {show_bytes(needed)} of memory for {n_rows:,} "
+            f"rows of {n_features:,} features, but {show_bytes(job.max_ram_bytes)} are "
+            "what it may take. Raise --max-ram, choose fewer eras (nai etl "
+            "--eras-subset) or a smaller feature_set."
+        )
+
+
+def _seed_after(seed: int, n_trees: int, *, n_features: int, share: float) -> int:
+    """Return the seed whose first tree is the one after ``n_trees`` trees of ``seed``.
+
+    LightGBM draws the features of a tree with ``x -> 214013 x + 2531011`` modulo 2^32:
+    one draw a feature, or one a chosen feature where few are chosen.
+
+    Source: LightGBM's ``Random::Sample`` (utils/random.h) and ``ColSampler``.
+    """
+    n_chosen = max(min(2, n_features), int(n_features * share + 0.5))
+    if n_trees == 0 or n_chosen >= n_features:
+        return seed
+    draws_all = n_chosen > 1 and n_chosen > n_features / np.log2(n_chosen)
+    state, factor, addend = seed & _WORD_MASK, 214_013, 2_531_011
+    left = n_trees * (n_features if draws_all else n_chosen)
+    while left:  # powers of the step, by squaring
+        if left & 1:
+            state = (factor * state + addend) & _WORD_MASK
+        addend = (factor + 1) * addend & _WORD_MASK
+        factor = factor * factor & _WORD_MASK
+        left >>= 1
+    return state - (1 << 32) if state >> 31 else state
+
+
+def _joined(boosters: list[Any]) -> Any:
+    """Return a booster with the trees of all, in order."""
+    while len(boosters) > 1:  # in pairs: joining copies the trees
+        boosters = [
+            reduce(_join, boosters[place : place + 2])
+            for place in range(0, len(boosters), 2)
+        ]
+    return boosters[0]
+
+
+def _join(first: Any, second: Any) -> Any:
+    _safe_call(_LIB.LGBM_BoosterMerge(second._handle, first._handle))
+    # What it has joined, a booster knows only after it was written and read.
+    return lightgbm.Booster(model_str=second.model_to_string())
+
+
+def _parts(checkpoints: Path, n_trees: int) -> list[str]:
+    """Return the texts of the parts that make up the first trees.
+
+    Raises:
+        DataError: if a part is missing or not whole.
+    """
+    texts, end = [], 0
+    for path in sorted(checkpoints.glob("trees-*.txt")):
+        if _number(path) > n_trees:
+            break
+        text = path.read_text(encoding="utf-8", errors="replace")
+        n_iterations = text.count("\nTree=") // _trees_an_iteration(text)
+        if not text.endswith("pandas_categorical:null\n") or (
+            end + n_iterations != _number(path)
+        ):
+            raise DataError(f"{path} is not whole. {_begin_again(checkpoints)}")
+        texts.append(text)
+        end += n_iterations
+    if end != n_trees:
+        gone = _part_path(checkpoints, n_trees)
+        raise DataError(f"{gone} is gone. {_begin_again(checkpoints)}")
+    return texts
+
+
+def _trees_an_iteration(text: str) -> int:
+    match = re.search(r"^num_tree_per_iteration=(\d+)$", text, re.MULTILINE)
+    return int(match[1]) if match else 1
+
+
+def _begin_again(checkpoints: Path) -> str:
+    return f"Delete the run's folder {checkpoints.parent} and train again."
+
+
+def _part_path(checkpoints: Path, n_trees: int) -> Path:
+    return checkpoints / f"trees-{n_trees:06d}.txt"
+
+
+def _state_path(checkpoints: Path, n_trees: int) -> Path:
+    return checkpoints / f"state-{n_trees:06d}.npz"
+
+
+def _number(path: Path) -> int:
+    return int(path.stem.partition("-")[2])
+
+
+def _grow_a_tree_on(device: str) -> None:
+    source = np.random.default_rng(1)
+    x, y = source.normal(size=(64, 2)), source.normal(size=64)
+    parameters = {"device_type": device, "verbosity": -1, "min_data_in_leaf": 1}
+    lightgbm.train(parameters, lightgbm.Dataset(x, y), num_boost_round=1)

@@ -1,0 +1,1 @@
+"""XGBoost: binned rows in memory or on disk, and the booster grown from them."""

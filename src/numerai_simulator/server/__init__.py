@@ -1,0 +1,1 @@
+"""The simulated tournament's server; its door is ``numerai_simulator``."""

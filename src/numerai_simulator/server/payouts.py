@@ -1,0 +1,78 @@
+"""What a round pays or burns: arithmetic on decimals.
+
+Source: Numerai's documentation of staking, payout per round =
+``stake x clip(payout_factor x (corr x corr_multiplier + mmc x mmc_multiplier),
+-0.05, 0.05)`` with ``payout_factor = min(1, stake_threshold / total at risk)``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from numerai_simulator.server.metrics import METRICS
+
+STAKE_THRESHOLD = Decimal(72_000)
+CLIP = Decimal("0.05")
+# NMR has 18 decimals, like the currency of the chain that it lives on.
+_UNIT = Decimal("1e-18")
+
+
+@dataclass(frozen=True)
+class Payout:
+    """A payout in NMR and the part of it that each metric earned."""
+
+    total: Decimal
+    parts: dict[str, Decimal]
+
+
+def payout_factor(total_at_risk: Decimal) -> Decimal:
+    """Return the share of the full payout that all stakes together leave.
+
+    >>> payout_factor(Decimal(144_000)), payout_factor(Decimal(10))
+    (Decimal('0.500000000000000000'), Decimal('1.000000000000000000'))
+    """
+    if total_at_risk <= STAKE_THRESHOLD:
+        return Decimal(1).quantize(_UNIT)
+    return (STAKE_THRESHOLD / total_at_risk).quantize(_UNIT)
+
+
+def payout(
+    at_risk: Decimal, factor: Decimal, scores: Mapping[str, float | None]
+) -> Payout:
+    """Return what a stake earns, or loses where it is negative.
+
+    Args:
+        at_risk: the stake, in NMR.
+        factor: the round's payout factor, 0 to 1.
+        scores: value of each metric, by display name; None counts as 0.
+
+    >>> payout(Decimal(10), Decimal(1), {"canon_corr": 0.02, "canon_mmc": 0.01}).total
+    Decimal('0.375000000000000000')
+    >>> payout(Decimal(10), Decimal(1), {"canon_corr": -0.2}).total
+    Decimal('-0.500000000000000000')
+    """
+    parts = {
+        metric.display_name: factor
+        * metric.multiplier
+        * Decimal(repr(float(scores.get(metric.display_name) or 0)))
+        for metric in METRICS
+    }
+    rate = sum(parts.values(), Decimal(0))
+    clipped = min(max(rate, -CLIP), CLIP)
+    shrink = clipped / rate if rate else Decimal(1)
+    return Payout(
+        total=(at_risk * clipped).quantize(_UNIT),
+        parts={
+            name: (at_risk * part * shrink).quantize(_UNIT)
+            for name, part in parts.items()
+        },
+    )
+
+
+def nmr(amount: Decimal) -> str:
+    """Write an amount as Numerai does, with all 18 decimals.
+
+    >>> nmr(Decimal(10))
+    '10.000000000000000000'
+    """
+    return f"{amount.quantize(_UNIT):f}"

@@ -1,0 +1,133 @@
+import pickle
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from numerai_pipeline.core import ConfigError, DataError, read_json
+from numerai_pipeline.data import Fold
+from numerai_pipeline.training import Run, TrainingJob, train
+
+OWN = """
+from numerai_pipeline.models import (
+    KerasFamily, KerasParameters, load_keras, network_input, target_head,
+)
+
+def build(parameters, n_features):
+    inputs, x = network_input(parameters, n_features)
+    return load_keras().Model(inputs, target_head(x, parameters))
+
+FAMILY = KerasFamily("linear", "a straight line", KerasParameters, build)
+"""
+
+CODES = np.ones((3, 8), np.float32)
+
+
+@pytest.fixture
+def own_job(make_job, edited):
+    """A function that returns a job of a user's own family, with this text."""
+    job = edited(make_job("mlp"), family="linear", parameters={})
+    return lambda text=OWN: replace(job, source=text)
+
+
+def test_a_users_family_stays_with_its_run(own_job):
+    run = train(own_job())
+    assert (run.folder / "family.py").read_text() == OWN
+    assert "family.py" in read_json(run.folder / "DONE")["sha256"]
+    expected = run.predictor().predict(CODES)
+    again = Run.open(run.folder)
+    np.testing.assert_array_equal(again.predictor().predict(CODES), expected)
+    assert again.best().path.is_file()
+    (run.folder / "family.py").write_text(OWN + "\n")
+    with pytest.raises(DataError, match=r"family\.py"):
+        Run.open(run.folder).predictor()
+
+
+def test_reading_a_run_does_not_run_its_family(own_job):
+    run = train(own_job(OWN + "\nprint('the family runs')\n"))
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from numerai_pipeline.training import Run\n"
+        "run = Run.open(Path(sys.argv[1])); print(run.best().path.name, run.unit)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code, str(run.folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == "best.keras epoch"
+
+
+def test_a_job_runs_in_a_fresh_process_without_the_familys_file(own_job, tmp_path):
+    job = own_job()
+    (tmp_path / "job").write_bytes(pickle.dumps(job))
+    code = (
+        "import pickle, sys; from numerai_pipeline.training import train\n"
+        "print(train(pickle.load(open(sys.argv[1], 'rb'))).folder)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "job")],
+        capture_output=True,
+        check=True,
+    )
+    [folder] = job.runs.glob("2*")
+    assert train(job).folder == folder
+
+
+def test_an_edited_family_is_another_run(own_job):
+    first = train(own_job())
+    assert train(own_job()).folder == first.folder
+    second = train(own_job(OWN.replace("straight", "very straight")))
+    assert second.folder != first.folder
+
+
+def test_built_in_families_leave_no_file(trained):
+    _, run = trained("mlp")
+    assert not (run.folder / "family.py").exists()
+
+
+def test_the_fold_is_recorded(trained):
+    job, run = trained("lightgbm")
+    assert run.fold == job.fold
+    assert run.fold.train == tuple(range(1, 17))
+    assert (run.data_version, run.unit) == ("v5.3", "tree")
+
+
+@pytest.mark.parametrize("family", ["mlp", "lightgbm"])
+def test_another_fold_is_another_run_and_learns_from_its_eras_alone(
+    family, make_job, trained
+):
+    _, whole = trained(family)
+    job = replace(make_job(family), fold=Fold(tuple(range(1, 9)), (20, 21), purge=8))
+    run = train(job)
+    assert run.fold == job.fold
+    assert run.folder.name[-8:] != whole.folder.name[-8:]
+    assert run.history()[0].val_loss != whole.history()[0].val_loss
+
+
+def test_eras_of_a_recipe_thin_out_the_training_eras(make_job):
+    job = make_job("lightgbm", eras="every:4")
+    assert job.fold.train == (4, 8, 12, 16)
+    assert train(job).fold.train == (4, 8, 12, 16)
+
+
+@pytest.mark.parametrize("family", ["mlp", "lightgbm", "xgboost", "catboost"])
+def test_without_validation_eras_it_stops_where_it_is_told(family, make_job):
+    job: TrainingJob = replace(
+        make_job(family), fold=Fold(tuple(range(1, 31)), ()), stop_at={"": 2}
+    )
+    run = train(job)
+    rows = run.history()
+    assert run.best().epoch == rows[-1].epoch == 2
+    assert np.isnan(rows[-1].val_corr)
+    assert np.isnan(run.best().value)
+    assert np.ptp(run.predictor().predict(np.eye(8, dtype=np.float32) * 4)) > 0
+
+
+def test_a_fold_without_eras_to_choose_by_is_refused(make_job):
+    job = replace(make_job(), fold=Fold((1, 2, 3), ()))
+    with pytest.raises(ConfigError, match="no validation eras to choose the best"):
+        train(job)
