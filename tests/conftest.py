@@ -1,19 +1,31 @@
 """Every test starts from a clean world: no keys, no network but loopback."""
 
 import os
+import shutil
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 # Set before the first import of matplotlib, in child processes too.
 os.environ["MPLBACKEND"] = "Agg"
+# One thread is the fastest for data this small: the workers beside it take the others.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-pytest_plugins = ["scripted_server"]
+pytest_plugins = ["scripted_server", "small_world"]
 
 _LOOPBACK = ("127.", "::1", "localhost")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no worker is left with one."""
+    n_slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -n_slow[item.path])
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +50,27 @@ def loopback_only() -> Iterator[None]:
     patch.setattr(socket.socket, "connect", guarded)
     yield
     patch.undo()
+
+
+@pytest.fixture(scope="session")
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Return what makes a folder once for all workers of the session; read only."""
+    base = tmp_path_factory.getbasetemp()
+    # A worker of pytest-xdist has a folder of its own in that of the session.
+    session = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+    def make(name: str, write: Callable[[Path], object]) -> Path:
+        folder, whole = session / name, session / f"{name}.whole"
+        with FileLock(session / f"{name}.lock"):
+            if not whole.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                write(folder)
+                whole.touch()
+        return folder
+
+    return make
 
 
 @pytest.fixture

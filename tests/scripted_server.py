@@ -144,7 +144,8 @@ class ScriptedServer:
             **{
                 "simulated": True,
                 "url": self.url,
-                "timeout_seconds": 0.3,
+                # Long for this machine, also when it is busy: what hangs takes as long.
+                "timeout_seconds": 1.0,
                 "deadline_seconds": 60.0,
                 **changes,
             }
@@ -211,7 +212,7 @@ class ScriptedServer:
         """Say nothing until the client has gone or the server closes."""
 
         def fault(_request: Request, _proper: Callable[[], Answer]) -> Answer:
-            self.closing.wait(5)
+            self.closing.wait(60)
             raise _NoAnswer
 
         return fault

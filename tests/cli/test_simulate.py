@@ -34,6 +34,7 @@ def now_of(url: str, order: dict[str, str] | None = None) -> str:
     request = urllib.request.Request(
         f"{url}/admin/{path}",
         data=body and body.encode(),  # type: ignore[arg-type]
+        headers={"Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request) as answer:
         return str(json.load(answer)["now"])
@@ -46,11 +47,11 @@ def test_a_tournament_goes_on_where_it_was_ended(tmp_path: Path) -> None:
         assert now_of(url) == "2026-11-24T12:05:00Z"
         moved = now_of(url, {"to": "next_open"})
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=120) == 0
     with simulating(home) as (url, process):
         assert now_of(url) == moved
         process.terminate()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=120) == 0
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def workspace(tmp_path: Path) -> Path:
 
 def tags(url: str) -> dict[str, list[str]]:
     """Wait until the server has read the runs; a tag list a run."""
-    for _ in range(100):
+    for _ in range(600):
         with urllib.request.urlopen(f"{url}data/plugin/scalars/tags") as answer:
             found = json.load(answer)
         if found:
@@ -61,6 +61,6 @@ def test_a_run_without_curves_is_shown_until_ctrl_c(workspace: Path) -> None:
         )
         assert tags(url) == {"mlp/run-1": [f"curves/{name}" for name in names]}
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=120) == 0
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(url)

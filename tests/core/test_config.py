@@ -55,6 +55,21 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
             "numerai.toml [tournament]: 'timeout_seconds' is -1, "
             "but input should be greater than 0.",
         ),
+        (
+            "[tournament]\ndeadline_seconds = 1e300",
+            "numerai.toml [tournament]: 'deadline_seconds' is 1e+300, "
+            "but input should be less than or equal to 86400.",
+        ),
+        (
+            "[submission]\nmodels = { mlp = 'Alpha', trees = 'alpha' }",
+            "numerai.toml [submission.models]: 'mlp' and 'trees' are both submitted as "
+            "'alpha', where only the latest submission of a round counts. Give each "
+            "model one of its own at Numerai.",
+        ),
+        (
+            "[submission]\nmodels = { mlp = ' ' }",
+            "numerai.toml [submission.models]: 'mlp' has no name at Numerai.",
+        ),
     ],
 )
 def test_a_wrong_key_or_value_is_named(
@@ -109,3 +124,24 @@ def test_an_editor_that_writes_a_byte_order_mark_is_borne(tmp_path: Path) -> Non
     path = tmp_path / "numerai.toml"
     path.write_bytes(b'\xef\xbb\xbf[data]\r\nversion = "v5.0"\r\n')
     assert load_settings(path).data.version == "v5.0"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("x = " + "[" * 90_000, "numerai.toml is nested too deeply"),
+        ("x = " + "{ y = " * 90_000, "numerai.toml is nested too deeply"),
+        ("a." * 90_000 + "b = 1", "numerai.toml"),
+        ("[" + "a." * 5_000 + "b]", "numerai.toml"),
+        ("x = " + "9" * 5_000, "numerai.toml is not valid TOML"),
+        ("x = 9999-99-99", "numerai.toml is not valid TOML"),
+        ("x = \x00", "numerai.toml is not valid TOML"),
+    ],
+)
+def test_toml_that_nobody_writes_is_a_sentence(
+    tmp_path: Path, text: str, sentence: str
+) -> None:
+    path = tmp_path / "numerai.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=sentence):
+        load_settings(path)

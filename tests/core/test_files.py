@@ -148,7 +148,7 @@ def test_a_folder_is_held_by_one_process(tmp_path: Path) -> None:
             locked(tmp_path / "s", doing="training"),
         ):
             pass
-        holder.communicate("\n", timeout=10)
+        holder.communicate("\n", timeout=120)
     with locked(tmp_path / "s", doing="training"):
         pass
 

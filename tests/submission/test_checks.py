@@ -84,6 +84,7 @@ def test_one_id_too_many_is_refused(write):
         "",
         "x",
         "0_5",
+        "０.５",
         "1e-999",
     ],
 )
@@ -113,6 +114,23 @@ def test_a_line_with_another_number_of_fields_is_refused(write):
     path = write()
     path.write_text(path.read_text() + "n1,0.1,0.2\n")
     refused(path, "line 8 has 3 fields instead of 2")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '"',
+        'n1,"0.5',
+        '"n1"x,0.5',
+        '"' + "x" * 200_000,
+        "n1,\0",
+        '"""',
+    ],
+)
+def test_a_line_that_is_not_csv_is_named(write, line):
+    path = write()
+    path.write_text(path.read_text() + line, newline="")
+    refused(path, f"{path} line ")
 
 
 def test_a_file_that_was_cut_is_refused(write):

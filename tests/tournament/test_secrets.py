@@ -86,3 +86,39 @@ def test_the_client_leaves_the_root_logger_alone(tournament, monkeypatch):
     tournament.models()
     assert root.handlers == []
     assert root.level == logging.WARNING
+
+
+@pytest.mark.parametrize("padding", [*range(56, 82, 2), 4_096])
+def test_half_a_key_is_not_printed_either(keyed, scripted_server, padding):
+    """An excerpt is cut to its size after the keys were struck out."""
+    page = b"x" * padding + b" FAKESECRETFAKESECRET FAKEPUBLICFAKEPUBLIC"
+    scripted_server.on("models", *[scripted_server.status(200, page)] * 50)
+    with pytest.raises(PipelineError) as error:
+        keyed.models()
+    assert "FAKE" not in everything_about(error.value)
+    assert "KESEC" not in everything_about(error.value)
+
+
+def test_names_and_texts_of_a_server_are_struck_and_escaped(keyed, scripted_server):
+    evil = "\x1b]0;owned\x07FakeSecretFakeSecret\u202e"
+    scripted_server.models = {evil: evil}
+    shown = "".join(f"{k}{v}" for k, v in keyed.models().items())
+    scripted_server.on(
+        "files", scripted_server.json({"data": {"listDatasets": [evil]}})
+    )
+    shown += "".join(keyed.list_files())
+    listed = {"id": evil, "filename": evil, "insertedAt": "2026-11-24T12:06:00Z"}
+    answer = {"data": {"submissions": [listed], "model": {"submissions": []}}}
+    scripted_server.on("submissions", scripted_server.json(answer))
+    shown += repr(keyed.submissions("id-alpha"))
+    listed["insertedAt"] = evil
+    scripted_server.on("submissions", scripted_server.json(answer))
+    with pytest.raises(PipelineError) as error:
+        keyed.submissions("id-alpha")
+    shown += everything_about(error.value)
+    scripted_server.on("rounds", *[scripted_server.errors(evil)] * 99)
+    with pytest.raises(PipelineError) as error:
+        keyed.current_round()
+    shown += everything_about(error.value)
+    assert "fakesecret" not in shown.lower()
+    assert not {"\x1b", "\x07", "\u202e"} & set(shown)

@@ -1,9 +1,9 @@
-import os
+import pickle
 import signal
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import partial
 
 import pytest
 from planted_market import SETS, write_market
@@ -13,10 +13,7 @@ from numerai_pipeline.core import Recipe
 from numerai_pipeline.data import EtlOptions, ShardReader, build_shards
 from numerai_pipeline.models import family as find_family
 from numerai_pipeline.models import new_model
-from numerai_pipeline.training import TrainingJob, train
-
-# One thread is the fastest for data this small, above all beside other processes.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+from numerai_pipeline.training import TrainingJob, latest_run, train
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -80,15 +77,16 @@ def file_size_limit():
 
 
 @pytest.fixture(scope="session")
-def shards(tmp_path_factory):
+def shards(made_once):
     """Shards with a planted signal."""
-    return make_shards(tmp_path_factory.mktemp("market"))
+    return made_once("market", make_shards) / "shards"
 
 
 @pytest.fixture(scope="session")
-def shuffled_shards(tmp_path_factory):
+def shuffled_shards(made_once):
     """The same with shuffled targets: nothing can be learned."""
-    return make_shards(tmp_path_factory.mktemp("shuffled"), is_shuffled=True)
+    shuffled = partial(make_shards, is_shuffled=True)
+    return made_once("shuffled-market", shuffled) / "shards"
 
 
 @pytest.fixture
@@ -140,13 +138,18 @@ def make_job(tmp_path, shards):
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory, shards):
+def trained(made_once, shards):
     """A function that returns a family's job and its run, trained once; read only."""
 
-    @cache
     def train_once(family):
-        job = new_job(tmp_path_factory.mktemp("trained") / family, family, shards)
-        return job, train(job)
+        def write(folder):
+            job = new_job(folder, family, shards)
+            train(job)
+            (folder / "job.pickle").write_bytes(pickle.dumps(job))
+
+        folder = made_once(f"trained-{family}", write)
+        job = pickle.loads((folder / "job.pickle").read_bytes())  # noqa: S301 - ours
+        return job, latest_run(job.runs)
 
     return train_once
 

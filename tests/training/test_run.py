@@ -67,6 +67,18 @@ def test_a_broken_done_is_named(run, how):
             reading()
 
 
+@pytest.mark.parametrize("sha256", ["", None, 7, ["config.toml"]])
+def test_a_done_without_checksums_is_named(run, sha256):
+    path = run.folder / "DONE"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "sha256": sha256}))
+    for reading in (
+        lambda: read_all(run.folder),
+        lambda: latest_run(run.folder.parent),
+    ):
+        with pytest.raises(DataError, match=r"DONE of a run is broken .* no checksums"):
+            reading()
+
+
 @pytest.mark.parametrize(
     ("file", "content"),
     [

@@ -182,6 +182,7 @@ np.save(sys.argv[3], run.predictor().predict(np.load(sys.argv[2])))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_run_predicts_the_same_in_a_fresh_process_without_its_recipe(
     family, trained, shards, tmp_path

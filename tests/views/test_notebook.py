@@ -34,7 +34,7 @@ def test_line_and_picture_are_replaced_in_place(tmp_path: Path) -> None:
         ]
     )
     resources = {"metadata": {"path": str(tmp_path)}}
-    NotebookClient(notebook, timeout=60, resources=resources).execute()
+    NotebookClient(notebook, timeout=300, resources=resources).execute()
     outputs = [out for out in notebook.cells[0].outputs if out.output_type != "stream"]
     assert [sorted(set(out.data) - {"text/plain"}) for out in outputs] == [
         ["text/html"],

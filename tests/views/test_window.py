@@ -25,7 +25,7 @@ def ended(code):
 def test_a_chart_arrives(make_chart):
     window = Window([sys.executable, "-c", READER])
     assert window.show(make_chart()) is None
-    assert window.wait(20) == CLOSED
+    assert window.wait(120) == CLOSED
     assert window.show(make_chart()) is None
 
 
@@ -33,25 +33,38 @@ def test_a_chart_arrives(make_chart):
 def test_no_toolkit_or_a_closed_window_is_nobodys_trouble(make_chart, code):
     window = Window(ended(code))
     assert window.show(make_chart()) is None
-    window.wait(20)
+    window.wait(120)
     assert window.show(make_chart()) is None
 
 
 def test_a_toolkit_that_dies_is_told(make_chart):
     window = Window(ended(9))
     window.show(make_chart())
-    window.wait(20)
+    window.wait(120)
     problem = window.show(make_chart())
     assert problem is not None
     assert "ended with 9" in problem
     assert "NAI_WINDOW=0" in problem
 
 
-def test_a_process_that_does_not_read_blocks_nothing(make_chart):
-    window = Window([sys.executable, "-c", "import time; time.sleep(3)"])
+# Reads nothing, and ends when a file is there; waits a minute for it.
+DEAF = """
+import pathlib, sys, time
+for _ in range(600):
+    if pathlib.Path(sys.argv[1]).exists():
+        sys.exit(0)
+    time.sleep(0.1)
+sys.exit(1)
+"""
+
+
+def test_a_process_that_does_not_read_blocks_nothing(make_chart, tmp_path):
+    end = tmp_path / "end"
+    window = Window([sys.executable, "-c", DEAF, str(end)])
     for _ in range(50):
         assert window.show(make_chart(2_000)) is None
-    assert window.wait(20) == 0
+    end.touch()
+    assert window.wait(120) == 0
 
 
 def test_a_backend_without_windows_opens_none():

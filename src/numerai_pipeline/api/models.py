@@ -59,9 +59,7 @@ class ModelCommands(Base):
         entries = [ZooEntry("family", kind.name, _about(kind)) for kind in families()]
         if has_workspace:
             own = load_user_families(self.workspace.zoo_dir)
-            entries += [
-                ZooEntry("yours", kind.name, _about(kind)) for kind in own.found
-            ]
+            entries += [ZooEntry("yours", k.name, _about(k)) for k in own.found]
             entries += [ZooEntry("broken", "", str(error)) for error in own.broken]
             recipes = self.workspace.models_dir.glob("*/model.toml")
             entries += [_zoo_entry(self, path.parent.name) for path in sorted(recipes)]

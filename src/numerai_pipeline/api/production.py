@@ -150,7 +150,7 @@ def find_run(project: Base, name: str, run: str) -> "Run":
 
 
 def note_of(project: Base, run: "Run") -> str:
-    """Return why somebody could expect another run to predict; empty if nothing does."""
+    """Return why another run could be expected to predict; empty if nothing does."""
     from numerai_pipeline.training import latest_run
 
     latest = latest_run(run.folder.parent)

@@ -1,6 +1,7 @@
 """How results are printed: as JSON, or for people, with a function for each type."""
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 FAILED = "failed"
+
+# Where the scripts look for the demo, too.
+DEMO_FOLDER = Path("demo")
 
 
 @singledispatch
@@ -309,8 +313,12 @@ def _(result: DemoResult) -> None:
     for name, paths in result.pictures.items():
         echo(f"{name}: {', '.join(map(format_value, paths))}")
     echo(f"ledger: {format_value(result.folder / 'ledger.sqlite')}")
-    again = f"nai demo --folder {result.folder} --predict"
-    echo(f"next round: {again} --next; to start over delete {result.folder}")
+    where = f" -w {shlex.quote(format_value(result.folder))}"
+    option = f"--demo{'' if result.folder == DEMO_FOLDER else where}"
+    is_first = any(isinstance(step.result, Scored) for step in result.steps)
+    echo(f"next round: bash predict.sh {option}{'' if is_first else ' --next'}")
+    echo(f"best epoch: bash bestepoch.sh {option} mlp")
+    echo(f"to start over delete {format_value(result.folder)}")
     echo("\nFor real, with your Numerai keys", style="bold")
     echo("export NUMERAI_PUBLIC_ID=... NUMERAI_SECRET_KEY=...")
     echo("bash prepare.sh         download v5.3, make shards, train both models")

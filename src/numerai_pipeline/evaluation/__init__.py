@@ -1,6 +1,5 @@
 """How good a run is on eras that it did not learn from."""
 
-from numerai_pipeline.evaluation.evaluate import evaluate
 from numerai_pipeline.evaluation.plots import draw_comparison, draw_scores
 from numerai_pipeline.evaluation.result import (
     Coverage,
@@ -9,6 +8,7 @@ from numerai_pipeline.evaluation.result import (
     ScoreRow,
     last_corr,
 )
+from numerai_pipeline.evaluation.runs import evaluate
 
 __all__ = [
     "Coverage",

@@ -77,8 +77,8 @@ def choose_part(
     part = Part(tuple(era for era in whole.eras if era in there), whole.split)
     if run.refit_of:
         raise DataError(
-            f"the run {run.folder.name} of '{run.name}' learned from every resolved era, "
-            "so none is left to score it on. Its scores are those of the run "
+            f"the run {run.folder.name} of '{run.name}' learned from every resolved "
+            "era, so none is left to score it on. Its scores are those of the run "
             f"{run.refit_of}: `nai score {run.name} --run {run.refit_of}`."
         )
     if not part.eras:

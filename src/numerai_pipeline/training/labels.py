@@ -63,11 +63,6 @@ class Labels:
         order = np.argsort(self.eras, kind="stable")
         return Labels(self.values[order], self.eras[order])
 
-    def rows_per_era(self) -> list[tuple[int, int]]:
-        """Return each era with its number of rows, ascending."""
-        eras, counts = np.unique(self.eras, return_counts=True)
-        return list(zip(eras.tolist(), counts.tolist(), strict=True))
-
     def corr(self, predictions: npt.NDArray[np.float32]) -> float:
         """Return the mean CORR of the eras; NaN if no era's predictions differ.
 

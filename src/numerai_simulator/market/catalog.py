@@ -4,7 +4,7 @@ Names belong to the product, not to the seed, so that a model of one market can
 predict another of the same width.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -24,7 +24,7 @@ PREDICTION = "prediction"
 LIVE_ERA = "X"
 
 # The groups of features that share latent factors, with their sizes at the full
-# width. The last one is what v5.3 added; without it the width is v5.0's 2,376.
+# width. The last one came after v5.0; without it the width is v5.0's 2,376.
 NEW_GROUP = "new_in_v53"
 GROUP_SIZES: Mapping[str, int] = {
     "intelligence": 35,
@@ -43,10 +43,29 @@ GROUP_SIZES: Mapping[str, int] = {
 }
 FULL_WIDTH = sum(GROUP_SIZES.values())
 
-# Sets that cut across the groups, at the full width. `medium` holds `small`, and
+# How many features of each group `small` holds at the full width, 42 in all. Numerai's
+# notebooks print the first eight; the last four share the rest by their size.
+SMALL_SET: Mapping[str, int] = {
+    "intelligence": 2,
+    "charisma": 3,
+    "strength": 1,
+    "dexterity": 4,
+    "constitution": 2,
+    "wisdom": 3,
+    "agility": 2,
+    "serenity": 3,
+    "sunshine": 5,
+    "rain": 8,
+    "midnight": 4,
+    "faith": 5,
+}
+# In narrower markets `small` holds at least so many of each group: a model may be
+# neutralized to any of them, and correlations need two columns.
+_LEAST_IN_SMALL = 2
+
+# Other sets that cut across the groups, at the full width. `medium` holds `small`, and
 # `quantum` holds all that is new; the others avoid what is new.
 _CROSS_SETS: Mapping[str, int] = {
-    "small": 42,
     "medium": 780,
     "v2_equivalent_features": 304,
     "v3_equivalent_features": 1_040,
@@ -65,7 +84,16 @@ TARGETS: tuple[str, ...] = (
 )
 MAIN_NAME = "ender"
 
-VERSIONS = ("v5.3", "v5.0")
+# The releases, and the one whose rows each has: a release differs from that one in its
+# feature sets and in the names of its benchmark models.
+RELEASES: Mapping[str, str] = {
+    "v5.3": "v5.3",
+    "v5.2": "v5.3",
+    "v5.1": "v5.0",
+    "v5.0": "v5.0",
+}
+VERSIONS = tuple(RELEASES)
+_NEWEST = VERSIONS[0]
 
 _FIRST_WORDS = (
     "agile amber ancient arid azure bold brisk broad calm candid careful civil "
@@ -107,7 +135,7 @@ class Catalog:
             raise SetupError(
                 f"release '{version}' is not simulated. Take {' or '.join(VERSIONS)}."
             )
-        if version == VERSIONS[0]:
+        if RELEASES[version] == _NEWEST:
             return self.features
         pairs = zip(self.features, self.group_of, strict=True)
         return tuple(name for name, group in pairs if group != NEW_GROUP)
@@ -118,7 +146,7 @@ class Catalog:
         sets = {
             name: [feature for feature in members if feature in known]
             for name, members in self.sets.items()
-            if version == VERSIONS[0] or name != "quantum"
+            if version == _NEWEST or name != "quantum"
         }
         return {"feature_sets": sets, "targets": list(TARGETS)}
 
@@ -145,20 +173,39 @@ def catalog_of(n_features: int) -> Catalog:
     old = [f for f, g in zip(features, group_of, strict=True) if g != NEW_GROUP]
     order = {feature: index for index, feature in enumerate(features)}
     shuffled = [str(feature) for feature in rng.permutation(old)]
-    sets: dict[str, tuple[str, ...]] = {}
+    small = _small_set(n_features, members, shuffled)
+    sets = {"small": tuple(sorted(small, key=order.__getitem__))}
     for name, size in _CROSS_SETS.items():
         n_members = max(4, round(size * n_features / FULL_WIDTH))
         if name == "quantum":
             new = members[NEW_GROUP]
             chosen = [*new, *shuffled[: max(2, n_members - len(new))]]
-        elif name in ("small", "medium"):
-            chosen = shuffled[:n_members]
+        elif name == "medium":
+            others = [feature for feature in shuffled if feature not in small]
+            # Larger than `small` in a narrow market too.
+            n_others = max(n_members - len(small), len(small) // 2)
+            chosen = [*small, *others[:n_others]]
         else:
             chosen = [str(f) for f in rng.permutation(old)[:n_members]]
         sets[name] = tuple(sorted(chosen, key=order.__getitem__))
     sets["all"] = features
     sets |= {group: names for group, names in members.items() if group != NEW_GROUP}
     return Catalog(features, group_of, sets)
+
+
+def _small_set(
+    n_features: int, members: Mapping[str, tuple[str, ...]], shuffled: Sequence[str]
+) -> list[str]:
+    """Return the features of ``small``: those of a group that come first."""
+    place = {feature: index for index, feature in enumerate(shuffled)}
+    chosen: list[str] = []
+    for group, size in SMALL_SET.items():
+        n_members = size
+        if n_features < FULL_WIDTH:
+            share = round(size * n_features / FULL_WIDTH)
+            n_members = max(_LEAST_IN_SMALL, share)
+        chosen += sorted(members[group], key=place.__getitem__)[:n_members]
+    return chosen
 
 
 def _shares(n_features: int) -> dict[str, int]:

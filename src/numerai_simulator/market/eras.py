@@ -26,8 +26,8 @@ from numerai_simulator.market.catalog import (
 )
 from numerai_simulator.market.payoffs import Doubles
 from numerai_simulator.market.randomness import Floats, generator
-from numerai_simulator.market.spec import MarketSpec
-from numerai_simulator.market.stocks import FACTORS_PER_GROUP, Stocks
+from numerai_simulator.market.spec import MarketSpec, era_day
+from numerai_simulator.market.stocks import FACTORS_PER_GROUP, N_LATENT, Stocks
 
 Codes = NDArray[np.int8]
 Ids = NDArray[np.str_]
@@ -35,12 +35,16 @@ Ids = NDArray[np.str_]
 _QUINTILES = norm.ppf([0.2, 0.4, 0.6, 0.8]).astype(np.float32)
 _TARGET_CUTS = (0.05, 0.25, 0.75, 0.95)
 _SHARED = (0.15, 0.6)
+# How far features of the set `small` point to what pays: they are the most telling
+# ones, and a model learns from 24 of them.
+_TILT = 1.0
 _MIDDLE = 2
 
 # Normals in the table of feature noise: 4 MB, and 380 places for each feature.
 _NOISE_LENGTH = 1 << 20
 
-# The group that early eras lack, and the share of training eras that do.
+# The group that early eras lack, outside of the set `small`, and the share of training
+# eras that do.
 LATE_GROUP = "faith"
 LATE_GROUP_SHARE = 0.15
 
@@ -51,16 +55,26 @@ _LATE_NAMES_SHARE = 0.2
 _SPARSE_NAMES = frozenset({"agnes", "ralph", "xerxes"})
 _SPARSE_SHARE = 0.05
 
-# How much of a forecast is noise, by who makes it. `meta` knows the expected
-# payoffs of the day, the others only the typical ones.
+# How much of a forecast is noise, by who makes it. `meta` knows the expected payoffs of
+# the day, the others what the past has taught; see `Eras._learned`.
 _FORECASTS = {
     "meta": ("expected", 0.78),
-    "lgbm_ender20": ("typical", 0.75),
-    "lgbm_cyrusd20": ("typical", 0.85),
-    "lgbm_ct_blend": ("typical", 0.70),
-    "example": ("typical", 0.90),
+    "lgbm_ender20": ("learned", 0.45),
+    "lgbm_ender60": ("learned", 0.55),
+    "lgbm_cyrusd20": ("learned", 0.50),
+    "lgbm_cyrusd60": ("learned", 0.60),
+    "lgbm_teager2b20": ("learned", 0.55),
+    "lgbm_victor20": ("learned", 0.60),
+    "lgbm_xerxes20": ("learned", 0.65),
+    "lgbm_ct_blend": ("learned", 0.40),
+    "example": ("learned", 0.80),
 }
-BENCHMARKS = ("lgbm_ender20", "lgbm_cyrusd20", "lgbm_ct_blend")
+BENCHMARKS = tuple(who for who in _FORECASTS if who.startswith("lgbm"))
+
+# Numerai trains its benchmark models again for every 156 of the 574 training eras, on
+# all eras before them less eight.
+_WALK_FORWARD = 156 / 574
+_PURGE_ERAS = 8
 
 
 @dataclass(frozen=True)
@@ -88,7 +102,11 @@ class Eras:
     def __init__(self, spec: MarketSpec, catalog: Catalog) -> None:
         self._spec = spec
         self._stocks = Stocks(spec)
-        self._groups = _loadings(spec, catalog)
+        payoffs = self._stocks.payoffs.typical()[:N_LATENT]
+        self._groups = _loadings(spec, catalog, payoffs)
+        self._late = _late_features(catalog)
+        # What the eras up to one have paid, summed; one entry per chunk of benchmarks.
+        self._shown: dict[int, Doubles] = {}
         rng = generator(spec.seed, "feature noise")
         self._noise = rng.standard_normal(_NOISE_LENGTH + spec.max_rows, np.float32)
 
@@ -123,11 +141,9 @@ class Eras:
             latent = at.latent[at.stocks, first : first + FACTORS_PER_GROUP]
             values = loadings @ np.ascontiguousarray(latent.T)
             values += windows[begins[positions]] * own[:, None]
-            codes[positions] = (
-                _MIDDLE
-                if group == LATE_GROUP and at.day <= late_until
-                else _quintiles(values)
-            )
+            codes[positions] = _quintiles(values)
+        if at.day <= late_until:
+            codes[self._late] = _MIDDLE
         return codes
 
     def targets(self, at: Day, *, known_days: int) -> Floats:
@@ -164,7 +180,7 @@ class Eras:
         weights = (
             payoffs.expected(at.day + 10)
             if knowledge == "expected"
-            else payoffs.typical()
+            else self._learned(at.day)
         )
         value = self._stocks.exposures(at.latent[at.stocks]) @ weights
         value /= value.std()
@@ -172,6 +188,15 @@ class Eras:
         value = np.sqrt(1 - noise**2) * value
         value += noise * rng.standard_normal(len(value))
         return np.asarray((rankdata(value) - 0.5) / len(value))
+
+    def _learned(self, day: int) -> Doubles:
+        """Return the payoffs that the eras before a day's chunk have shown."""
+        n_chunk = max(1, round(_WALK_FORWARD * self._spec.n_train_eras))
+        begin = 1 + (day // era_day(1) - 1) // n_chunk * n_chunk
+        last = max(2, begin - _PURGE_ERAS)
+        if last not in self._shown:
+            self._shown[last] = self._stocks.payoffs.realised(0, era_day(last))
+        return self._shown[last]
 
     def _target(self, at: Day, name: str, returns: Doubles | None) -> Floats:
         spec = self._spec
@@ -189,15 +214,21 @@ class Eras:
 
 
 def _loadings(
-    spec: MarketSpec, catalog: Catalog
+    spec: MarketSpec, catalog: Catalog, payoffs: Doubles
 ) -> dict[str, tuple[NDArray[np.int64], Floats, Floats]]:
     """Return for each group its columns, their loadings and their own shares."""
     rng = generator(spec.seed, "loadings")
     group_of = np.array(catalog.group_of)
+    is_small = np.isin(catalog.features, catalog.sets["small"])
     groups = {}
-    for group in GROUP_SIZES:
+    for group, paying in zip(
+        GROUP_SIZES, payoffs.reshape(-1, FACTORS_PER_GROUP), strict=True
+    ):
         positions = np.flatnonzero(group_of == group)
         unit = rng.standard_normal((len(positions), FACTORS_PER_GROUP))
+        unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+        towards = np.sign(unit @ paying)[:, None] * paying / np.linalg.norm(paying)
+        unit += _TILT * is_small[positions, None] * towards
         unit /= np.linalg.norm(unit, axis=1, keepdims=True)
         shared = rng.uniform(*_SHARED, size=(len(positions), 1))
         groups[group] = (
@@ -206,6 +237,15 @@ def _loadings(
             np.sqrt(1 - shared[:, 0]).astype(np.float32),
         )
     return groups
+
+
+def _late_features(catalog: Catalog) -> NDArray[np.int64]:
+    """Return the columns that early eras lack."""
+    small = set(catalog.sets["small"])
+    pairs = zip(catalog.features, catalog.group_of, strict=True)
+    return np.flatnonzero(
+        [group == LATE_GROUP and name not in small for name, group in pairs]
+    )
 
 
 def _quintiles(values: Floats) -> Codes:

@@ -1,6 +1,6 @@
 """A market: everything that a simulated tournament hands out and scores against."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -16,6 +16,7 @@ from numerai_simulator.market.catalog import (
     LIVE_ERA,
     META_MODEL,
     PREDICTION,
+    RELEASES,
     TARGET,
     VERSIONS,
     catalog_of,
@@ -29,8 +30,12 @@ from numerai_simulator.storage import atomic_path, write_json
 _BENCHMARK_START = 158 / 574
 # The meta model is younger than validation: it covers its last two thirds.
 _META_MODEL_START = 1 / 3
-# The release under which Numerai's own notebooks fetch the meta model.
-META_MODEL_ALIAS = "v4.3/meta_model.parquet"
+# Names under which clients ask for a file of the newest release, and that file: where
+# Numerai's notebooks fetch the meta model, and the default of numerapi's command line.
+ALIASES: Mapping[str, str] = {
+    "v4.3/meta_model.parquet": f"{VERSIONS[0]}/meta_model.parquet",
+    "numerai_live_data.parquet": f"{VERSIONS[0]}/live.parquet",
+}
 
 _STATIC_FILES = (
     "features.json",
@@ -48,6 +53,17 @@ LIVE_FILES = (
     "live_example_preds.csv",
     "live_example_preds.parquet",
 )
+
+
+# Files that differ in every release, and those of its rows, which releases share
+# (`RELEASES`); all others are the same everywhere.
+_OWN_FILES = (
+    "features.json",
+    "train_benchmark_models.parquet",
+    "validation_benchmark_models.parquet",
+    "live_benchmark_models.parquet",
+)
+_ROW_FILES = ("train.parquet", "validation.parquet", "live.parquet")
 
 
 class Progress(Protocol):
@@ -90,6 +106,24 @@ class Market:
         self._catalog.columns(version)
         return tuple(f"{version}/{file}" for file in (*_STATIC_FILES, *LIVE_FILES))
 
+    @staticmethod
+    def stored_as(name: str) -> str:
+        """Return where ``write`` and ``write_live`` put a file of a release.
+
+        Args:
+            name: such as ``v5.2/train.parquet``.
+
+        >>> Market.stored_as("v5.2/train.parquet")
+        'v5.3/train.parquet'
+        >>> Market.stored_as("v5.1/features.json")
+        'v5.1/features.json'
+        """
+        version, _, file = name.partition("/")
+        if file in _OWN_FILES:
+            return name
+        home = RELEASES[version] if file in _ROW_FILES else VERSIONS[0]
+        return f"{home}/{file}"
+
     @property
     def benchmark_start(self) -> int:
         """The first era that the benchmark models predict."""
@@ -114,28 +148,28 @@ class Market:
         whole; what is there already is written again.
 
         Args:
-            folder: gets a folder for each release, and ``v4.3`` for the meta model.
+            folder: gets a folder for each release; ``stored_as`` says what is where.
             versions: releases to write.
             progress: told in eras.
         """
         spec = self.spec
         for version in versions:
             write_json(folder / version / "features.json", self.catalog(version))
+        homes = tuple(dict.fromkeys(RELEASES[version] for version in versions))
         train = range(1, spec.n_train_eras + 1)
         validation = range(spec.n_train_eras + 1, spec.n_eras + 1)
         with progress.task("market", spec.n_eras, "eras") as advance:
             for name, eras in (("train", train), ("validation", validation)):
-                paths = [folder / version / f"{name}.parquet" for version in versions]
-                self._write_main(paths, tuple(versions), eras, advance)
-        meta_paths = [folder / version / "meta_model.parquet" for version in versions]
+                paths = [folder / home / f"{name}.parquet" for home in homes]
+                self._write_main(paths, homes, eras, advance)
         _write_parquet(
-            [*meta_paths, folder / META_MODEL_ALIAS],
+            folder / VERSIONS[0] / "meta_model.parquet",
             map(self._tables.meta_model, range(self.meta_model_start, spec.n_eras + 1)),
         )
         for version in versions:
             for name, eras in (("train", train), ("validation", validation)):
                 _write_parquet(
-                    [folder / version / f"{name}_benchmark_models.parquet"],
+                    folder / version / f"{name}_benchmark_models.parquet",
                     (
                         self._tables.benchmarks(
                             self._eras.day(era_day(era)), f"{era:04d}", version
@@ -147,25 +181,24 @@ class Market:
         example = pa.concat_tables(
             self._tables.example(self._eras.day(era_day(era))) for era in validation
         )
-        for version in versions:
-            _write_both(folder / version / "validation_example_preds", example)
+        _write_both(folder / VERSIONS[0] / "validation_example_preds", example)
 
     def write_live(self, folder: Path, version: str, round_number: int) -> None:
-        """Write the files of a round into ``folder/version``.
+        """Write a round's files of a release, less those that are there already.
 
         Raises:
             SetupError: if the round lies before the market's first live one.
         """
         at = self._eras.day(self.spec.round_day(round_number))
-        home = folder / version
-        _write_parquet(
-            [home / "live.parquet"], [self._tables.live(round_number, version)]
+        rows, benchmarks, example, _ = (
+            folder / self.stored_as(f"{version}/{file}") for file in LIVE_FILES
         )
-        _write_parquet(
-            [home / "live_benchmark_models.parquet"],
-            [self._tables.benchmarks(at, LIVE_ERA, version)],
-        )
-        _write_both(home / "live_example_preds", self._tables.example(at))
+        if not rows.is_file():
+            _write_parquet(rows, [self._tables.live(round_number, RELEASES[version])])
+        if not benchmarks.is_file():
+            _write_parquet(benchmarks, [self._tables.benchmarks(at, LIVE_ERA, version)])
+        if not example.is_file():
+            _write_both(example.with_suffix(""), self._tables.example(at))
 
     def live_ids(self, round_number: int) -> pd.Index:
         """Return the ids of a round's live data, ascending."""
@@ -265,19 +298,15 @@ class _RowGroups:
             self._writer.close()
 
 
-def _write_parquet(paths: Sequence[Path], tables: Iterable[pa.Table]) -> None:
-    """Write the same tables to every path."""
-    with ExitStack() as stack:
-        partials = [stack.enter_context(atomic_path(path)) for path in paths]
-        files = [stack.enter_context(_RowGroups(partial)) for partial in partials]
+def _write_parquet(path: Path, tables: Iterable[pa.Table]) -> None:
+    with atomic_path(path) as partial, _RowGroups(partial) as file:
         for table in tables:
-            for file in files:
-                file.add(table)
+            file.add(table)
 
 
 def _write_both(stem: Path, table: pa.Table) -> None:
     """Write predictions as Parquet and, with the ids first, as CSV."""
-    _write_parquet([stem.with_suffix(".parquet")], [table])
+    _write_parquet(stem.with_suffix(".parquet"), [table])
     with atomic_path(stem.with_suffix(".csv")) as partial:
         pyarrow.csv.write_csv(
             table.select([ID, PREDICTION]).replace_schema_metadata(),

@@ -9,6 +9,10 @@ from pydantic_core import ErrorDetails
 
 from numerai_simulator.errors import SetupError
 
+# Raised with every change of what a spec's files hold: a folder that was begun with
+# other data cannot go on.
+EDITION = 2
+
 # Room for two features in each group; see `catalog`.
 _LEAST_FEATURES = 40
 # Unresolved eras and the meta model's absence must leave something to score.

@@ -27,6 +27,8 @@ _N_PRODUCTS = 8
 
 # Stocks in all, for each stock of the largest era; the others are not listed.
 _SPARE = 1.25
+# By how much two days in a row differ, as a share of the growth over all eras.
+_DAILY_STEP = 0.05
 # One to four years: exposures move slowly from era to era.
 _EXPOSURE_PERIODS = (250.0, 1_000.0)
 _LISTING_PERIODS = (500.0, 2_000.0)
@@ -64,11 +66,14 @@ class Stocks:
     def listed(self, day: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """Return the stocks of a day, ``(rows,)``; few come or go in a week.
 
-        Their number grows from ``min_rows`` to ``max_rows`` over the eras.
+        Their number grows from ``min_rows`` to ``max_rows`` over the eras, and every
+        other day has a few less: no two rounds in a row have files of the same size.
         """
         spec = self._spec
         grown = min(1.0, day / era_day(spec.n_eras))
-        n_rows = spec.min_rows + round((spec.max_rows - spec.min_rows) * grown)
+        growth = spec.max_rows - spec.min_rows
+        step = round(_DAILY_STEP * growth)
+        n_rows = spec.min_rows + round((growth - step) * grown) + step * (day % 2)
         place = self._listing.at(day)[:, 0]
         return np.sort(np.argpartition(-place, n_rows - 1)[:n_rows])
 

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
@@ -31,6 +31,7 @@ from numerai_simulator.errors import Refusal, SetupError, SimulatorError
 from numerai_simulator.server.resolvers.context import Context
 from numerai_simulator.server.schema import answer, load_schema
 from numerai_simulator.server.simulator import Simulator
+from numerai_simulator.server.webhooks import is_loopback
 from numerai_simulator.storage import atomic_path
 
 # Public id and secret key of the one account.
@@ -56,7 +57,11 @@ def build_app(simulator: Simulator, middleware: Sequence[Middleware] = ()) -> St
             Route("/admin/state", endpoints.state),
             Route("/admin/clock", endpoints.move_clock, methods=["POST"]),
         ],
-        middleware=[*middleware, Middleware(_Dated, clock=simulator.clock)],
+        middleware=[
+            *middleware,
+            Middleware(_Dated, clock=simulator.clock),
+            Middleware(_LocalOnly),
+        ],
     )
 
 
@@ -77,6 +82,30 @@ class _Dated:
         await self._app(scope, receive, dated)
 
 
+class _LocalOnly:
+    """Refuses what a web page sent: it must not reach a server of this machine.
+
+    A page of another origin names itself in ``Origin``. Where a page's own name was
+    pointed at this machine (DNS rebinding), ``Host`` holds that name.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if is_loopback(f"http://{host}") and origin in (None, f"http://{host}"):
+            await self._app(scope, receive, send)
+            return
+        refusal = PlainTextResponse(
+            "only programs on this machine may ask: the header Host must name it, and "
+            "Origin, if any, must be the same.",
+            status_code=403,
+        )
+        await refusal(scope, receive, send)
+
+
 class _Endpoints:
     """What stands behind the routes.
 
@@ -91,9 +120,13 @@ class _Endpoints:
     async def graphql(self, request: Request) -> Response:
         """Answer a GraphQL request; always 200, as the client loses other messages."""
         try:
-            document = await request.json()
+            document = _read_json(request, await request.body())
         except ValueError:
             return JSONResponse({"errors": [{"message": "the body is not JSON"}]})
+        except _BadRequestError as problem:
+            return JSONResponse(
+                {"errors": [{"message": str(problem)}]}, status_code=problem.status
+            )
         return JSONResponse(
             await run_in_threadpool(
                 self._answer,
@@ -146,14 +179,20 @@ class _Endpoints:
         )
 
     async def state(self, _request: Request) -> Response:
-        """Tell what the simulator is at."""
+        """Return what the simulator is at."""
         return JSONResponse(await run_in_threadpool(self._state))
 
     async def move_clock(self, request: Request) -> Response:
         """Move the virtual clock; see ``_target``."""
         body = await request.body()
         try:
-            return JSONResponse(await run_in_threadpool(self._move_clock, body))
+            order = _read_json(request, body)
+        except ValueError:
+            order = None
+        except _BadRequestError as problem:
+            return JSONResponse({"error": str(problem)}, status_code=problem.status)
+        try:
+            return JSONResponse(await run_in_threadpool(self._move_clock, order, body))
         except SimulatorError as refusal:
             return JSONResponse({"error": str(refusal)}, status_code=400)
 
@@ -198,9 +237,34 @@ class _Endpoints:
             ],
         }
 
-    def _move_clock(self, body: bytes) -> dict[str, Any]:
-        self._simulator.move_to(_target(self._simulator, body))
+    def _move_clock(self, order: Any, body: bytes) -> dict[str, Any]:
+        self._simulator.move_to(_target(self._simulator, order, body))
         return self._state()
+
+
+class _BadRequestError(Exception):
+    """A body that is not read; carries the status of the answer."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def _read_json(request: Request, body: bytes) -> Any:
+    """Return the JSON of a request.
+
+    Raises:
+        ValueError: if the body is not JSON.
+        _BadRequestError: if it is not sent as JSON, as a form of a web page could not
+            be, or nests too deeply.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise _BadRequestError("send the header Content-Type: application/json", 415)
+    try:
+        return json.loads(body)
+    except RecursionError:
+        raise _BadRequestError("the JSON nests too deeply", 400) from None
 
 
 class _TooLargeError(Exception):
@@ -221,8 +285,13 @@ async def _store(request: Request, file: BinaryIO, max_bytes: int) -> None:
         raise _TooLargeError
 
 
-def _target(simulator: Simulator, body: bytes) -> Any:
-    """Read to which moment the clock shall be moved.
+def _target(simulator: Simulator, order: Any, body: bytes) -> Any:
+    """Return to which moment the clock shall be moved.
+
+    Args:
+        simulator: whose clock it is.
+        order: the JSON of the request, None if it was not JSON.
+        body: its bytes, for the error.
 
     Raises:
         SetupError: if it is not exactly one of the three ways to say it.
@@ -234,7 +303,7 @@ def _target(simulator: Simulator, body: bytes) -> Any:
         "to": lambda what: {"next_open": simulator.timetable.next_opening(now)}[what],
     }
     try:
-        ((key, value),) = json.loads(body).items()
+        ((key, value),) = order.items()
         return readers[key](value)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         raise SetupError(

@@ -14,7 +14,7 @@ from numerai_simulator.server.metrics import METRICS
 STAKE_THRESHOLD = Decimal(72_000)
 CLIP = Decimal("0.05")
 # NMR has 18 decimals, like the currency of the chain that it lives on.
-_UNIT = Decimal("1e-18")
+UNIT = Decimal("1e-18")
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ def payout_factor(total_at_risk: Decimal) -> Decimal:
     (Decimal('0.500000000000000000'), Decimal('1.000000000000000000'))
     """
     if total_at_risk <= STAKE_THRESHOLD:
-        return Decimal(1).quantize(_UNIT)
-    return (STAKE_THRESHOLD / total_at_risk).quantize(_UNIT)
+        return Decimal(1).quantize(UNIT)
+    return (STAKE_THRESHOLD / total_at_risk).quantize(UNIT)
 
 
 def payout(
@@ -61,9 +61,9 @@ def payout(
     clipped = min(max(rate, -CLIP), CLIP)
     shrink = clipped / rate if rate else Decimal(1)
     return Payout(
-        total=(at_risk * clipped).quantize(_UNIT),
+        total=(at_risk * clipped).quantize(UNIT),
         parts={
-            name: (at_risk * part * shrink).quantize(_UNIT)
+            name: (at_risk * part * shrink).quantize(UNIT)
             for name, part in parts.items()
         },
     )
@@ -75,4 +75,4 @@ def nmr(amount: Decimal) -> str:
     >>> nmr(Decimal(10))
     '10.000000000000000000'
     """
-    return f"{amount.quantize(_UNIT):f}"
+    return f"{amount.quantize(UNIT):f}"

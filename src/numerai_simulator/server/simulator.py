@@ -18,7 +18,14 @@ from typing import Self
 
 from numerai_simulator.clock import Clock, VirtualClock, format_time, parse_time
 from numerai_simulator.errors import SetupError
-from numerai_simulator.market import SILENT, Market, MarketSpec, Progress, parse_spec
+from numerai_simulator.market import (
+    EDITION,
+    SILENT,
+    Market,
+    MarketSpec,
+    Progress,
+    parse_spec,
+)
 from numerai_simulator.server.account import DEFAULT_MODELS, Account
 from numerai_simulator.server.diagnostics import Diagnostics
 from numerai_simulator.server.field import Field
@@ -168,9 +175,16 @@ def _market_spec(folder: Path, spec: MarketSpec | None) -> MarketSpec:
                 f"{folder} holds no simulated tournament yet: say which size of "
                 "market it shall have."
             )
-        write_json(path, spec.model_dump(mode="json"))
+        write_json(path, {"edition": EDITION, **spec.model_dump(mode="json")})
         return spec
-    kept = parse_spec(read_json(path), where=str(path))
+    values = read_json(path)
+    if not isinstance(values, dict) or values.pop("edition", None) != EDITION:
+        raise SetupError(
+            f"{folder} was made by another version of this program, whose markets hold "
+            "other data. Delete it, and the workspace that was filled from it "
+            "(for `nai demo` the folder around it), then rerun."
+        )
+    kept = parse_spec(values, where=str(path))
     if spec is not None and spec != kept:
         other = [
             f"{key} {value} instead of {getattr(spec, key)}"

@@ -447,8 +447,8 @@ def test_5xx_for_ever_is_busy(fetch, scripted_server, root):
     with pytest.raises(TournamentBusy) as error:
         fetch()
     assert str(error.value).startswith(
-        "v5.3/train.parquet could not be downloaded completely. Check the network and rerun: what "
-        "has arrived is kept. Tried "
+        "v5.3/train.parquet could not be downloaded completely. Check the network and "
+        "rerun: what has arrived is kept. Tried "
     )
     assert str(error.value).endswith("the last time: an answer HTTP 503.")
     assert_nothing(root)
@@ -627,9 +627,9 @@ def test_a_slow_server_is_waited_for_as_long_as_bytes_come(
     scripted_server.drips_seconds = 0.02
     scripted_server.serve("v5.3/features.json", FEATURES)
     start = time.perf_counter()
-    # The URL drips too; each byte comes within the timeout.
-    fetch("v5.3/features.json", timeout_seconds=0.1)
-    assert time.perf_counter() - start > 0.2
+    # The URL drips too; each byte comes within the timeout, but not all.
+    fetch("v5.3/features.json", timeout_seconds=1)
+    assert time.perf_counter() - start > 1
     assert_right(root, FEATURES, "features.json")
 
 
@@ -639,7 +639,7 @@ def test_json_of_another_shape_does_not_replace_a_good_file(
     served = scripted_server.serve("v5.3/features.json", FEATURES)
     fetch("v5.3/features.json")
     served.content, served.etag = b'{"message": "slow down"}', '"two"'
-    with pytest.raises(TournamentBusy, match="JSON but not a features.json"):
+    with pytest.raises(TournamentBusy, match=r"JSON but not a features\.json"):
         fetch("v5.3/features.json")
     assert_right(root, FEATURES, "features.json")
 

@@ -16,13 +16,18 @@ from numerai_pipeline.data.readers.memory import aligned_empty
 from numerai_pipeline.data.shards.packing import unpack
 
 TARGET = "target_victor_60"
-WANTED: dict[str, Any] = {"target": TARGET, "batch_rows": 50, "missing": -1.0}
+WANTED: dict[str, Any] = {"batch_rows": 50, "missing": -1.0}
 
 
 @pytest.fixture
 def reader(release: Any, tmp_path: Path) -> ShardReader:
     build_shards(release.folder, tmp_path / "main", EtlOptions(purge=0))
     return ShardReader(tmp_path / "main")
+
+
+@pytest.fixture
+def rows(reader: ShardReader) -> PackedRows:
+    return reader.load("train", target=TARGET)
 
 
 def collect(dataset: Any) -> tuple[np.ndarray, np.ndarray, list[int]]:
@@ -38,9 +43,9 @@ def expected(release: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_unshuffled_batches_are_the_rows_with_the_target(
-    release: Any, reader: ShardReader
+    release: Any, rows: PackedRows
 ) -> None:
-    x, y, sizes = collect(reader.dataset("train", **WANTED))
+    x, y, sizes = collect(rows.dataset(**WANTED))
     expected_x, expected_y = expected(release)
     np.testing.assert_array_equal(x, expected_x)
     np.testing.assert_array_equal(y, expected_y)
@@ -48,8 +53,8 @@ def test_unshuffled_batches_are_the_rows_with_the_target(
     assert sizes == [50, 50, 50, 10]
 
 
-def test_the_shapes_are_known_before_the_first_batch(reader: ShardReader) -> None:
-    dataset = reader.dataset("train", **WANTED)
+def test_the_shapes_are_known_before_the_first_batch(rows: PackedRows) -> None:
+    dataset = rows.dataset(**WANTED)
     assert [tuple(spec.shape) for spec in dataset.element_spec] == [(None, 7), (None,)]
     assert int(dataset.cardinality()) == len(list(dataset))
 
@@ -70,28 +75,28 @@ def test_numpy_and_tensorflow_make_the_same_batches(
         np.testing.assert_array_equal(y, of_tf_y)
 
 
-def test_batches_are_the_callers_own(reader: ShardReader) -> None:
-    kept = list(reader.batches("train", **WANTED))
+def test_batches_are_the_callers_own(rows: PackedRows) -> None:
+    kept = list(rows.batches(**WANTED))
     for x, y in kept:
         x += 1
         y += 1
-    again = list(reader.batches("train", **WANTED))
+    again = list(rows.batches(**WANTED))
     np.testing.assert_array_equal(kept[0][0] - 1, again[0][0])
     np.testing.assert_array_equal(kept[0][1] - 1, again[0][1])
 
 
-def test_an_epoch_can_be_left_early(reader: ShardReader) -> None:
-    batches = reader.batches("train", **WANTED)
+def test_an_epoch_can_be_left_early(rows: PackedRows) -> None:
+    batches = rows.batches(**WANTED)
     next(batches)
     batches.close()
-    assert len(list(reader.batches("train", **WANTED))) == 4
+    assert len(list(rows.batches(**WANTED))) == 4
 
 
-def test_packed_batches_hold_the_same_rows(reader: ShardReader) -> None:
-    packed = reader.dataset("train", shuffle_seed=3, packed=True, **WANTED)
+def test_packed_batches_hold_the_same_rows(rows: PackedRows) -> None:
+    packed = rows.dataset(shuffle_seed=3, packed=True, **WANTED)
     assert [tuple(spec.shape) for spec in packed.element_spec] == [(None, 3), (None,)]
     for (x, y), (floats, targets) in zip(
-        packed, reader.dataset("train", shuffle_seed=3, **WANTED), strict=True
+        packed, rows.dataset(shuffle_seed=3, **WANTED), strict=True
     ):
         assert x.dtype == np.uint8
         found = decode_features(unpack(x.numpy(), 7), missing=-1.0)
@@ -125,21 +130,21 @@ def test_eras_stay_beside_their_rows(release: Any, reader: ShardReader) -> None:
 
 
 def test_a_shuffle_gives_every_row_once_with_its_target(
-    release: Any, reader: ShardReader
+    release: Any, rows: PackedRows
 ) -> None:
-    x, y, _ = collect(reader.dataset("train", shuffle_seed=3, **WANTED))
+    x, y, _ = collect(rows.dataset(shuffle_seed=3, **WANTED))
     expected_x, expected_y = expected(release)
     assert (x != expected_x).any()
 
-    def rows(x: np.ndarray, y: np.ndarray) -> list[list[float]]:
+    def in_order(x: np.ndarray, y: np.ndarray) -> list[list[float]]:
         return sorted(np.column_stack([x, y]).tolist())
 
-    assert rows(x, y) == rows(expected_x, expected_y)
+    assert in_order(x, y) == in_order(expected_x, expected_y)
 
 
-def test_an_epoch_can_be_had_again_and_no_two_are_alike(reader: ShardReader) -> None:
+def test_an_epoch_can_be_had_again_and_no_two_are_alike(rows: PackedRows) -> None:
     def epoch(number: int, seed: int = 3) -> np.ndarray:
-        dataset = reader.dataset("train", shuffle_seed=seed, epoch=number, **WANTED)
+        dataset = rows.dataset(shuffle_seed=seed, epoch=number, **WANTED)
         return collect(dataset)[0]
 
     first = epoch(0)
@@ -173,10 +178,11 @@ def test_chosen_eras_and_features_are_packed_alone(
 
 
 def test_rows_are_read_once_for_many_epochs(reader: ShardReader) -> None:
-    first = collect(reader.dataset("train", **WANTED))[0]
+    rows = reader.load("train", target=TARGET)
+    first = collect(rows.dataset(**WANTED))[0]
     for path in reader.folder.glob("*.tfr"):
         path.unlink()
-    np.testing.assert_array_equal(collect(reader.dataset("train", **WANTED))[0], first)
+    np.testing.assert_array_equal(collect(rows.dataset(**WANTED))[0], first)
 
 
 def same(found: PackedRows, expected: PackedRows) -> bool:
@@ -200,12 +206,6 @@ def test_a_mapped_matrix_is_the_one_in_memory(
     assert mapped.x.ctypes.data % 64 == 0
 
 
-def test_memory_or_map_is_part_of_the_selection(reader: ShardReader) -> None:
-    in_memory = collect(reader.dataset("train", **WANTED))[0]
-    mapped = collect(reader.dataset("train", memory_map=True, **WANTED))[0]
-    np.testing.assert_array_equal(mapped, in_memory)
-
-
 @pytest.mark.parametrize("n_features", [1, 2, 3, 4, 5])
 def test_defect_11_any_number_of_features(
     tmp_path: Path,
@@ -218,12 +218,9 @@ def test_defect_11_any_number_of_features(
     write_catalog(tmp_path, rows.features)
     write_rows(tmp_path / "train.parquet", rows)
     build_shards(tmp_path, tmp_path / "s", EtlOptions(sources=("train",)))
-    dataset = ShardReader(tmp_path / "s").dataset(
-        "train", target="target", batch_rows=8, missing=0.5
-    )
-    np.testing.assert_array_equal(
-        collect(dataset)[0], decode_features(rows.codes, missing=0.5)
-    )
+    loaded = ShardReader(tmp_path / "s").load("train", target="target")
+    x, _, _ = collect(loaded.dataset(batch_rows=8, missing=0.5))
+    np.testing.assert_array_equal(x, decode_features(rows.codes, missing=0.5))
 
 
 # Eras 1 to 3 with 5, 12 and 1 rows, in disorder.

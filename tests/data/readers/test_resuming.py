@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from numerai_pipeline.data import EtlOptions, ShardReader, build_shards
+from numerai_pipeline.data import EtlOptions, PackedRows, ShardReader, build_shards
 
 CHOICE: dict[str, Any] = {"target": "target_victor_60", "eras": [1, 2, 4, 9, 20]}
 BATCHING: dict[str, Any] = {"batch_rows": 4, "missing": 2.0, "shuffle_seed": 5}
@@ -38,27 +38,30 @@ def blocks(reader: ShardReader, start: int) -> Iterable[Parts]:
     return [astuple(block) for block in found]
 
 
-def batches(reader: ShardReader, start: int, **choice: Any) -> Iterable[Parts]:
-    return reader.batches("train", **CHOICE, **choice, **BATCHING, start_batch=start)
+def loaded(reader: ShardReader, *, memory_map: bool = False) -> PackedRows:
+    return reader.load("train", **CHOICE, memory_map=memory_map)
+
+
+def batches(reader: ShardReader, start: int, **how: Any) -> Iterable[Parts]:
+    return loaded(reader).batches(**BATCHING, **how, start_batch=start)
 
 
 def mapped_batches(reader: ShardReader, start: int) -> Iterable[Parts]:
-    return batches(reader, start, memory_map=True)
+    return loaded(reader, memory_map=True).batches(**BATCHING, start_batch=start)
 
 
 def batches_as_stored(reader: ShardReader, start: int) -> Iterable[Parts]:
     batching = {**BATCHING, "shuffle_seed": None}
-    return reader.batches("train", **CHOICE, **batching, start_batch=start)
+    return loaded(reader).batches(**batching, start_batch=start)
 
 
-def dataset(reader: ShardReader, start: int, **choice: Any) -> Iterable[Parts]:
-    return numpied(
-        reader.dataset("train", **CHOICE, **choice, **BATCHING, start_batch=start)
-    )
+def dataset(reader: ShardReader, start: int, **how: Any) -> Iterable[Parts]:
+    return numpied(loaded(reader).dataset(**BATCHING, **how, start_batch=start))
 
 
 def mapped_dataset(reader: ShardReader, start: int) -> Iterable[Parts]:
-    return dataset(reader, start, memory_map=True)
+    rows = loaded(reader, memory_map=True)
+    return numpied(rows.dataset(**BATCHING, start_batch=start))
 
 
 def batches_of_eras(reader: ShardReader, start: int) -> Iterable[Parts]:

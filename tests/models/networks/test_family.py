@@ -1,7 +1,5 @@
 """What all families of networks can do, each on a planted signal of its kind."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from child import run_python
 
 from numerai_pipeline.core import ConfigError, DataError
 from numerai_pipeline.models import (
@@ -139,6 +138,7 @@ def fitted(name: str) -> Fitted:
     return Fitted(kind, model, predicting, x[n_train:], y[n_train:], losses)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OURS)
 def test_it_learns_a_planted_signal(name: str) -> None:
     found = fitted(name)
@@ -163,6 +163,7 @@ def test_all_predictions_start_at_one_half(name: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_what_predicts_shares_the_layers_and_has_no_decoder() -> None:
     found = fitted("autoencoder")
     names = [layer.name for layer in found.predicting.layers]
@@ -191,11 +192,11 @@ def predicted_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in OURS:
         save_network(fitted(name).predicting, folder / name / "best.keras")
         np.save(folder / f"{name}_x.npy", fitted(name).x)
-    command = [sys.executable, "-c", IN_A_FRESH_PROCESS, str(folder)]
-    subprocess.run(command, check=True, capture_output=True)
+    run_python(IN_A_FRESH_PROCESS, folder)
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OURS)
 def test_a_saved_network_predicts_the_same_in_a_fresh_process(
     name: str, predicted_elsewhere: Path

@@ -1,21 +1,15 @@
-import os
-import subprocess
-import sys
+import pytest
+from child import run_python
 
 
-def run(code, **environment):
-    clean = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**clean, **environment},
-    )
+@pytest.fixture(autouse=True)
+def as_it_comes(monkeypatch):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
 
 
+@pytest.mark.slow
 def test_keras_comes_on_tensorflow_without_a_word():
-    done = run(
+    done = run_python(
         "from numerai_pipeline.models import load_keras\n"
         "keras = load_keras()\n"
         "print(keras.backend.backend())",
@@ -26,7 +20,7 @@ def test_keras_comes_on_tensorflow_without_a_word():
 
 
 def test_what_is_held_back_is_shown_after_an_error():
-    done = run(
+    done = run_python(
         "import os\n"
         "from numerai_pipeline.models.networks.quiet_keras import _held_back_stderr\n"
         "try:\n"

@@ -1,10 +1,9 @@
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from child import run_python
 
 from numerai_pipeline.data import PackedRows
 from numerai_pipeline.models import (
@@ -110,6 +109,7 @@ print(layer.n_features, layer.missing, model.input_shape)
 """
 
 
+@pytest.mark.slow
 def test_a_saved_model_is_loaded_in_a_fresh_process(
     rows: PackedRows, network: Path, tmp_path: Path
 ) -> None:
@@ -118,22 +118,14 @@ def test_a_saved_model_is_loaded_in_a_fresh_process(
     paths = [tmp_path / name for name in ("packed.keras", "x.npy", "found.npy")]
     save_network(model, paths[0])
     np.save(paths[1], rows.x)
-    done = subprocess.run(
-        [sys.executable, "-c", IN_A_FRESH_PROCESS, *map(str, paths)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_python(IN_A_FRESH_PROCESS, *paths)
     assert done.stdout.split("\n")[-2] == f"{N_FEATURES} {MISSING} (None, {WIDTH})"
     np.testing.assert_array_equal(np.load(paths[2]), model.predict_on_batch(rows.x))
 
 
 def test_the_door_does_not_import_keras() -> None:
     look = "import sys, numerai_pipeline.models; print('keras' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", look], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "False\n"
+    assert run_python(look).stdout == "False\n"
 
 
 def test_the_door_knows_no_other_name() -> None:

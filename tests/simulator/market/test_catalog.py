@@ -31,6 +31,43 @@ def test_documented_sizes_at_full_width() -> None:
     assert NEW_GROUP not in sets
 
 
+def test_small_has_the_printed_composition_at_full_width() -> None:
+    catalog = catalog_of(2_748)
+    small = set(catalog.sets["small"])
+    # What Numerai's notebooks print.
+    printed = {
+        "intelligence": 2,
+        "constitution": 2,
+        "charisma": 3,
+        "agility": 2,
+        "wisdom": 3,
+        "strength": 1,
+        "serenity": 3,
+        "dexterity": 4,
+    }
+    assert {g: len(small & set(catalog.sets[g])) for g in printed} == printed
+    assert all(small & set(catalog.sets[group]) for group in DOCUMENTED_GROUPS)
+
+
+@given(st.integers(40, 2_747))
+def test_small_has_two_features_of_every_group(n_features: int) -> None:
+    catalog = catalog_of(n_features)
+    small = set(catalog.sets["small"])
+    for group in DOCUMENTED_GROUPS:
+        assert len(small & set(catalog.sets[group])) >= 2, group
+    assert small <= set(catalog.columns("v5.0"))
+
+
+@pytest.mark.parametrize(("version", "same"), [("v5.1", "v5.0"), ("v5.2", "v5.3")])
+def test_a_release_between_has_the_features_of_another(version: str, same: str) -> None:
+    catalog = catalog_of(240)
+    assert catalog.columns(version) == catalog.columns(same)
+    sets = catalog.to_json(version)["feature_sets"]
+    assert isinstance(sets, dict)
+    assert "quantum" not in sets
+    assert sets["all"] == list(catalog.columns(version))
+
+
 def test_atlas_is_v53_without_what_is_new() -> None:
     catalog = catalog_of(2_748)
     old, new = catalog.columns("v5.0"), catalog.columns("v5.3")
@@ -59,7 +96,7 @@ def test_every_width_has_whole_sets(n_features: int) -> None:
         positions = [order[name] for name in members]
         assert positions
         assert positions == sorted(set(positions))
-    assert set(catalog.sets["small"]) <= set(catalog.sets["medium"])
+    assert set(catalog.sets["small"]) < set(catalog.sets["medium"])
 
 
 def test_an_unknown_release_is_refused() -> None:

@@ -131,9 +131,11 @@ def test_stakes_move_between_wallet_and_model(api) -> None:
     [
         (5_000, "increase", "cannot move 5000 NMR: the wallet holds 970, the stake 10"),
         (11, "decrease", "cannot move 11 NMR"),
-        ("much", "increase", "'much' is no amount of NMR"),
-        (-1, "decrease", "'-1' is no amount of NMR"),
-        ("nan", "increase", "'nan' is no amount of NMR"),
+        ("much", "increase", "'much' is not an amount of NMR that can be moved"),
+        (-1, "decrease", "'-1' is not an amount of NMR"),
+        ("nan", "increase", "'nan' is not an amount of NMR"),
+        (0, "increase", "'0' is not an amount of NMR"),
+        ("1e-19", "increase", "with at most 18 decimals"),
         (1, "double", "'double' is neither 'increase' nor 'decrease'"),
     ],
 )
@@ -143,6 +145,12 @@ def test_stakes_that_cannot_move_are_refused(
     model_id = shared_api.get_models()["sim_mlp"]
     with pytest.raises(ValueError, match=message):
         shared_api.stake_change(amount, action, model_id)
+
+
+def test_the_smallest_amount_of_nmr_moves(api) -> None:
+    model_id = api.get_models()["sim_mlp"]
+    assert api.stake_increase("1e-18", model_id)["status"] == "confirmed"
+    assert api.wallet_transactions()[0]["amount"] == Decimal("1e-18")
 
 
 def test_every_movement_of_nmr_is_in_the_wallet(shared_api) -> None:

@@ -8,6 +8,8 @@ import pytest
 from numerai_simulator import running_simulator
 from numerai_simulator.clock import SystemClock
 
+JSON = {"Content-Type": "application/json"}
+
 
 def state(world) -> dict[str, object]:
     found: dict[str, object] = httpx.get(f"{world.url}/admin/state").json()
@@ -68,9 +70,55 @@ def test_the_clock_never_goes_back(world) -> None:
     ],
 )
 def test_an_order_that_moves_no_clock_is_explained(shared_world, body: bytes) -> None:
-    answer = httpx.post(f"{shared_world.url}/admin/clock", content=body)
+    answer = httpx.post(f"{shared_world.url}/admin/clock", content=body, headers=JSON)
     assert answer.status_code == 400
     assert 'moves no clock. Send {"move_to": ' in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Host": "127.0.0.1@evil.example"},
+        {"Host": ""},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("path", ["/admin/clock", "/", "/admin/state"])
+def test_a_web_page_cannot_drive_it(
+    shared_world, path: str, headers: dict[str, str]
+) -> None:
+    method = "GET" if path.endswith("state") else "POST"
+    answer = httpx.request(
+        method, shared_world.url + path, json={"to": "next_open"}, headers=headers
+    )
+    assert answer.status_code == 403
+    assert state(shared_world)["now"] == "2026-11-24T12:05:00Z"
+
+
+def test_programs_of_this_machine_may_ask_under_its_names(shared_world) -> None:
+    port = shared_world.url.rpartition(":")[2]
+    for host in (f"localhost:{port}", f"[::1]:{port}", "127.0.0.1"):
+        headers = {"Host": host, "Origin": f"http://{host}"}
+        answer = httpx.get(f"{shared_world.url}/admin/state", headers=headers)
+        assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded"])
+def test_an_order_must_be_sent_as_json(shared_world, kind: str) -> None:
+    for path in ("/admin/clock", "/"):
+        answer = httpx.post(
+            shared_world.url + path,
+            content=b'{"move_to": "2099-01-01T00:00Z"}',
+            headers={"Content-Type": kind},
+        )
+        assert answer.status_code == 415
+        assert "Content-Type: application/json" in answer.text
+    assert state(shared_world)["now"] == "2026-11-24T12:05:00Z"
 
 
 def test_the_machines_clock_cannot_be_moved(folder) -> None:

@@ -7,6 +7,7 @@ from graphql import default_field_resolver
 
 from numerai_simulator.server.schema import load_schema
 
+JSON = {"Content-Type": "application/json"}
 ROUNDS = "query($tournament: Int) { rounds(tournament: $tournament) { number } }"
 
 
@@ -36,9 +37,29 @@ def test_a_bad_document_is_answered_with_200_and_errors(
 
 
 def test_a_body_that_is_no_json_is_answered_too(shared_world) -> None:
-    answer = httpx.post(shared_world.url, content=b"<html>")
+    answer = httpx.post(shared_world.url, content=b"<html>", headers=JSON)
     assert answer.status_code == 200
     assert answer.json() == {"errors": [{"message": "the body is not JSON"}]}
+
+
+def test_json_that_nests_too_deeply_is_400(shared_world) -> None:
+    for path in ("/", "/admin/clock"):
+        answer = httpx.post(
+            shared_world.url + path, content=b"[" * 100_000, headers=JSON
+        )
+        assert answer.status_code == 400
+        assert "nests too deeply" in answer.text
+
+
+@pytest.mark.parametrize("variables", [{"number": "x"}, {"number": 2**40}, [1], "x"])
+def test_bad_variables_are_errors_and_no_tracebacks(
+    shared_world, caplog: pytest.LogCaptureFixture, variables: object
+) -> None:
+    query = "query($number: Int) { rounds(number: $number) { number } }"
+    answer = shared_world.send("/", {"query": query, "variables": variables})
+    assert answer["errors"]
+    assert "Traceback" not in caplog.text
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_variables_may_be_null(shared_world) -> None:

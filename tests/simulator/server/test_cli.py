@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
+from numerapi.cli import cli
 
 pytestmark = pytest.mark.usefixtures("shared_api")
 
@@ -34,6 +36,30 @@ def test_download(command) -> None:
     assert "feature_sets" in json.loads(Path("v5.3/features.json").read_text())
     command("download-dataset", "--filename", "v5.3/live.parquet", "--dest_path", "l")
     assert len(pd.read_parquet("l"))
+
+
+@pytest.mark.parametrize("tournament", ["11", "12"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["list-datasets"],
+        ["download-dataset", "--filename", "v5.3/features.json"],
+        ["current-round"],
+        ["leaderboard"],
+        ["profile", "sim_mlp"],
+        ["daily-model-performances", "sim_mlp"],
+        ["stake-get", "sim_mlp"],
+        ["stake-increase", "1"],
+        ["submit", "p.csv"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_other_tournaments_are_not_simulated(words: list[str], tournament: str) -> None:
+    Path("p.csv").write_text("id,prediction\nn1,0.5\n")
+    result = CliRunner().invoke(cli, [*words, "--tournament", tournament])
+    assert result.exit_code == 1
+    if "not available for tournament" not in result.output:  # the client's own refusal
+        assert "not simulated: " in str(result.exception)
 
 
 def test_submit_and_look(shared_world, command) -> None:

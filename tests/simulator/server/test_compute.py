@@ -95,6 +95,14 @@ def test_a_pickle_is_kept_and_not_run(world, api) -> None:
     assert row["data_version_id"] == api.model_upload_data_versions()["v5.3"]
 
 
+def test_an_image_has_a_tag_and_one_is_the_default(world) -> None:
+    answer = world.ask("query { computePickleDockerImages { name tag default } }")
+    images = answer["data"]["computePickleDockerImages"]
+    (default,) = [image for image in images if image["default"]]
+    assert default == {"name": "Python 3.11", "tag": "py3.11", "default": True}
+    assert len({image["tag"] for image in images}) == 4
+
+
 def test_a_pickle_must_be_uploaded_first(world, api) -> None:
     answer = world.ask(
         "mutation($m: String) { createComputePickleUpload("

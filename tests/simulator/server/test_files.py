@@ -13,9 +13,9 @@ def test_all_files_of_the_market_are_listed(shared_api, shared_world) -> None:
     assert names == sorted(names)
     market = shared_world.simulator.market
     assert set(names) == {
-        "v4.3/meta_model.parquet",
-        *market.files("v5.3"),
-        *market.files("v5.0"),
+        name
+        for version in ("v5.0", "v5.1", "v5.2", "v5.3")
+        for name in market.files(version)
     }
     assert {"v5.3/train.parquet", "v5.3/live.parquet", "v5.0/features.json"} <= {*names}
 
@@ -37,6 +37,22 @@ def test_the_meta_model_is_there_for_any_round(shared_api) -> None:
     first = Path(shared_api.download_dataset(name, "a.parquet", round_num=842))
     second = Path(shared_api.download_dataset(name, "b.parquet"))
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_the_clients_own_default_file_is_live_data(shared_api, command) -> None:
+    output = command("download-dataset").stdout.strip()
+    newest = shared_api.download_dataset("v5.3/live.parquet", "live.parquet")
+    assert Path(output).read_bytes() == Path(newest).read_bytes()
+
+
+def test_live_files_stay_as_they_are_when_another_release_is_asked_for(api) -> None:
+    one = Path(api.download_dataset("v5.2/live.parquet", "one.parquet"))
+    url = api.raw_query('query { dataset(filename: "v5.3/live.parquet") }')
+    url = url["data"]["dataset"]
+    before = httpx.head(url).headers["etag"]
+    api.download_dataset("v5.2/live_benchmark_models.parquet", "benchmarks.parquet")
+    assert httpx.head(url).headers["etag"] == before
+    assert httpx.get(url).content == one.read_bytes()
 
 
 def test_a_file_can_be_filtered_over_http(shared_api) -> None:

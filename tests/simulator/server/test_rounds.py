@@ -147,5 +147,7 @@ def test_the_pipeline_runs_on_score_days(
 
 
 def test_a_date_that_is_none_is_refused(shared_api) -> None:
-    with pytest.raises(ValueError, match="'soon' is no date, write it like 2026-11-24"):
+    with pytest.raises(
+        ValueError, match="'soon' is not a date; write it like 2026-11-24"
+    ):
         shared_api.pipeline_status(date="soon")

@@ -1,5 +1,6 @@
 """Starting and ending: where it listens, what a restart keeps, who holds the folder."""
 
+import json
 import signal
 import socket
 import subprocess
@@ -104,7 +105,7 @@ def test_serve_ends_well_on_a_signal(folder, start) -> None:
     assert httpx.get(f"{url}/admin/state").status_code == 200
     process.send_signal(signal.SIGTERM)
     assert process.stdout.readline() == "end 2\n"
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=120) == 0
 
 
 def test_a_restart_keeps_time_and_rounds(folder) -> None:
@@ -142,6 +143,18 @@ def test_a_folder_keeps_its_market(folder, spec) -> None:
     sentence = str(caught.value)
     assert "holds another market, with seed 1 instead of 77. Take" in sentence
     assert sentence.endswith("or take another folder.")
+
+
+@pytest.mark.parametrize("edition", [None, 1, 99])
+def test_a_market_of_another_version_says_what_to_do(folder, edition) -> None:
+    path = folder / "market.json"
+    values = json.loads(path.read_text()) | {"edition": edition}
+    if edition is None:  # as the first version wrote it
+        del values["edition"]
+    path.write_text(json.dumps(values))
+    with pytest.raises(SetupError, match="made by another version") as caught:
+        open_simulator(folder)
+    assert "Delete it, and the workspace that was filled from it" in str(caught.value)
 
 
 def test_a_folder_without_a_market_needs_one(tmp_path) -> None:

@@ -37,12 +37,6 @@ class Cutting(TypedDict):
     by_era: NotRequired[bool]
 
 
-class Batching(Cutting):
-    """And how they are decoded; see ``PackedRows.batches``."""
-
-    missing: float
-
-
 @dataclass(frozen=True)
 class PackedRows:
     """Rows with their targets, in the order of the shards.

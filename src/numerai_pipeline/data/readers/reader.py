@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, BinaryIO, Unpack
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from numerai_pipeline.data.readers.memory import (
     in_mapped_file,
     in_memory,
 )
-from numerai_pipeline.data.readers.packed_rows import Batch, Batching, PackedRows
+from numerai_pipeline.data.readers.packed_rows import PackedRows
 from numerai_pipeline.data.shards.layouts import layout
 from numerai_pipeline.data.shards.manifest import (
     BlockEntry,
@@ -64,7 +64,6 @@ class ShardReader:
             n_features=len(self.manifest.features),
             palettes=[target.palette for target in self.manifest.targets],
         )
-        self._loaded: dict[str, tuple[object, PackedRows]] = {}
 
     def eras(self, split: str | None = None) -> tuple[int, ...]:
         """Return the eras of a split, None: of all splits; ascending."""
@@ -234,71 +233,6 @@ class ShardReader:
             eras=row_eras[:end],
             n_features=n_features,
         )
-
-    def batches(
-        self,
-        split: str,
-        *,
-        target: str | Sequence[str],
-        features: Sequence[str] | None = None,
-        eras: Sequence[int] | None = None,
-        memory_map: bool = False,
-        **batching: Unpack[Batching],
-    ) -> Iterator[Batch]:
-        """Give one epoch of a split as numpy batches.
-
-        The packed rows are kept for the next epoch with the same selection; see
-        ``load`` for the selection and ``PackedRows.batches`` for the rest.
-        """
-        rows = self._kept(split, target, features, eras, memory_map=memory_map)
-        return rows.batches(**batching)
-
-    def dataset(
-        self,
-        split: str,
-        *,
-        target: str | Sequence[str],
-        features: Sequence[str] | None = None,
-        eras: Sequence[int] | None = None,
-        memory_map: bool = False,
-        packed: bool = False,
-        **batching: Unpack[Batching],
-    ) -> Any:
-        """Return one epoch of a split as a ``tf.data.Dataset``.
-
-        The packed rows are kept for the next epoch with the same selection; see
-        ``load`` for the selection and ``PackedRows.dataset`` for the rest.
-        """
-        rows = self._kept(split, target, features, eras, memory_map=memory_map)
-        return rows.dataset(packed=packed, **batching)
-
-    def _kept(
-        self,
-        split: str,
-        target: str | Sequence[str],
-        features: Sequence[str] | None,
-        eras: Sequence[int] | None,
-        *,
-        memory_map: bool,
-    ) -> PackedRows:
-        selection = (
-            target if isinstance(target, str) else tuple(target),
-            None if features is None else tuple(features),
-            None if eras is None else tuple(eras),
-            memory_map,
-        )
-        found = self._loaded.get(split)
-        if found is None or found[0] != selection:
-            self._loaded.pop(split, None)  # before there are two of them in memory
-            rows = self.load(
-                split,
-                features=features,
-                target=target,
-                eras=eras,
-                memory_map=memory_map,
-            )
-            found = self._loaded[split] = (selection, rows)
-        return found[1]
 
     def _splits(self, name: str | None) -> tuple[SplitEntry, ...]:
         splits = self.manifest.splits

@@ -13,6 +13,7 @@ from numerai_pipeline.models.trees.catboost_family import (
 from numerai_pipeline.models.trees.family import expected_value
 from numerai_pipeline.models.trees.lightgbm_family import (
     LIGHTGBM_DATASET,
+    LIGHTGBM_LOGGER,
     load_lightgbm,
 )
 from numerai_pipeline.models.trees.xgboost_family import (
@@ -23,6 +24,7 @@ from numerai_pipeline.models.trees.xgboost_family import (
 
 __all__ = [
     "LIGHTGBM_DATASET",
+    "LIGHTGBM_LOGGER",
     "XGBOOST_MAX_BIN",
     "class_probabilities",
     "expected_value",

@@ -3,7 +3,7 @@
 import hashlib
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,12 @@ class CatboostParameters(TreesParameters):
 
     ``max_depth`` is its ``depth``, ``colsample_bytree`` its ``rsm``.
     """
+
+    # A part of the model must not change the sums of those before it.
+    RESERVED: ClassVar[frozenset[str]] = frozenset(
+        {"boost_from_average", "loss_function", "model_shrink_mode"}
+        | {"model_shrink_rate", "posterior_sampling", "task_type"}
+    )
 
     max_depth: Annotated[int, Field(ge=1, le=16)] = Field(
         default=5,
@@ -100,6 +106,7 @@ def _booster(parameters: CatboostParameters, seed: int) -> dict[str, Any]:
         "score_function": "L2",
         "random_strength": 0.0,
         "leaf_estimation_iterations": 1,
+        **parameters.extra,
     }
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from numerai_pipeline.core import (
     DataError,
@@ -31,6 +31,9 @@ Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
 class TreesParameters(Frozen):
     """What ``[parameters]`` of all families of trees have, under the common names."""
+
+    # The library's parameters that decide what the data and the checkpoints are.
+    RESERVED: ClassVar[frozenset[str]] = frozenset()
 
     objective: Literal["regression", "classification"] = Field(
         default="regression",
@@ -64,6 +67,25 @@ class TreesParameters(Frozen):
         default=(),
         description="lists of features that may stand in one branch; none: all may",
     )
+    extra: dict[str, bool | int | float | str] = Field(
+        default_factory=dict,
+        description="further parameters under the library's own names, such as those "
+        "of bagging; the library refuses what it does not know",
+    )
+
+    @field_validator("extra")
+    @classmethod
+    def _check_extra(
+        cls, extra: dict[str, bool | int | float | str]
+    ) -> dict[str, bool | int | float | str]:
+        for name in extra:
+            if name in cls.model_fields:
+                raise ValueError(f"'{name}' is a key of [parameters]. Set it there")
+            if name in cls.RESERVED:
+                raise ValueError(
+                    f"'{name}' is set by this program and cannot be changed. Delete it"
+                )
+        return extra
 
 
 class TreesTraining(TrainingTable):

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ from numerai_pipeline.models.trees.family import (
 from numerai_pipeline.models.trees.forest_inference import on_gpu
 from numerai_pipeline.models.trees.openmp import load_openmp
 
+LIGHTGBM_LOGGER = "numerai_pipeline.lightgbm"
+
 # How LightGBM reads the data, always the same: each of a feature's few values gets a
 # bin of its own whatever its size, and there is nothing sparse to bundle, which
 # LightGBM would look for long.
@@ -36,6 +38,10 @@ LIGHTGBM_DATASET: Mapping[str, Any] = {
 
 class LightgbmParameters(TreesParameters):
     """``[parameters]`` of ``lightgbm``, under LightGBM's own names."""
+
+    RESERVED: ClassVar[frozenset[str]] = frozenset(
+        {*LIGHTGBM_DATASET, "device_type", "metric", "num_class"}
+    )
 
     num_leaves: Annotated[int, Field(ge=2)] = Field(
         default=31, description="one less than a full tree of depth 5 has"
@@ -56,7 +62,7 @@ def _booster(parameters: LightgbmParameters, seed: int) -> dict[str, Any]:
         else {"objective": "regression", "metric": "l2"}
     )
     table = parameters.model_dump(mode="json")
-    for name in ("objective", "n_estimators"):
+    for name in ("objective", "n_estimators", "also_targets", "extra"):
         del table[name]
     for name in ("monotone", "interaction"):
         if not table[name]:
@@ -70,6 +76,7 @@ def _booster(parameters: LightgbmParameters, seed: int) -> dict[str, Any]:
         "seed": seed,
         "feature_fraction_seed": seed,
         "verbosity": -1,
+        **parameters.extra,
     }
 
 
@@ -102,7 +109,7 @@ def load_lightgbm() -> Any:
     load_openmp()
     import lightgbm
 
-    logger = logging.getLogger("numerai_pipeline.lightgbm")
+    logger = logging.getLogger(LIGHTGBM_LOGGER)
     logger.setLevel(logging.ERROR)  # errors come as exceptions too
     lightgbm.register_logger(logger)
     return lightgbm

@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,13 @@ class XgboostParameters(TreesParameters):
     The ones that all families have are XGBoost's names already.
     """
 
+    RESERVED: ClassVar[frozenset[str]] = frozenset(
+        # Other names of keys of [parameters], of which XGBoost would take the last.
+        {"eta", "lambda"}
+        | {"booster", "device", "max_bin", "num_class", "process_type", "tree_method"}
+        | {"updater"}
+    )
+
     max_leaves: Annotated[int, Field(ge=0)] = Field(
         default=0, description="0: as many as max_depth allows, 32 at depth 5"
     )
@@ -59,7 +66,7 @@ def _booster(parameters: XgboostParameters, seed: int) -> dict[str, Any]:
         else {"objective": "reg:squarederror"}
     )
     table = parameters.model_dump(mode="json")
-    for name in ("objective", "n_estimators"):
+    for name in ("objective", "n_estimators", "also_targets", "extra"):
         del table[name]
     return {
         **table,
@@ -68,6 +75,7 @@ def _booster(parameters: XgboostParameters, seed: int) -> dict[str, Any]:
         "max_bin": XGBOOST_MAX_BIN,
         "seed": seed,
         "verbosity": 0,
+        **parameters.extra,
     }
 
 

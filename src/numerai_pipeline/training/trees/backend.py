@@ -22,6 +22,9 @@ from numerai_pipeline.training.labels import Labels
 
 Values = npt.NDArray[np.float64]
 
+# Seeds of 31 bits, which every library takes.
+_SEED_MASK = 0x7FFF_FFFF
+
 # From class to class.
 N_STEPS = len(CLASS_VALUES) - 1
 
@@ -186,6 +189,35 @@ class TreeJob:
                     "feature_set."
                 )
         return [place[name] for name in names]
+
+
+def seed_at(seed: int, n_trees: int) -> int:
+    """Return the seed of the trees after some; the first ones have the recipe's.
+
+    >>> seed_at(7, 0), seed_at(7, 50) == seed_at(7, 51)
+    (7, False)
+    """
+    if n_trees == 0:
+        return seed & _SEED_MASK
+    state = np.random.SeedSequence((seed & _SEED_MASK, n_trees)).generate_state(1)
+    return int(state[0]) & _SEED_MASK
+
+
+def sample_rows(job: TreeJob) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any]]:
+    """Return a few rows of noise, ``(10, F)`` and ``(10,)``, to try parameters on."""
+    n_rows = 2 * len(CLASS_VALUES)
+    source = np.random.default_rng(1)
+    features = source.integers(0, len(CLASS_VALUES), (n_rows, len(job.train.features)))
+    labels = np.arange(n_rows) % len(CLASS_VALUES)
+    return features.astype(np.float32), labels
+
+
+def refused(library: str, reason: str) -> ConfigError:
+    """Return the error about parameters that a library does not take."""
+    return ConfigError(
+        f"{library} refuses the parameters ({reason.strip().rstrip('.')}). Correct "
+        "[parameters] in model.toml."
+    )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from ariadne import MutationType, QueryType
 
 from numerai_simulator.clock import format_time
-from numerai_simulator.server.files import VERSIONS
+from numerai_simulator.market import VERSIONS
 from numerai_simulator.server.ids import new_id, stable_id
 from numerai_simulator.server.resolvers.context import (
     Answer,
@@ -14,7 +14,8 @@ from numerai_simulator.server.resolvers.context import (
 from numerai_simulator.server.resolvers.submissions import upload_auth
 from numerai_simulator.server.webhooks import trigger
 
-_IMAGES = ("Python 3.10", "Python 3.11", "Python 3.12", "Python 3.13")
+_PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+_DEFAULT_PYTHON = "3.11"
 
 query = QueryType()
 mutation = MutationType()
@@ -31,7 +32,15 @@ def resolve_data_versions(_: None, _info: Info) -> list[Answer]:
 @owner_only
 def resolve_docker_images(_: None, _info: Info) -> list[Answer]:
     """List the images in which Numerai would run a pickle."""
-    return [{"id": stable_id("image", name), "name": name} for name in _IMAGES]
+    return [
+        {
+            "id": stable_id("image", f"Python {python}"),
+            "name": f"Python {python}",
+            "tag": f"py{python}",
+            "default": python == _DEFAULT_PYTHON,
+        }
+        for python in _PYTHONS
+    ]
 
 
 @query.field("computePickleUploadAuth")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ariadne import QueryType
 
 from numerai_simulator.clock import format_time
-from numerai_simulator.errors import Refusal
+from numerai_simulator.errors import Refusal, not_simulated
 from numerai_simulator.server.metrics import METRICS, VERSION
 from numerai_simulator.server.payouts import Payout, nmr, payout
 from numerai_simulator.server.resolvers.context import (
@@ -141,7 +141,9 @@ def resolve_round_performances(
 def resolve_pipeline_status(
     _: None, info: Info, *, tournament: str, date: str | None = None
 ) -> Answer:
-    """Tell whether a day brings scores, and when they came."""
+    """Return whether a day brings scores, and when they came."""
+    if tournament != "classic":
+        raise not_simulated(f"tournament {tournament!r}, only 'classic' is")
     context = info.context
     if date is None:
         day = context.now.date()
@@ -149,7 +151,9 @@ def resolve_pipeline_status(
         try:
             day = datetime.fromisoformat(date).date()
         except ValueError:
-            raise Refusal(f"{date!r} is no date, write it like 2026-11-24.") from None
+            raise Refusal(
+                f"{date!r} is not a date; write it like 2026-11-24."
+            ) from None
     moment = datetime.combine(day, time(), tzinfo=UTC) + SCORES_AFTER_MIDNIGHT
     done = format_time(moment) if is_round_day(day) and moment <= context.now else None
     return {

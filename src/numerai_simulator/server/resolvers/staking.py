@@ -7,7 +7,7 @@ from ariadne import MutationType, QueryType
 
 from numerai_simulator.clock import format_time
 from numerai_simulator.errors import Refusal, not_simulated
-from numerai_simulator.server.payouts import nmr
+from numerai_simulator.server.payouts import UNIT, nmr
 from numerai_simulator.server.resolvers.context import (
     Answer,
     Context,
@@ -53,7 +53,7 @@ def resolve_release_stake(
     """Move NMR from a model's stake to the wallet; all of it to drain."""
     context = info.context
     model = context.simulator.account.model(modelId)
-    wanted = Decimal(model["stake"]) if drain else _amount(amount or "0")
+    wanted = Decimal(model["stake"]) if drain else _amount(amount or "")
     return {
         "id": model["id"],
         **_moved(context, model["id"], "decrease", wanted),
@@ -64,7 +64,7 @@ def resolve_release_stake(
 def _moved(
     context: Context, model_id: str | None, kind: str, amount: Decimal
 ) -> Answer:
-    if amount:
+    if amount:  # nothing to move where an empty stake is drained
         change = _SIGNS[kind] * amount
         context.simulator.account.change_stake(model_id, change, context.now)
     return {
@@ -76,12 +76,21 @@ def _moved(
 
 
 def _amount(text: str) -> Decimal:
+    """Read an amount of NMR that can be moved.
+
+    Raises:
+        Refusal: if it is not a number, not positive, or finer than NMR's smallest unit.
+    """
     try:
         amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or amount < 0:
-        raise Refusal(f"{text!r} is no amount of NMR.")
+        is_whole = amount > 0 and amount == amount.quantize(UNIT)
+    except InvalidOperation:  # not a number, or with more digits than a stake has
+        is_whole = False
+    if not is_whole:
+        raise Refusal(
+            f"{text!r} is not an amount of NMR that can be moved. Send a positive "
+            "number with at most 18 decimals, such as 1.5."
+        )
     return amount
 
 

@@ -1,10 +1,9 @@
 import math
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from child import run_python
 
 from numerai_pipeline.core import ConfigError
 from numerai_pipeline.models import load_keras
@@ -139,13 +138,9 @@ print("numerai_pipeline" in sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_keras_alone_loads_every_step(saved: Path) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", WITHOUT_US, str(saved)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    ended = run_python(WITHOUT_US, saved)
     assert ended.stdout.split() == [*map(str, range(len(ORIGINALS) + 1)), "False"]
 
 

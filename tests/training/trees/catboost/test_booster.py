@@ -301,17 +301,20 @@ def test_a_class_without_rows_is_named(tree_job):
 
 def test_a_parameter_that_catboost_refuses_is_told(tree_job):
     job = tree_job()
-    trees = BACKEND.open(replace(job, booster={**job.booster, "depth": 99}))
     with pytest.raises(ConfigError, match=r"refuses the parameters .*depth is 16"):
-        trees.grow(1, None, quiet)
+        BACKEND.open(replace(job, booster={**job.booster, "depth": 99}))
 
 
 def test_what_catboost_says_is_told_without_its_source(tree_job):
     job = tree_job()
-    trees = BACKEND.open(replace(job, booster={**job.booster, "learning_rate": 1e99}))
     with pytest.raises(ConfigError) as caught:
-        trees.grow(1, None, quiet)
+        BACKEND.open(replace(job, booster={**job.booster, "learning_rate": 1e99}))
     assert "(For Constant shrink mode: (model_shrink_rate" in str(caught.value)
+
+
+def test_a_parameter_that_catboost_does_not_know_is_named(tree_job):
+    with pytest.raises(ConfigError, match=r"CatBoost refuses .*option \{baggin\}"):
+        BACKEND.open(tree_job(extra={"baggin": 1}))
 
 
 def test_targets_that_are_all_the_same_are_learned(tree_job):
@@ -338,9 +341,18 @@ def history_of(run):
     return [replace(row, seconds=0.0) for row in run.history()]
 
 
-@pytest.mark.parametrize("training", [{}, {"era_boost_share": 0.5}])
-def test_a_killed_run_goes_on_and_is_the_same(make_job, tmp_path, killed_at, training):
-    job = make_job("catboost", training=training)
+@pytest.mark.parametrize(
+    ("parameters", "training"),
+    [
+        ({}, {"era_boost_share": 0.5}),
+        ({"extra": {"bootstrap_type": "Bernoulli", "subsample": 0.5}}, {}),
+        ({"extra": {"bootstrap_type": "Bayesian", "bagging_temperature": 2}}, {}),
+    ],
+)
+def test_a_killed_run_goes_on_and_is_the_same(
+    make_job, tmp_path, killed_at, parameters, training
+):
+    job = make_job("catboost", parameters=parameters, training=training)
     progress, kill = killed_at(at_note="tree 30:")
     with pytest.raises(kill):
         train(job, progress=progress)

@@ -7,6 +7,7 @@ import pytest
 from numerai_pipeline.core import ConfigError, DataError
 from numerai_pipeline.data import ShardReader, decode_features
 from numerai_pipeline.training import train
+from numerai_pipeline.training.trees.backend import seed_at
 from numerai_pipeline.training.trees.lightgbm.booster import LightgbmBackend
 
 
@@ -26,7 +27,19 @@ def test_fed_from_shards_it_is_lightgbm_fed_from_an_array(make_job, shards):
         label=train_rows.y[has_target, 0],
         params=parameters,
     )
-    booster = lightgbm.train(parameters, data, num_boost_round=run.best().epoch)
+    n_trees = run.best().epoch
+    seeds = [seed_at(parameters["seed"], look) for look in range(0, n_trees, 10)]
+    booster = lightgbm.train(
+        parameters,
+        data,
+        num_boost_round=n_trees,
+        # As the engine does it after every look.
+        callbacks=[
+            lightgbm.reset_parameter(
+                feature_fraction_seed=np.repeat(seeds, 10).tolist()
+            )
+        ],
+    )
     features = decode_features(valid_rows.x, 2.0)
     np.testing.assert_allclose(
         run.predictor().predict(features), booster.predict(features), rtol=1e-6
@@ -70,7 +83,7 @@ def history_of(run):
     [
         ({}, {}),
         ({"colsample_bytree": 1.0}, {}),
-        ({"colsample_bytree": 0.3}, {}),
+        ({"extra": {"extra_trees": True, "feature_fraction_bynode": 0.5}}, {}),
         ({"objective": "classification"}, {}),
         ({}, {"era_boost_share": 0.5}),
         ({}, {"era_weights": "eras", "era_boost_share": 0.3}),
@@ -88,6 +101,39 @@ def test_a_kill_at_any_look_changes_nothing(
     whole = train(replace(job, runs=tmp_path / "whole"))
     assert history_of(resumed) == history_of(whole)
     assert resumed.best().path.read_text() == whole.best().path.read_text()
+
+
+def test_bagging_goes_on_from_the_last_checkpoint_and_says_so(
+    make_job, tmp_path, killed_at
+):
+    job = make_job(parameters={"extra": {"bagging_fraction": 0.5, "bagging_freq": 2}})
+    progress, kill = killed_at(at_note="tree 20:")
+    with pytest.raises(kill):
+        train(job, progress=progress)
+    progress, _ = killed_at()
+    resumed = train(job, progress=progress)
+    assert any("trees after 20 are others" in note for note in progress.notes)
+    whole = train(replace(job, runs=tmp_path / "whole"))
+    assert history_of(resumed)[:2] == history_of(whole)[:2]
+    assert max(row.val_corr for row in resumed.history()) > 0.3
+    assert "[bagging_fraction: 0.5]" in resumed.best().path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("extra", "reason"),
+    [
+        ({"bagging_fractoin": 0.5}, "Unknown parameter: bagging_fractoin"),
+        ({"eta": 0.5}, "eta=0.5 will be ignored"),
+        ({"bagging_fraction": 7}, r"Check failed: \(bagging_fraction\) <= \(1.0\)\)"),
+        ({"bagging_fraction": "half"}, "Unknown token half"),
+        ({"boost": "dart"}, "boosting = dart: checkpoints need"),
+        ({"num_round": 9}, "num_iterations = 9: set 'n_estimators'"),
+    ],
+)
+def test_what_lightgbm_does_not_take_is_refused(make_job, capfd, extra, reason):
+    with pytest.raises(ConfigError, match=rf"LightGBM refuses the param.*{reason}"):
+        train(make_job(parameters={"extra": extra}))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_classification_predicts_the_mean_of_the_classes(make_job, shards):

@@ -163,7 +163,8 @@ def test_fed_from_shards_it_is_xgboost_fed_from_an_array(make_trees_job, missing
 @pytest.mark.parametrize("is_on_disk", [False, True])
 def test_a_resumed_training_grows_the_same(make_trees_job, objective, is_on_disk):
     def make(name):
-        job = make_trees_job(name, objective=objective)
+        extra = {"colsample_bynode": 0.8, "num_parallel_tree": 2}
+        job = make_trees_job(name, objective=objective, extra=extra)
         return tiny_ram(job) if is_on_disk else job
 
     whole = make("whole")
@@ -374,6 +375,21 @@ def test_a_cut_checkpoint_is_named(make_trees_job, share):
 def test_a_missing_checkpoint_is_named(make_trees_job):
     with pytest.raises(DataError, match=r"trees-000005\.ubj is gone"):
         BACKEND.open(replace(make_trees_job(), n_done=5))
+
+
+@pytest.mark.parametrize(
+    ("extra", "reason"),
+    [
+        ({"colsample_bynod": 0.5}, 'it does not know "colsample_bynod"'),
+        ({"colsample_bynode": 7}, "value 7 for Parameter colsample_bynode exceed"),
+        ({"gamma": "much"}, "Invalid Parameter format for min_split_loss"),
+        ({"grow_policy": "wide"}, "Invalid Input: 'wide', valid values are"),
+    ],
+)
+def test_what_xgboost_does_not_take_is_refused(make_trees_job, capfd, extra, reason):
+    with pytest.raises(ConfigError, match=rf"XGBoost refuses the para.*{reason}"):
+        BACKEND.open(make_trees_job(extra=extra))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_device_that_is_not_there_is_refused():

@@ -9,6 +9,7 @@ the recipe's and the number of trees before. The parts, summed, are the model.
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -32,12 +33,13 @@ from numerai_pipeline.training.trees.backend import (
     TreeJob,
     TreeRows,
     Values,
+    refused,
+    sample_rows,
+    seed_at,
 )
 from numerai_pipeline.training.trees.catboost.rows import check_room, quantized_pool
 
-_SEED_MASK = (1 << 64) - 1
-
-# What CatBoost is always told beside the recipe's own parameters.
+# What CatBoost is always called with beside the recipe's own parameters.
 _SILENT = {"allow_writing_files": False, "verbose": False}
 
 _COUNT_GPUS = "from catboost.utils import get_gpu_device_count as n; print(n())"
@@ -70,6 +72,7 @@ class CatboostBackend:
     def open(self, job: TreeJob) -> GrowingModel:
         """Read the rows and return a model, with the trees of its parts."""
         parameters = catboost_parameters(job)
+        check_parameters(parameters, job)
         check_room(job)
         label = label_of(job.train, job)
         start = initial_prediction(label, job)
@@ -187,14 +190,13 @@ class _CatboostModel:
 
     def _fit(self, n_trees: int, advance: Advance) -> Any:
         catboost = load_catboost()
-        seeds = np.random.SeedSequence(
-            (int(self.parameters["random_seed"]) & _SEED_MASK, self._n_trees)
-        )
         model = catboost.CatBoost(
             {
                 **self.parameters,
                 "iterations": n_trees,
-                "random_seed": int(seeds.generate_state(1)[0]),
+                "random_seed": seed_at(
+                    int(self.parameters["random_seed"]), self._n_trees
+                ),
             }
         )
         ticker = _Ticker(advance)
@@ -203,7 +205,7 @@ class _CatboostModel:
             # CatBoost calls nobody back from a GPU.
             model.fit(self.pools["train"], callbacks=None if on_gpu else [ticker])
         except catboost.CatBoostError as error:
-            raise refused(error) from error
+            raise refused("CatBoost", _first_line(error)) from error
         if ticker.error is not None:
             raise ticker.error
         if on_gpu:
@@ -287,14 +289,23 @@ def has_gpu() -> bool:
     return asked.returncode == 0 and answer.isdigit() and int(answer) > 0
 
 
-def refused(error: Exception) -> ConfigError:
-    """Return what to tell of an error of CatBoost while it grows."""
-    # Before the reason stands the line of CatBoost's source.
-    reason = re.sub(r"^\S+:\d+: ", "", str(error).splitlines()[0]).rstrip(".")
-    return ConfigError(
-        f"CatBoost refuses the parameters ({reason}). Correct [parameters] in "
-        "model.toml."
-    )
+def check_parameters(parameters: Mapping[str, Any], job: TreeJob) -> None:
+    """Grow a tree on a few rows, which shows what CatBoost does not take.
+
+    Raises:
+        ConfigError: if it does not know a parameter, or refuses a value.
+    """
+    catboost = load_catboost()
+    features, labels = sample_rows(job)
+    try:
+        catboost.CatBoost({**parameters, "iterations": 1}).fit(features, labels)
+    except (catboost.CatBoostError, TypeError) as error:
+        raise refused("CatBoost", _first_line(error)) from error
+
+
+def _first_line(error: Exception) -> str:
+    """Return what an error of CatBoost says, without the place in its source."""
+    return re.sub(r"^\S+:\d+: ", "", str(error).splitlines()[0])
 
 
 def read_parts(checkpoints: Path, n_trees: int) -> list[tuple[int, Any]]:

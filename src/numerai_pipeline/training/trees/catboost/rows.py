@@ -119,11 +119,11 @@ def quantized_pool(
         pool = catboost.Pool(
             np.asarray(mapped), label=label, feature_names=list(rows.features)
         )
-        with _scratch_file(scratch) as borders:
+        with _said_plainly(), tempfile.TemporaryDirectory() as folder:
+            borders = Path(folder) / "borders.tsv"
             text = borders_text(rows.known_values, len(rows.features))
-            _write_at(borders, 0, text.encode())
-            # A file without a name, which a killed process cannot leave behind.
-            pool.quantize(input_borders=f"/dev/fd/{borders.fileno()}")
+            borders.write_text(text, encoding="utf-8")
+            pool.quantize(input_borders=str(borders))
         # Nobody reads the matrix any more, and this gives its room back.
         file.truncate(0)
     return pool
@@ -193,8 +193,8 @@ def _said_plainly() -> Iterator[None]:
         yield
     except OSError as error:
         raise ConfigError(
-            f"CatBoost's temporary file beside the shards cannot be written ({error}). "
-            "Free some disk and let the folder be written to, then train again."
+            f"a temporary file for CatBoost cannot be written ({error}). Free some "
+            "disk and let the folder be written to, then train again."
         ) from error
 
 

@@ -1,15 +1,19 @@
 """LightGBM behind the engine of trees.
 
-A booster is begun anew from the running sums of all trees so far (its ``init_score``)
-when a training is resumed, when the weights change, and at every look of a
-classification. What it grows then is what it would have grown: the random choice of
-features is a linear congruential generator, whose state after any number of trees can
-be computed, and the sums are exact.
+The booster lives as long as the training. It is begun again, from the running sums of
+all trees so far (its ``init_score``), when a training is resumed, when the weights
+change, and at every look of a classification, whose sums LightGBM does not give out.
+What draws the features is seeded after every look, from the recipe's seed and the
+number of trees, so that a resumed training draws what it would have drawn. What draws
+rows for bagging cannot be seeded again while the booster lives: with bagging, a resumed
+training goes on from the last checkpoint with other draws.
 """
 
+import logging
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -31,12 +35,15 @@ from numerai_pipeline.core import (
     write_text,
 )
 from numerai_pipeline.models import CLASS_VALUES
-from numerai_pipeline.models.trees import expected_value, load_lightgbm
+from numerai_pipeline.models.trees import LIGHTGBM_LOGGER, expected_value, load_lightgbm
 from numerai_pipeline.training.trees.backend import (
     GrowingModel,
     Importance,
     TreeJob,
     Values,
+    refused,
+    sample_rows,
+    seed_at,
 )
 from numerai_pipeline.training.trees.lightgbm.rows import (
     binned,
@@ -52,7 +59,22 @@ _HISTOGRAM_BYTES = 2 * 8 * 8
 
 _PARAMETERS = "\nparameters:\n"
 
-_WORD_MASK = (1 << 32) - 1
+# How LightGBM warns of parameters that it does not take.
+_IGNORED = re.compile(r"Unknown parameter: |will be ignored")
+
+# Where in LightGBM's source an error was found.
+_AT_SOURCE = re.compile(r" at \S+, line \d+ *\.?\s*$")
+
+# What must be as it is: name -> value, and why.
+_FIXED = {
+    "boosting": ("gbdt", "checkpoints need trees that later ones do not change"),
+    "early_stopping_round": ("0", "'patience' in [training] stops a training"),
+    "linear_tree": ("0", "it needs the features as numbers, which are not kept"),
+    "num_iterations": ("100", "set 'n_estimators' in [parameters]"),
+}
+
+# Each draws from its own seed, and starts over when that is another one.
+_SEEDS = ("feature_fraction_seed", "extra_seed", "bagging_seed")
 
 # Python, numpy, LightGBM and the reader, before any data.
 _PROCESS_BYTES = 200 << 20
@@ -87,6 +109,7 @@ class LightgbmBackend:
         """Bin the rows and return a booster; see ``TreeBackend``."""
         load_lightgbm()
         parameters = _parameters(job)
+        found = _check_parameters(parameters, job)
         _check_memory(job, parameters)
         sets = {}
         for rows in (job.train, job.held_out):
@@ -96,6 +119,11 @@ class LightgbmBackend:
         trees = _LightgbmModel(job, parameters, sets)
         if job.n_done:
             trees.resume()
+            if _draws_rows(found):
+                job.progress.note(
+                    f"LightGBM cannot restore what it draws of the rows: trees after "
+                    f"{job.n_done:,} are others than without the interruption"
+                )
         return trees
 
     def save(self, checkpoints: Path, n_trees: int, path: Path) -> None:
@@ -123,7 +151,7 @@ class LightgbmBackend:
 
 @dataclass
 class _LightgbmModel:
-    """A booster, begun anew now and then; see ``GrowingModel``."""
+    """A booster over its rows; see ``GrowingModel``."""
 
     job: TreeJob
     parameters: Mapping[str, Any]
@@ -167,6 +195,10 @@ class _LightgbmModel:
         )
         if self._booster is None or not is_same or self.job.is_classification:
             self._begin(weights)
+        if self._n_trees:
+            seed = int(self.parameters["feature_fraction_seed"])
+            seeds = dict.fromkeys(_SEEDS, seed_at(seed, self._n_trees))
+            self._booster.reset_parameter(seeds)
         for number in range(n_trees):
             is_at_end = self._booster.update()
             if is_at_end and self._n_trees:
@@ -183,12 +215,7 @@ class _LightgbmModel:
 
     def loss(self, split: str) -> float:
         """Return the loss of a split; see ``GrowingModel``."""
-        evaluated = (
-            self._booster.eval_train()
-            if split == "train"
-            else self._booster.eval_valid()
-        )
-        return float(evaluated[0][2])
+        return self._evaluated(split)[1]
 
     def checkpoint(self, n_trees: int) -> None:
         """Write the newest trees and the running sums; see ``GrowingModel``."""
@@ -221,14 +248,10 @@ class _LightgbmModel:
         for split, dataset in self.sets.items():
             if split in self._raw:
                 dataset.set_init_score(self._raw[split].ravel(order="F"))
-        seed = _seed_after(
-            int(self.parameters["feature_fraction_seed"]),
-            self._n_trees * (_N_CLASSES if self.job.is_classification else 1),
-            n_features=len(self.job.train.features),
-            share=float(self.parameters["colsample_bytree"]),
-        )
-        parameters = {**self.parameters, "feature_fraction_seed": seed}
-        self._booster = lightgbm.Booster(parameters, train)
+        try:
+            self._booster = lightgbm.Booster(dict(self.parameters), train)
+        except lightgbm.basic.LightGBMError as error:
+            raise refused("LightGBM", _AT_SOURCE.sub("", str(error))) from error
         self._booster.add_valid(held_out, "valid")
         self._weights = weights
 
@@ -237,9 +260,21 @@ class _LightgbmModel:
         if self._booster is None:  # resumed, and nothing grown yet
             raw = self._raw[split]
             return np.exp(raw) if self.job.is_classification else raw
-        place = 0 if split == "train" else 1
-        outputs: Values = self._booster._Booster__inner_predict(data_idx=place)
-        return outputs.copy()
+        return self._evaluated(split)[0]
+
+    def _evaluated(self, split: str) -> tuple[Values, float]:
+        """Return what LightGBM predicts of a split, and the loss."""
+        found: list[Values] = []
+
+        def keep(outputs: Values, _rows: Any) -> tuple[str, float, bool]:
+            found.append(outputs.copy())
+            return "kept", 0.0, True
+
+        booster = self._booster
+        evaluated = (
+            booster.eval_train(keep) if split == "train" else booster.eval_valid(keep)
+        )
+        return found[0], float(evaluated[0][2])
 
     def _sums(self, split: str) -> Values:
         """Return the running sums; probabilities know them up to a constant."""
@@ -282,27 +317,62 @@ def _check_memory(job: TreeJob, parameters: Mapping[str, Any]) -> None:
         )
 
 
-def _seed_after(seed: int, n_trees: int, *, n_features: int, share: float) -> int:
-    """Return the seed whose first tree is the one after ``n_trees`` trees of ``seed``.
+def _check_parameters(parameters: Mapping[str, Any], job: TreeJob) -> dict[str, str]:
+    """Return all parameters of LightGBM as it understands them: name -> value.
 
-    LightGBM draws the features of a tree with ``x -> 214013 x + 2531011`` modulo 2^32:
-    one draw a feature, or one a chosen feature where few are chosen.
-
-    Source: LightGBM's ``Random::Sample`` (utils/random.h) and ``ColSampler``.
+    Raises:
+        ConfigError: if it does not know one, ignores one, refuses a value, or if a
+            value does not go together with checkpoints.
     """
-    n_chosen = max(min(2, n_features), int(n_features * share + 0.5))
-    if n_trees == 0 or n_chosen >= n_features:
-        return seed
-    draws_all = n_chosen > 1 and n_chosen > n_features / np.log2(n_chosen)
-    state, factor, addend = seed & _WORD_MASK, 214_013, 2_531_011
-    left = n_trees * (n_features if draws_all else n_chosen)
-    while left:  # powers of the step, by squaring
-        if left & 1:
-            state = (factor * state + addend) & _WORD_MASK
-        addend = (factor + 1) * addend & _WORD_MASK
-        factor = factor * factor & _WORD_MASK
-        left >>= 1
-    return state - (1 << 32) if state >> 31 else state
+    features, labels = sample_rows(job)
+    # Only with a verbosity of 0 or more does it warn of what it does not know.
+    speaking = {**parameters, "verbosity": 0}
+    try:
+        with without_stderr(), _warnings() as warnings:
+            data = lightgbm.Dataset(features, labels, params=speaking)
+            text = lightgbm.Booster(speaking, data).model_to_string()
+    except (lightgbm.basic.LightGBMError, ValueError, TypeError) as error:
+        raise refused("LightGBM", _AT_SOURCE.sub("", str(error))) from error
+    for warning in warnings:
+        if _IGNORED.search(warning):
+            raise refused("LightGBM", warning.partition("[Warning] ")[2])
+    found = dict(re.findall(r"^\[(\w+): (.*)\]$", text, re.MULTILINE))
+    for name, (value, reason) in _FIXED.items():
+        if found.get(name, value) != value:
+            raise refused("LightGBM", f"{name} = {found[name]}: {reason}")
+    return found
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """Collect what LightGBM logs."""
+    found: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: found.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger(LIGHTGBM_LOGGER)
+    level, propagates = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield found
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagates
+
+
+def _draws_rows(found: Mapping[str, str]) -> bool:
+    """Return whether trees depend on draws that cannot be seeded again."""
+    fractions = ("bagging_fraction", "pos_bagging_fraction", "neg_bagging_fraction")
+    is_bagged = int(found.get("bagging_freq", 0)) > 0 and any(
+        float(found.get(name, 1)) < 1 for name in fractions
+    )
+    return (
+        is_bagged
+        or found.get("data_sample_strategy") == "goss"
+        or found.get("use_quantized_grad") == "1"
+    )
 
 
 def _joined(boosters: list[Any]) -> Any:

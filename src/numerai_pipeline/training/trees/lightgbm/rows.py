@@ -107,8 +107,8 @@ class BinFiles:
         whole = self._one(self.paths[0], parameters)
         for path in self.paths[1:]:
             part = self._one(path, parameters)
-            _safe_call(_LIB.LGBM_DatasetAddFeaturesFrom(whole._handle, part._handle))
-            part._free_handle()
+            whole.add_features_from(part)
+            del part  # before the next one is loaded
         return whole
 
     def _one(self, path: Path, parameters: Mapping[str, Any]) -> Any:

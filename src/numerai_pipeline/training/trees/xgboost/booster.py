@@ -1,13 +1,14 @@
 """XGBoost behind the engine of trees.
 
-XGBoost draws the features of a tree from a generator that runs on from tree to tree
-and that no model file holds. So what grows the trees is made anew at every call of
-``grow``, with a seed from the recipe's one and the number of trees that are there: a
-resumed training draws what it would have drawn. The booster itself lives on, and with
-it the sums of all trees so far.
+The booster lives as long as the training. XGBoost draws rows and features from
+generators that run on from tree to tree and that no model file holds. So they are
+seeded at every call of ``grow``, from the recipe's seed and the number of trees that
+are there: a resumed training draws what it would have drawn without a kill.
 """
 
 import json
+import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +24,20 @@ from numerai_pipeline.core import (
     DataError,
     atomic_path,
 )
-from numerai_pipeline.models.trees import expected_value, load_xgboost, read_xgboost
+from numerai_pipeline.models.trees import (
+    XGBOOST_MAX_BIN,
+    expected_value,
+    load_xgboost,
+    read_xgboost,
+)
 from numerai_pipeline.training.trees.backend import (
     GrowingModel,
     Importance,
     TreeJob,
     Values,
+    refused,
+    sample_rows,
+    seed_at,
 )
 from numerai_pipeline.training.trees.xgboost.rows import (
     Matrix,
@@ -37,11 +46,11 @@ from numerai_pipeline.training.trees.xgboost.rows import (
     missing_mark,
 )
 
+# How XGBoost warns of parameters that it does not know.
+_UNUSED = re.compile(r"Parameters: \{ (.*) \} are not used")
+
 # A prediction before the first tree: the middle of the targets.
 _NO_TREES = 0.5
-
-# Seeds of 31 bits, which every build takes.
-_SEED_MASK = 0x7FFF_FFFF
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,7 @@ class XgboostBackend:
         """Bin the rows and return a booster; see ``TreeBackend``."""
         load_xgboost()
         parameters = xgboost_parameters(job)
+        check_parameters(parameters, job)
         booster = None
         if job.n_done:  # before the rows are read: it may be broken
             booster = load_checkpoint(job.checkpoints, job.n_done)
@@ -133,7 +143,7 @@ class _XgboostModel:
         self.matrix.set_weight(
             np.ones(len(self.job.train), np.float32) if weights is None else weights
         )
-        self._draw_anew()
+        self._seed()
         for _ in range(n_trees):
             self.booster.update(self.matrix, self.n_trees)
             self.n_trees += 1
@@ -160,17 +170,15 @@ class _XgboostModel:
         """Write the model whole; see ``GrowingModel``."""
         write_checkpoint(self.booster, self.job.checkpoints, n_trees)
 
-    def _draw_anew(self) -> None:
-        """Have the next trees drawn by a new generator.
+    def _seed(self) -> None:
+        """Have the next trees drawn from a seed that follows from their number.
 
-        XGBoost makes its growers when the method of growing changes, and seeds the
-        generator when the seed does; both change and change back.
+        The generators live in what grows the trees, which XGBoost makes from its
+        configuration when that is loaded. The sums of all trees stay.
         """
         seed = seed_at(int(self.parameters["seed"]), self.n_trees)
-        other = {"tree_method": "approx", "seed": seed ^ 1}
-        self.booster.set_param({**self.parameters, **other})
-        self.booster.save_config()  # takes the parameters in
         self.booster.set_param({**self.parameters, "seed": seed})
+        self.booster.load_config(self.booster.save_config())
 
     def _outputs(self, split: str) -> npt.NDArray[np.float32]:
         """Return ``(rows,)`` values or ``(rows, 5)`` probabilities."""
@@ -273,16 +281,34 @@ def xgboost_parameters(job: TreeJob) -> dict[str, Any]:
     return parameters
 
 
-def seed_at(seed: int, n_trees: int) -> int:
-    """Return the seed of the trees after some; the first ones have the recipe's.
+def check_parameters(parameters: Mapping[str, Any], job: TreeJob) -> None:
+    """Grow a tree on a few rows, which shows what XGBoost does not take.
 
-    >>> seed_at(7, 0), seed_at(7, 50) == seed_at(7, 51)
-    (7, False)
+    Raises:
+        ConfigError: if it does not know a parameter, or refuses a value.
     """
-    if n_trees == 0:
-        return seed & _SEED_MASK
-    state = np.random.SeedSequence((seed & _SEED_MASK, n_trees)).generate_state(1)
-    return int(state[0]) & _SEED_MASK
+    features, labels = sample_rows(job)
+    # Only with a verbosity above 0 does it warn of what it does not know.
+    with (
+        xgboost.config_context(verbosity=1),
+        warnings.catch_warnings(record=True) as caught,
+    ):
+        warnings.simplefilter("always")
+        try:
+            data = xgboost.QuantileDMatrix(features, labels, max_bin=XGBOOST_MAX_BIN)
+            booster = xgboost.Booster({**parameters, "verbosity": 1}, [data])
+            booster.update(data, 0)
+        except (xgboost.core.XGBoostError, ValueError, TypeError) as error:
+            raise refused("XGBoost", _first_line(error)) from error
+    for warning in caught:
+        unused = _UNUSED.search(str(warning.message))
+        if unused:
+            raise refused("XGBoost", f"it does not know {unused[1]}")
+
+
+def _first_line(error: Exception) -> str:
+    """Return what an error of XGBoost says, without the place in its source."""
+    return re.sub(r"^\[[\d:]+\] \S+:\d+: ", "", str(error).splitlines()[0])
 
 
 def device_of_a_tree_on(device: str) -> str:
