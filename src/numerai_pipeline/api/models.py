@@ -261,7 +261,8 @@ class ModelCommands(Base):
         """
 
         def scored(name: str) -> "Evaluation":
-            return self._evaluate(find_run(self, name, run), on=on, force=force)
+            chosen = find_run(self, name, run, is_tested=True)
+            return self._evaluate(chosen, on=on, force=force)
 
         return Scored(each(names_of(names), scored))
 

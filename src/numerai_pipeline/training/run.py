@@ -305,16 +305,25 @@ def production_path(runs_dir: Path) -> Path:
     return runs_dir.parent / PRODUCTION_FILE
 
 
-def latest_run(runs_dir: Path) -> Run:
+def latest_run(runs_dir: Path, *, is_tested: bool = False) -> Run:
     """Return the finished run that was trained, or asked for again, last.
+
+    Args:
+        runs_dir: the folder of a model's runs.
+        is_tested: leave out refits, which learned from every era.
 
     Raises:
         DataError: if there is no run, or none is finished.
     """
     name = runs_dir.parent.name
     finished = [done.parent for done in runs_dir.glob(f"*/{DONE_FILE}")]
-    if finished:
-        return Run.open(max(finished, key=lambda run: (asked_at(run), run.name)))
+    newest_first = sorted(
+        finished, key=lambda run: (asked_at(run), run.name), reverse=True
+    )
+    runs = (Run.open(folder) for folder in newest_first)
+    found = next((run for run in runs if not (is_tested and run.refit_of)), None)
+    if found is not None:
+        return found
     if any(runs_dir.glob(f"*/{CONFIG_FILE}")):
         raise DataError(
             f"no run in {runs_dir} is finished. Run `nai train {name}`, which goes on "

@@ -44,6 +44,7 @@ from numerai_pipeline.training.run import (
     FEATURES_FILE,
     HISTORY_FILE,
     Run,
+    latest_run,
     mark_asked,
     mark_done,
 )
@@ -151,7 +152,8 @@ def train(
                 _check_shards(plan, folder)  # new ones break what reads the old ones
                 raise
         run = Run.open(folder)
-        mark_asked(folder, format_time(job.started))
+        if latest_run(job.runs).folder != folder:
+            mark_asked(folder, format_time(job.started))
         curves = folder / CURVES_FOLDER
         if job.tensorboard and not curves.is_dir():
             Curves(curves, run.history()).close()
