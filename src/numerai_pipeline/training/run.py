@@ -95,7 +95,7 @@ class Run:
             if not (folder / file).is_file():
                 raise DataError(
                     f"{folder / file} does not exist, so {folder} is not a whole run "
-                    "folder. Delete it and train again."
+                    f"folder. {retrain(folder)}"
                 )
             _verify(folder, file)
         config_path = folder / CONFIG_FILE
@@ -111,7 +111,7 @@ class Run:
             raise _broken(config_path, error) from error
         features_path = folder / FEATURES_FILE
         try:
-            features = read_json(features_path, remedy=_remedy(folder))
+            features = read_json(features_path, remedy=retrain(folder))
             return cls(
                 folder=folder,
                 name=name,
@@ -367,18 +367,26 @@ def _verify(folder: Path, file: str) -> None:
 
 def _read_done(folder: Path) -> Mapping[str, Any]:
     path = folder / DONE_FILE
-    done = read_json(path, remedy=_remedy(folder))
+    done = read_json(path, remedy=retrain(folder))
     if not isinstance(done, dict) or not isinstance(done.get("sha256"), dict):
         raise _broken(path, "it lists no checksums")
     return done
 
 
+def retrain(folder: Path) -> str:
+    """Return the remedy for a run folder that is broken.
+
+    >>> retrain(Path("models/mlp/runs/2026"))
+    "Run `nai train --restart mlp`, or delete models/mlp/runs/2026 and train again."
+    """
+    name = folder.parent.parent.name
+    return f"Run `nai train --restart {name}`, or delete {folder} and train again."
+
+
 def _broken(path: Path, reason: object) -> DataError:
+    # A run folder is one level below `runs`, its files at any depth.
+    places = [folder for folder in path.parents if folder.parent.name == "runs"]
+    folder = places[0] if places else path.parent
     return DataError(
-        f"{path} of a run is broken or changed: {reason}. "
-        "Delete the run's folder and train again."
+        f"{path} of a run is broken or changed: {reason}. {retrain(folder)}"
     )
-
-
-def _remedy(folder: Path) -> str:
-    return f"Delete the run's folder {folder} and train again."

@@ -24,10 +24,15 @@ from numerai_simulator.market.catalog import (
     TARGETS,
     Catalog,
 )
-from numerai_simulator.market.payoffs import Doubles
-from numerai_simulator.market.randomness import Floats, generator
 from numerai_simulator.market.spec import MarketSpec, era_day
-from numerai_simulator.market.stocks import FACTORS_PER_GROUP, N_LATENT, Stocks
+from numerai_simulator.market.stocks import (
+    FACTORS_PER_GROUP,
+    N_LATENT,
+    Doubles,
+    Floats,
+    Stocks,
+    generator,
+)
 
 Codes = NDArray[np.int8]
 Ids = NDArray[np.str_]
@@ -58,7 +63,7 @@ _SPARSE_SHARE = 0.05
 # How much of a forecast is noise, by who makes it. `meta` knows the expected payoffs of
 # the day, the others what the past has taught; see `Eras._learned`.
 _FORECASTS = {
-    "meta": ("expected", 0.78),
+    "meta": ("expected", 0.65),
     "lgbm_ender20": ("learned", 0.45),
     "lgbm_ender60": ("learned", 0.55),
     "lgbm_cyrusd20": ("learned", 0.50),

@@ -8,9 +8,8 @@ from decimal import Decimal
 
 from numerai_simulator.clock import format_time
 from numerai_simulator.errors import Refusal, SetupError
-from numerai_simulator.server.ids import stable_hash, stable_id
-from numerai_simulator.server.payouts import nmr
-from numerai_simulator.server.state import State
+from numerai_simulator.server.scoring import nmr
+from numerai_simulator.server.state import State, stable_hash, stable_id
 
 USERNAME = "simulated"
 DEFAULT_MODELS = ("sim_mlp", "sim_lightgbm", "sim_ensemble")

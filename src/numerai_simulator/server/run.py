@@ -17,8 +17,8 @@ from numerai_simulator.errors import SetupError
 from numerai_simulator.market import SILENT, MarketSpec, Progress
 from numerai_simulator.server.account import DEFAULT_MODELS
 from numerai_simulator.server.app import build_app
+from numerai_simulator.server.local import is_loopback
 from numerai_simulator.server.simulator import Simulator, open_simulator
-from numerai_simulator.server.webhooks import is_loopback
 
 # How long requests under way may take to end before they are cut off.
 _GRACE_SECONDS = 5

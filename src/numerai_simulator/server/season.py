@@ -10,9 +10,8 @@ import pandas as pd
 from numerai_simulator.clock import format_time
 from numerai_simulator.market import Market
 from numerai_simulator.server.account import Account
-from numerai_simulator.server.field import Field
-from numerai_simulator.server.metrics import METRICS, score
-from numerai_simulator.server.payouts import nmr, payout, payout_factor
+from numerai_simulator.server.scoring import METRICS, nmr, payout, payout_factor, score
+from numerai_simulator.server.standings import Field
 from numerai_simulator.server.state import State
 from numerai_simulator.server.submissions import Submissions
 from numerai_simulator.server.timetable import SCORE_DAYS, Timetable

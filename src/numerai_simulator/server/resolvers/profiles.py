@@ -1,21 +1,87 @@
-"""The two leaderboards, by stake as at Numerai."""
+"""What everyone may see: the profiles of models, and the leaderboards by stake."""
 
 from ariadne import QueryType
 
-from numerai_simulator.server.field import REPUTATION_ROUNDS
-from numerai_simulator.server.metrics import BMC, CORR, METRICS, MMC
-from numerai_simulator.server.payouts import CLIP, nmr
+from numerai_simulator.clock import format_time
+from numerai_simulator.errors import Refusal
+from numerai_simulator.server import account as owner
 from numerai_simulator.server.resolvers.context import (
     Answer,
     Info,
     classic_only,
 )
-from numerai_simulator.server.standings import Standing
+from numerai_simulator.server.resolvers.scores import stakes
+from numerai_simulator.server.scoring import BMC, CLIP, CORR, METRICS, MMC, nmr
+from numerai_simulator.server.standings import (
+    NAMES,
+    REPUTATION_ROUNDS,
+    Ranks,
+    Standing,
+    find,
+)
+from numerai_simulator.server.state import stable_id
 
 _ROUNDS_A_QUARTER = 65
 _ROUNDS_A_YEAR = 260
 
 query = QueryType()
+
+
+@query.field("accountProfile")
+def resolve_account_profile(
+    _: None, info: Info, *, username: str, tournament: int | None = None
+) -> Answer:
+    """Return the models of any account; a competitor has one, named as itself."""
+    classic_only(tournament)
+    account = info.context.simulator.account
+    if username == owner.USERNAME:
+        models = [(row["id"], row["name"]) for row in account.models()]
+    elif username in NAMES:
+        models = [(stable_id("model", username), username)]
+    else:
+        raise Refusal(f"there is no account called {username!r}.")
+    return {
+        "models": [
+            {"id": model_id, "name": name, "displayName": name}
+            for model_id, name in models
+        ]
+    }
+
+
+@query.field("v3UserProfile")
+def resolve_profile(
+    _: None,
+    info: Info,
+    *,
+    modelName: str | None = None,
+    model_name: str | None = None,
+    tournament: int | None = None,
+) -> Answer:
+    """Return what everyone may see of a model, ours or a competitor's."""
+    classic_only(tournament)
+    context = info.context
+    simulator = context.simulator
+    name = modelName or model_name or ""
+    standing = find(simulator.standings.at(context.now), name)
+    row = simulator.account.find(name)
+    pending = sum(
+        stake.amount
+        for stake in stakes(context)
+        if stake.model["name"] == name and not stake.is_settled
+    )
+    first_opening = simulator.timetable.opens(1)
+    return {
+        "id": stable_id("model", name),
+        "startDate": row["inserted_at"] if row else format_time(first_opening),
+        "username": name,
+        "bio": row["bio"] if row else "A simulated competitor.",
+        "nmrStaked": nmr(standing.stake),
+        "stakeValue": nmr(standing.stake + pending) if standing.stake else None,
+        "dailyModelPerformances": lambda _info: [
+            _daily(date, mine, ranks)
+            for date, mine, ranks in simulator.standings.history(name, context.now)
+        ],
+    }
 
 
 @query.field("v2Leaderboard")
@@ -80,6 +146,16 @@ def resolve_account_leaderboard(
         }
         for rank, standing in _page(everyone, limit, offset)
     ]
+
+
+def _daily(date: str, mine: Standing, ranks: Ranks) -> Answer:
+    return {
+        "date": date,
+        "corrRep": mine.reputations[CORR.display_name],
+        "corrRank": ranks[CORR.display_name],
+        "mmcRep": mine.reputations[MMC.display_name],
+        "mmcRank": ranks[MMC.display_name],
+    }
 
 
 def _page(
