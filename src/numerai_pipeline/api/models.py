@@ -423,7 +423,7 @@ def training_job(
     checked = models.check_recipe(recipe, kind)
     shards = shards_of(project, recipe)
     reader = ShardReader(shards)
-    release = str(reader.manifest.origin.options["data_version"])
+    release = str(reader.manifest.provenance.options["data_version"])
     catalog = FeatureCatalog.load(project.workspace.data_dir(release) / "features.json")
     return TrainingJob(
         name=name,

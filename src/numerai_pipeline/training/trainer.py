@@ -205,7 +205,7 @@ def begin_run(plan: Plan, engine: EngineModule, name: str) -> Path:
                     "shards": job.shards.name,
                     "shards_fingerprint": plan.reader.manifest.fingerprint,
                     "data_version": str(
-                        plan.reader.manifest.origin.options["data_version"]
+                        plan.reader.manifest.provenance.options["data_version"]
                     ),
                     "n_features": len(plan.features),
                     "unit": _unit(plan),
