@@ -77,7 +77,7 @@ def test_the_newest_chart_is_drawn_until_the_stream_ends(make_chart):
         json.dumps(asdict(make_chart(n_rows, title=f"after {n_rows}"))) + "\n"
         for n_rows in (1, 5)
     )
-    assert show_charts(plt, io.StringIO(lines)) == 0
+    assert show_charts(plt, io.StringIO(lines), keep_seconds=0) == 0
     figure = plt.figure("training")
     assert figure.get_suptitle().startswith("after 5\nbest at epoch 3 by val_loss")
     plt.close(figure)

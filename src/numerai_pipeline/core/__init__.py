@@ -50,7 +50,7 @@ from numerai_pipeline.core.files import (
     write_text,
 )
 from numerai_pipeline.core.machine import memory_bytes, parse_bytes, show_bytes
-from numerai_pipeline.core.progress import SILENT, Advance, Chart, Progress
+from numerai_pipeline.core.progress import SILENT, Advance, Progress, counted
 from numerai_pipeline.core.suggestions import did_you_mean
 from numerai_pipeline.core.workspace import Workspace
 
@@ -59,7 +59,6 @@ __all__ = [
     "NUMERAI_URL",
     "SILENT",
     "Advance",
-    "Chart",
     "Clock",
     "ConfigError",
     "DataError",
@@ -82,6 +81,7 @@ __all__ = [
     "atomic_path",
     "columns",
     "commented_toml",
+    "counted",
     "did_you_mean",
     "digest_of",
     "explain",

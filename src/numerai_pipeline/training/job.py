@@ -24,6 +24,7 @@ from numerai_pipeline.models import (
     check_recipe,
     run_user_family,
 )
+from numerai_pipeline.training.history import unit_of
 from numerai_pipeline.training.labels import Labels
 from numerai_pipeline.training.recorder import Recorder
 
@@ -304,8 +305,8 @@ def make_task(plan: Plan, model: ModelPlan, folder: Path, run: Recorder) -> Task
         recorder = Recorder(
             folder / f"history-{model.name}.csv",
             plan.checked.training,
-            unit="epoch" if plan.checked.family.engine == "keras" else "tree",
-            curves=None,
+            unit=unit_of(plan.checked.complete().model_dump(), of_run=False),
+            tensorboard=None,
             progress=run.progress,
             title=f"{plan.job.name}, run {folder.name}, {model.name}",
             has_validation=bool(model.fold.validation),

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from numerai_pipeline.core import (
-    Chart,
     ConfigError,
     DataError,
     Recipe,
@@ -22,8 +21,13 @@ from numerai_pipeline.core import (
 )
 from numerai_pipeline.data import Fold
 from numerai_pipeline.models import Family, Predictor, family, read_user_family
-from numerai_pipeline.training.history import Epoch, Monitor, best_row, read_history
-from numerai_pipeline.training.picture import chart_of
+from numerai_pipeline.training.history import (
+    Chart,
+    Epoch,
+    best_row,
+    read_history,
+    unit_of,
+)
 
 CONFIG_FILE = "config.toml"
 FEATURES_FILE = "features.json"
@@ -121,7 +125,7 @@ class Run:
                 missing=float(features["missing"]),
                 fold=fold,
                 data_version=str(of_run.get("data_version", "")),
-                unit=str(of_run.get("unit") or _old_unit(recipe)),
+                unit=unit_of(config["recipe"]),
                 started=started,
                 refit_of=str(of_run.get("refit_of", "")),
             )
@@ -139,9 +143,9 @@ class Run:
         return (self.folder / DONE_FILE).is_file()
 
     @property
-    def monitor(self) -> Monitor:
+    def monitor(self) -> str:
         """The value by which the best epoch was chosen."""
-        return cast(Monitor, self.recipe.training["monitor"])
+        return str(self.recipe.training["monitor"])
 
     def history(self) -> list[Epoch]:
         """Return what was recorded of each epoch so far.
@@ -158,12 +162,8 @@ class Run:
         Raises:
             DataError: if its history is broken.
         """
-        return chart_of(
-            self.history(),
-            title=f"{self.name}, run {self.folder.name}",
-            unit=self.unit,
-            monitor=self.monitor,
-        )
+        title = f"{self.name}, run {self.folder.name}"
+        return Chart(title, self.unit, self.history(), self.monitor)
 
     def best(self) -> BestEpoch:
         """Return the best epoch.
@@ -248,13 +248,6 @@ class Run:
 def window_name(number: int) -> str:
     """Return how the files of a rolling window are named, from 1."""
     return f"window-{number:03d}"
-
-
-def _old_unit(recipe: Recipe) -> str:
-    """Return what the history of a run of version 0.1.0 counts."""
-    if recipe.training.get("window_eras"):
-        return "window"
-    return "tree" if recipe.family in ("lightgbm", "xgboost", "catboost") else "epoch"
 
 
 def production_run(runs_dir: Path) -> Run:

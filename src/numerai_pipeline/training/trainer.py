@@ -4,16 +4,14 @@ The same recipe, fold, seed and shards make the same run: a finished one is retu
 at once, a killed one goes on.
 """
 
-import math
 import platform
 import shutil
+import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
-
-import numpy as np
 
 from numerai_pipeline.core import (
     SILENT,
@@ -32,9 +30,9 @@ from numerai_pipeline.core import (
 )
 from numerai_pipeline.data import ShardReader
 from numerai_pipeline.models import Engine, TrainingTable
-from numerai_pipeline.training.curves import Curves
+from numerai_pipeline.training.history import measured_of_window, unit_of
 from numerai_pipeline.training.job import Plan, Task, TrainingJob, make_plan, make_task
-from numerai_pipeline.training.picture import plot_training
+from numerai_pipeline.training.plots import plot_training
 from numerai_pipeline.training.recorder import Recorder
 from numerai_pipeline.training.run import (
     CONFIG_FILE,
@@ -48,6 +46,7 @@ from numerai_pipeline.training.run import (
     mark_asked,
     mark_done,
 )
+from numerai_pipeline.training.tensorboard import write_curves
 
 # Hex digits of the fingerprint in a run's name.
 _SHORT = 8
@@ -78,14 +77,20 @@ class EngineModule(Protocol):
         ...
 
 
-def load_engine(name: Engine) -> EngineModule:
+def load_engine(name: Engine, progress: Progress = SILENT) -> EngineModule:
     """Import an engine with its framework.
+
+    Args:
+        name: of the engine.
+        progress: where the import of TensorFlow is reported: it takes seconds.
 
     Raises:
         ConfigError: if its package, or a library that it needs, is not installed; the
             remedy is named.
     """
     if name == "keras":
+        if "tensorflow" not in sys.modules:
+            progress.note("loading TensorFlow")
         from numerai_pipeline.training.networks import fitting
 
         return fitting
@@ -138,7 +143,7 @@ def train(
             shutil.rmtree(folder)
             folder = None
         if folder is None or not Run.open(folder).is_done:
-            engine = load_engine(plan.checked.family.engine)
+            engine = load_engine(plan.checked.family.engine, progress)
             folder = folder or begin_run(plan, engine, name)
             _check_unchanged(plan, Run.open(folder))
             recorder = _recorder(plan, folder, progress)
@@ -156,7 +161,7 @@ def train(
             mark_asked(folder, format_time(job.started))
         curves = folder / CURVES_FOLDER
         if job.tensorboard and not curves.is_dir():
-            Curves(curves, run.history()).close()
+            write_curves(folder / HISTORY_FILE, curves)
         on_done(run)
     return run
 
@@ -208,7 +213,6 @@ def begin_run(plan: Plan, engine: EngineModule, name: str) -> Path:
                         plan.reader.manifest.provenance.options["data_version"]
                     ),
                     "n_features": len(plan.features),
-                    "unit": _unit(plan),
                     "refit_of": job.refit_of,
                     "device": engine.device(plan.checked.training),
                 },
@@ -230,18 +234,12 @@ def _recorder(plan: Plan, folder: Path, progress: Progress) -> Recorder:
     return Recorder(
         folder / HISTORY_FILE,
         plan.checked.training,
-        unit=_unit(plan),
-        curves=folder / CURVES_FOLDER if plan.job.tensorboard else None,
+        unit=unit_of(plan.checked.complete().model_dump()),
+        tensorboard=folder / CURVES_FOLDER if plan.job.tensorboard else None,
         progress=progress,
         title=f"{plan.job.name}, run {folder.name}",
         has_validation=bool(plan.job.fold.validation),
     )
-
-
-def _unit(plan: Plan) -> str:
-    if plan.checked.training.window_eras:
-        return "window"
-    return "epoch" if plan.checked.family.engine == "keras" else "tree"
 
 
 def _record_window(task: Task, tasks: Sequence[Task], recorder: Recorder) -> None:
@@ -253,16 +251,7 @@ def _record_window(task: Task, tasks: Sequence[Task], recorder: Recorder) -> Non
     rows = of_window[0].recorder.rows
     # Without a best epoch there is no model either, and the last line says why.
     best = of_window[0].recorder.best or rows[-1]
-    recorder.record(
-        number,
-        loss=best.loss,
-        val_loss=best.val_loss,
-        val_corr=best.val_corr,
-        seconds=math.fsum(row.seconds for row in rows),
-        val_accuracy=best.val_accuracy,
-        rows_per_second=float(np.mean([row.rows_per_second for row in rows])),
-        waiting=float(np.mean([row.waiting for row in rows])),
-    )
+    recorder.record(number, **measured_of_window(rows, best))
 
 
 def _finish(plan: Plan, folder: Path, recorder: Recorder) -> None:

@@ -38,7 +38,7 @@ def _window() -> Window:
 
 
 def is_notebook() -> bool:
-    """Tell whether the process is the kernel of a notebook.
+    """Return whether the process is the kernel of a notebook.
 
     IPython is not a dependency: a kernel has imported it before us.
     """
@@ -51,7 +51,7 @@ def is_notebook() -> bool:
 def may_open_window(
     environ: Mapping[str, str], platform: str, *, is_terminal: bool
 ) -> bool:
-    """Tell whether somebody sits before a display and may be shown a window.
+    """Return whether somebody sits before a display and may be shown a window.
 
     Args:
         environ: the environment; ``NAI_WINDOW=0`` or a backend of matplotlib in

@@ -11,7 +11,6 @@ A resumed training repairs what a kill between any two of them left.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -42,10 +41,13 @@ from numerai_pipeline.training.networks.steps import (
     raw_head,
     set_clipping,
 )
-from numerai_pipeline.training.networks.validation import Evaluation, ValidationRows
+from numerai_pipeline.training.networks.validation import ValidationRows
 
 # Reading a loss waits for the device, so that it idles until the next batch comes.
 _STEPS_UNREAD = 32
+
+# Share of an epoch's progress: an epoch is over when its line is in the history.
+_EVALUATION = 0.01
 
 # Eras that an error names; a batch of rows from anywhere holds hundreds.
 _NAMED_ERAS = 5
@@ -96,20 +98,12 @@ def fit(task: Task, *, packed: bool | None = None) -> None:
                     break
                 started = stopwatch()
                 _reseed(model, seed, epoch)
-                learned = fitting.learn(steps, epoch, advance)
-                evaluation = fitting.evaluate(steps)
+                measured = fitting.learn(steps, epoch, advance)
+                measured |= fitting.evaluate(steps)
                 save_network(model, _last_path(task.checkpoints, epoch))
                 recorder.watch(model)
-                recorder.record(
-                    epoch,
-                    loss=learned.loss,
-                    val_loss=evaluation.val_loss,
-                    val_corr=evaluation.val_corr,
-                    seconds=stopwatch() - started,
-                    val_accuracy=evaluation.val_accuracy,
-                    rows_per_second=learned.rows_per_second,
-                    waiting=learned.waiting,
-                )
+                recorder.record(epoch, **measured, seconds=stopwatch() - started)
+                advance(_EVALUATION)
                 fitting.keep(predicting, epoch)
     except tf.errors.ResourceExhaustedError as error:
         raise ConfigError(
@@ -119,15 +113,6 @@ def fit(task: Task, *, packed: bool | None = None) -> None:
         ) from error
     for path in task.checkpoints.glob("last-*"):
         path.unlink()
-
-
-@dataclass(frozen=True)
-class _Epoch:
-    """What an epoch of learning came to; see ``history.Epoch``."""
-
-    loss: float
-    rows_per_second: float
-    waiting: float
 
 
 class _Fitting:
@@ -170,10 +155,14 @@ class _Fitting:
             self._unpack,
         )
 
-    def evaluate(self, steps: Steps) -> Evaluation:
-        """Measure the network on the validation eras, where there are any."""
+    def evaluate(self, steps: Steps) -> dict[str, float]:
+        """Measure the network on the validation eras, where there are any.
+
+        Returns:
+            What was measured, by column of the history.
+        """
         if not self._task.has_validation:
-            return Evaluation()
+            return {}
         return self._validation.evaluate(
             steps, self.devices, self._loss, self._to_evaluate
         )
@@ -286,8 +275,12 @@ class _Fitting:
 
     def learn(
         self, steps: Steps, epoch: int, advance: Callable[[float], None]
-    ) -> _Epoch:
-        """Learn from every row once, and measure what that takes."""
+    ) -> dict[str, float]:
+        """Learn from every row once.
+
+        Returns:
+            What was measured, by column of the history.
+        """
         sizes = [len(rows) for rows in self._cuts(epoch)]
         total, waited, started = 0.0, 0.0, stopwatch()
         batches = iter(self._dataset(self._rows, epoch))
@@ -297,7 +290,7 @@ class _Fitting:
             batch = next(batches)
             waited += stopwatch() - waited_since
             unread.append(steps.train(*batch))
-            advance(1 / len(sizes))
+            advance((1 - _EVALUATION) / len(sizes))
             if len(unread) == _STEPS_UNREAD or number == len(sizes):
                 first = number - len(unread) + 1
                 for at, (found, is_lost) in enumerate(unread, start=first):
@@ -307,7 +300,11 @@ class _Fitting:
                     total += loss * sizes[at - 1]
                 unread.clear()
         seconds = stopwatch() - started
-        return _Epoch(total / sum(sizes), sum(sizes) / seconds, waited / seconds)
+        return {
+            "loss": total / sum(sizes),
+            "rows_per_second": sum(sizes) / seconds,
+            "waiting": waited / seconds,
+        }
 
     def _lost(
         self, loss: float, epoch: int, number: int, is_lost: list[npt.NDArray[Any]]

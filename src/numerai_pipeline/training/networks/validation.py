@@ -9,21 +9,11 @@ import numpy.typing as npt
 
 from numerai_pipeline.core import DataError
 from numerai_pipeline.data import PackedRows, Part, ShardReader
-from numerai_pipeline.models import CLASS_VALUES
 from numerai_pipeline.training.labels import Labels
 from numerai_pipeline.training.networks.losses import TargetLoss
 from numerai_pipeline.training.networks.steps import Devices, Steps
 
 Values = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What an evaluation on the validation eras found; see ``Epoch``."""
-
-    val_loss: float = math.nan
-    val_corr: float = math.nan
-    val_accuracy: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -75,7 +65,7 @@ class ValidationRows:
 
     def evaluate(
         self, steps: Steps, devices: Devices, loss: TargetLoss, dataset: Any
-    ) -> Evaluation:
+    ) -> dict[str, float]:
         """Let a network predict them and measure how good it is.
 
         Args:
@@ -83,8 +73,11 @@ class ValidationRows:
             devices: where it does it.
             loss: what it learns by.
             dataset: ``rows``, as they are stored, from ``Devices.share_out``.
+
+        Returns:
+            What was measured, by column of the history.
         """
-        values, losses, hits, start = [], [], [], 0
+        values, losses, start = [], [], 0
         for batch in dataset:
             found = steps.evaluate(*batch)
             for head, value, share in zip(
@@ -99,17 +92,12 @@ class ValidationRows:
                 losses.append(
                     head if loss.is_of_batch else _of_rows(loss, wanted, head)
                 )
-                if loss.learns == "classes":
-                    hits.append(_is_hit(wanted, head))
                 start += n_rows
         val_loss = self._mean(loss, np.concatenate(losses))
         if not math.isfinite(val_loss):
-            return Evaluation(val_loss)
-        return Evaluation(
-            val_loss,
-            self.labels.corr(np.concatenate(values)),
-            float(np.concatenate(hits).mean()) if hits else math.nan,
-        )
+            return {"val_loss": val_loss}
+        val_corr = self.labels.corr(np.concatenate(values))
+        return {"val_loss": val_loss, "val_corr": val_corr}
 
     def _mean(self, loss: TargetLoss, found: Values) -> float:
         """Return the mean over rows, or over eras of a loss that is one per era."""
@@ -125,9 +113,3 @@ class ValidationRows:
 
 def _of_rows(loss: TargetLoss, targets: Values, head: Values) -> Values:
     return np.asarray(loss.call(targets, head))
-
-
-def _is_hit(targets: Values, probabilities: Values) -> npt.NDArray[np.bool_]:
-    """Return per row whether its class of the first target is the most probable."""
-    classes = np.rint(targets[:, 0] * (len(CLASS_VALUES) - 1))
-    return np.asarray(probabilities[:, 0].argmax(axis=-1) == classes)

@@ -6,7 +6,6 @@ recipe's seed and the tree's number, so trees grown after a kill are those that 
 have been grown without it.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -138,19 +137,13 @@ def _weights(
 def _evaluate(
     job: TreeJob, model: GrowingModel, task: Task, done: int, seconds: float
 ) -> None:
-    val_loss, val_corr = math.nan, math.nan
+    measured = {"loss": model.loss("train"), "seconds": seconds}
     if task.has_validation:
         with np.errstate(over="ignore"):  # the recorder refuses infinite ones
             predictions = model.predictions("valid").astype(np.float32)
-        val_loss = model.loss("valid")
-        val_corr = job.held_out.labels.corr(predictions)
-    task.recorder.record(
-        done,
-        loss=model.loss("train"),
-        val_loss=val_loss,
-        val_corr=val_corr,
-        seconds=seconds,
-    )
+        measured["val_loss"] = model.loss("valid")
+        measured["val_corr"] = job.held_out.labels.corr(predictions)
+    task.recorder.record(done, **measured)
 
 
 def _job(task: Task, untrained: dict[str, Any], device: str, done: int) -> TreeJob:
