@@ -50,6 +50,7 @@ from numerai_pipeline.core.files import (
 )
 from numerai_pipeline.core.machine import memory_bytes, parse_bytes, show_bytes
 from numerai_pipeline.core.progress import SILENT, Advance, Chart, Progress
+from numerai_pipeline.core.text import printable
 from numerai_pipeline.core.workspace import Workspace
 
 __all__ = [
@@ -93,6 +94,7 @@ __all__ = [
     "parse_bytes",
     "parse_table",
     "parse_time",
+    "printable",
     "read_json",
     "read_toml",
     "sha256_of",
