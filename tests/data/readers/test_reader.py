@@ -163,7 +163,7 @@ def test_defect_free_bytes_or_an_error_that_names_the_file(
         ),
         (lambda _: "", r"manifest\.json is not valid JSON"),
         (lambda text: text[:-9], r"manifest\.json is not valid JSON"),
-        (lambda _: "[]", "has the layout None, but this version reads 'numerai-pipeline"),
+        (lambda _: "[]", "has the layout None, but this version reads 'numerai-"),
         (
             lambda text: text.replace("packed 1", "packed 2"),
             "has the layout 'numerai-pipeline packed 2', but this version reads "
