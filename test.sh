@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every check: format, lint, types, import rules, tests, doctests, README examples.
 #   bash test.sh [PYTEST ARGUMENTS]
-#   bash test.sh --fast [...]      without types and the tests that are marked slow
+#   bash test.sh --fast [...]      without the tests that are marked slow
 source "$(dirname "$0")/scripts/environment.sh" requirements-dev.lock
 
 # A process a core, up to 8, each with its own TensorFlow: about 1.5 GB. The tests of a
@@ -11,10 +11,9 @@ parallel=(-n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder)
 ruff format --check .
 ruff check .
 lint-imports --config importlinter.ini
+mypy
 if [ "${1:-}" = --fast ]; then
     shift
     parallel+=(-m "not slow")
-else
-    mypy
 fi
 python -m pytest "${parallel[@]}" "$@"

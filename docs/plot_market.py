@@ -8,8 +8,8 @@ import numpy as np
 from numerai_pipeline.scoring import corr_per_era
 from numerai_simulator.market.catalog import catalog_of
 from numerai_simulator.market.eras import Eras
-from numerai_simulator.market.payoffs import Payoffs
 from numerai_simulator.market.spec import era_day, preset
+from numerai_simulator.market.stocks import Payoffs
 
 PICTURE = Path(__file__).parent / "images" / "market.png"
 FORECASTS = {"meta": "meta model", "lgbm_ender20": "benchmark", "example": "example"}

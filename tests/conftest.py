@@ -17,7 +17,7 @@ os.environ["MPLBACKEND"] = "Agg"
 # One thread is the fastest for data this small: the workers beside it take the others.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-pytest_plugins = ["scripted_server"]
+pytest_plugins = ["scripted_server", "small_world"]
 
 _LOOPBACK = ("127.", "::1", "localhost")
 

@@ -1,5 +1,8 @@
 """The notebooks run from top to bottom, in a folder of their own."""
 
+import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,11 @@ def executed(name: str, folder: Path) -> list[Any]:
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     for cell in notebook.cells:
         cell.source = cell.source.replace('size="small"', 'size="tiny"')
+    return run(notebook, folder)
+
+
+def run(notebook: Any, folder: Path) -> list[Any]:
+    """Run a notebook in a folder and return its cells of code."""
     resources = {"metadata": {"path": str(folder)}}
     NotebookClient(notebook, timeout=300, resources=resources).execute()
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -49,16 +57,91 @@ def pictures(cells: list[Any]) -> int:
     )
 
 
+@pytest.fixture(scope="module")
+def default_market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a simulated tournament with the demo's market."""
+    folder = tmp_path_factory.mktemp("simulated") / "simulator"
+    with running_simulator(folder, preset("small")) as simulator:
+        yield simulator.url
+
+
 def test_numerais_own_tools_work_against_the_simulator(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, default_market: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with running_simulator(tmp_path / "simulator", preset("small")) as simulator:
-        monkeypatch.setenv("NUMERAI_API_URL", simulator.url)
-        cells = executed("numerai_tutorial", tmp_path)
-    shown = " ".join(map(texts, cells))
-    assert "CORR" in shown
-    assert "MMC" in shown
+    monkeypatch.setenv("NUMERAI_API_URL", default_market)
+    cells = executed("numerai_tutorial", tmp_path)
+    (table,) = [
+        texts(cell) for cell in cells if texts(cell).lstrip().startswith("mean")
+    ]
+    means = dict(re.findall(r"^(CORR|MMC) +(\S+)", table, flags=re.M))
+    # 36 eras of 450 rows: the standard error is about 0.013.
+    assert float(means["CORR"]) > 0.02
+    assert "MMC" in means
     assert texts(cells[-1]) == "True"
+
+
+# In the manner of Numerai's notebooks: the set `small` group by group, a LightGBM on
+# it, and its predictions neutralized to one group.
+FEATURE_NEUTRALIZATION = [
+    """
+import json, os
+import lightgbm as lgb
+import matplotlib.pyplot as plt
+import numerapi, pandas as pd
+from numerai_tools.scoring import neutralize, numerai_corr
+numerapi.base_api.API_TOURNAMENT_URL = os.environ["NUMERAI_API_URL"]
+napi = numerapi.NumerAPI(verbosity="ERROR", show_progress_bars=False)
+for file in ("features.json", "train.parquet", "validation.parquet"):
+    napi.download_dataset(f"v5.3/{file}")
+sets = json.load(open("v5.3/features.json"))["feature_sets"]
+small = sets["small"]
+columns = ["era", "target", *small]
+train = pd.read_parquet("v5.3/train.parquet", columns=columns)
+validation = pd.read_parquet("v5.3/validation.parquet", columns=columns).dropna()
+""",
+    """
+GROUPS = ("intelligence", "wisdom", "charisma", "dexterity", "strength",
+    "constitution", "agility", "serenity", "sunshine", "rain", "midnight", "faith")
+subgroups = {g: [f for f in sets[g] if f in set(small)] for g in GROUPS}
+figure, axes = plt.subplots(3, 4)
+for axis, (group, features) in zip(axes.ravel(), subgroups.items()):
+    by_era = train.groupby("era")
+    corrs = by_era.apply(lambda era: era[features].corrwith(era["target"]))
+    corrs.cumsum().plot(ax=axis, title=group, legend=False)
+plt.show()
+""",
+    """
+model = lgb.LGBMRegressor(n_estimators=300, learning_rate=0.02, max_depth=5,
+    num_leaves=31, colsample_bytree=0.1, n_jobs=1, verbose=-1)
+model.fit(train[small], train["target"])
+validation["prediction"] = model.predict(validation[small])
+serenity = subgroups["serenity"]
+validation["neutral"] = validation.groupby("era", group_keys=False)[
+    [*serenity, "prediction"]
+].apply(lambda era: neutralize(era[["prediction"]], era[serenity]))["prediction"]
+exposure = validation.groupby("era").apply(
+    lambda era: era[serenity].corrwith(era["neutral"]).abs().max()
+).max()
+score = lambda name: validation.groupby("era").apply(
+    lambda era: numerai_corr(era[[name]], era["target"])[name]
+).mean()
+print(json.dumps([score("prediction"), score("neutral"), exposure]))
+""",
+]
+
+
+def test_a_notebook_neutralizes_the_small_set_to_one_group(
+    tmp_path: Path, default_market: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMERAI_API_URL", default_market)
+    cells = map(nbformat.v4.new_code_cell, FEATURE_NEUTRALIZATION)
+    found = run(nbformat.v4.new_notebook(cells=list(cells)), tmp_path)
+    assert pictures(found) == 1
+    stdout = [o for o in found[-1].outputs if o.get("name") == "stdout"]
+    raw, neutral, exposure = json.loads(stdout[0]["text"])
+    assert raw > 0.02
+    assert neutral > 0
+    assert exposure < 1e-6
 
 
 def test_a_first_model(tmp_path: Path) -> None:

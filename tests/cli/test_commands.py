@@ -26,7 +26,7 @@ every_command = pytest.mark.parametrize(
 
 def test_every_public_method_is_a_command() -> None:
     properties = {"model_names", "data_dir", "shards_dir", "settings"}
-    others = {*properties, "ledger", "tournament", "require_model"}
+    others = {*properties, "ledger", "read_ledger", "tournament", "require_model"}
     public = {name for name in dir(Project) if not name.startswith("_")}
     assert public - others == set(APP.commands) == {m.__name__ for m in COMMANDS}
 
@@ -95,6 +95,14 @@ def test_options_for_every_command_stand_before_it_or_after_it(
     assert not (tmp_path / "a").exists()
 
 
+def refitted(project: Project) -> Any:
+    """Refit a model of its own: no era is left to score its latest run on."""
+    if not project.workspace.model_dir("again").is_dir():
+        project.new("mlp", "again", units=[3], training={"epochs": 1})
+        project.train("again")
+    return project.refit("again")
+
+
 # Beside `init`, `simulate` and `tensorboard` below, and `demo` in test_demo.
 RESULTS: dict[str, tuple[list[str], Callable[[Project], Any]]] = {
     "download": (["--train"], lambda p: p.download(train=True)),
@@ -110,6 +118,8 @@ RESULTS: dict[str, tuple[list[str], Callable[[Project], Any]]] = {
         lambda p: p.train(["mlp", "lightgbm"], seed=4),
     ),
     "best": (["mlp"], lambda p: p.best("mlp")),
+    "promote": (["mlp"], lambda p: p.promote("mlp")),
+    "refit": (["again"], refitted),
     "score": (["mlp"], lambda p: p.score("mlp")),
     "predict": (["mlp", "lightgbm"], lambda p: p.predict(["mlp", "lightgbm"])),
     "submit": (

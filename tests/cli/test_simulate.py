@@ -93,3 +93,16 @@ def test_a_damaged_folder_is_exit_3_and_names_the_remedy(
     error = capsys.readouterr().err
     assert f"{home}/market.json is not valid JSON" in error
     assert f"Delete the folder {home}" in error
+
+
+def test_the_demo_of_another_version_says_what_to_delete(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "demo" / "simulator"
+    home.mkdir(parents=True)
+    # As the first version wrote it, without an edition.
+    (home / "market.json").write_text('{"size": "tiny", "seed": 1}')
+    assert run(["--quiet", "demo", "--folder", str(home.parent)]) == 2
+    error = capsys.readouterr().err
+    assert f"{home} was made by another version of this program" in error
+    assert "for `nai demo` the folder around it" in error

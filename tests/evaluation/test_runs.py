@@ -1,8 +1,9 @@
-"""Scores of held-out eras are numerai-tools' numbers, and honest."""
+"""Scores are numerai-tools' numbers, on eras that chose nothing."""
 
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,13 +11,16 @@ import pytest
 from numerai_tools.scoring import correlation_contribution, numerai_corr
 from recorded_progress import RecordedProgress, Task
 
-from numerai_pipeline.core import DataError
-from numerai_pipeline.data import EtlOptions, ShardReader, build_shards
-from numerai_pipeline.prediction import evaluate
+from numerai_pipeline.core import ConfigError, DataError, sha256_of
+from numerai_pipeline.data import EtlOptions, Fold, ShardReader, build_shards
+from numerai_pipeline.evaluation import evaluate, last_corr
+from numerai_pipeline.training import Run
 
 TARGETS = ["target", "target_victor_20"]
-META_MODEL_ERAS = [21, *range(23, 29)]
-RESOLVED = list(range(17, 29))
+META_MODEL_ERAS = [41, *range(43, 49)]
+RESOLVED = list(range(39, 49))
+# The last one has another target alone.
+TEST = tuple(range(39, 50))
 
 
 def row_of(evaluation, who, metric):
@@ -80,6 +84,42 @@ def test_scores_are_those_of_numerai_tools(world, evaluated):
         np.testing.assert_allclose(scores.values, expected, rtol=0, atol=1e-12)
 
 
+def test_a_benchmark_without_some_rows_scores_as_numerai_tools_does(
+    world, copied, tmp_path
+):
+    """Of era 41 more than a fifth is missing, which numerai-tools refuses."""
+    path = tmp_path / "validation_benchmark_models.parquet"
+    benchmark = pd.read_parquet(world.references["benchmarks"][1])
+    random = np.random.default_rng(8)
+    share = np.where(benchmark["era"] == "0041", 0.5, 0.1)
+    benchmark = benchmark[random.random(len(benchmark)) >= share]
+    benchmark.to_parquet(path)
+    evaluation = evaluate(copied(), world.shards, meta_model=None, benchmarks=[path])
+    predictions = pd.read_parquet(evaluation.predictions).set_index("id")
+    targets = world.rows["target"].astype(float).dropna()
+    eras = [era for era in RESOLVED if era != 41]
+    expected = {"CORR": [], "BMC of v53_lgbm_ender20": []}
+    for era in range(39, 49):
+        ids = predictions.index[predictions["era"].astype(int) == era]
+        target = targets.loc[targets.index.intersection(ids)]
+        column = benchmark.loc[benchmark.index.intersection(ids), ["v53_lgbm_ender20"]]
+        own = predictions.loc[target.index, ["prediction"]].astype(float)
+        if era == 41:
+            with pytest.raises(AssertionError, match="enough overlapping ids"):
+                numerai_corr(column, target)
+            continue
+        [corr] = numerai_corr(column, target)
+        [contribution] = correlation_contribution(
+            own, column["v53_lgbm_ender20"], target
+        )
+        expected["CORR"].append(corr)
+        expected["BMC of v53_lgbm_ender20"].append(contribution)
+    for who, metric in zip(("v53_lgbm_ender20", "trees"), expected, strict=True):
+        scores = row_of(evaluation, who, metric).scores
+        assert scores.eras.tolist() == eras
+        np.testing.assert_allclose(scores.values, expected[metric], rtol=0, atol=1e-12)
+
+
 def test_the_model_learned_what_is_planted(evaluated):
     assert evaluated.rows[0].summary.mean > 0.2
     assert row_of(evaluated, "trees", "MMC").summary.mean > 0.02
@@ -99,22 +139,22 @@ def test_rows_and_coverage_are_told(world, evaluated):
         ("trees", "BMC of v53_lgbm_victor60"),
     ]
     assert evaluated.target == "target"
-    assert evaluated.n_rows == world.shards.n_rows("valid")
-    assert evaluated.n_eras == 12
+    assert evaluated.n_rows == world.shards.n_rows(None, TEST)
+    assert evaluated.n_eras == 10
     meta_model, first, _ = evaluated.coverage
     assert (meta_model.kind, meta_model.n_eras) == ("meta model", 7)
-    assert meta_model.share_of_rows == pytest.approx(7 / 12, abs=0.02)
-    assert (first.kind, first.n_eras, first.share_of_rows) == ("benchmark", 12, 1.0)
+    assert meta_model.share_of_rows == pytest.approx(7 / 10, abs=0.02)
+    assert (first.kind, first.n_eras, first.share_of_rows) == ("benchmark", 10, 1.0)
 
 
 def test_predictions_are_kept_in_numerais_own_form(world, evaluated):
     frame = pd.read_parquet(evaluated.predictions)
     assert list(frame.columns) == ["id", "era", "prediction"]
     assert frame["era"].astype(str).is_monotonic_increasing
-    assert set(frame["era"]) == {f"{era:04d}" for era in range(17, 30)}
-    held_out = world.rows[world.rows["data_type"] == "validation"]
-    held_out = held_out.dropna(subset=TARGETS, how="all")
-    assert set(frame["id"]) == set(held_out.index)
+    assert set(frame["era"]) == {f"{era:04d}" for era in TEST}
+    tested = world.rows[world.rows["era"].astype(int).isin(TEST)]
+    tested = tested.dropna(subset=TARGETS, how="all")
+    assert set(frame["id"]) == set(tested.index)
     assert frame["prediction"].dtype == np.float32
 
 
@@ -142,7 +182,7 @@ def test_what_was_scored_is_not_scored_again(world, copied):
     run = copied()
     progress = RecordedProgress()
     first = evaluate(run, world.shards, **world.references, progress=progress)
-    n_rows = world.shards.n_rows("valid")
+    n_rows = world.shards.n_rows(None, TEST)
     assert progress.tasks == [Task("predicting with trees", n_rows, "rows", n_rows)]
     second = evaluate(run, world.shards, **world.references, progress=progress)
     assert len(progress.tasks) == 1
@@ -167,7 +207,7 @@ def test_a_broken_scores_json_is_made_again(world, copied):
         (run.folder / "scores.json").write_text(text)
         again = evaluate(run, world.shards, meta_model=None)
         assert again.to_dict() == first.to_dict()
-        assert json.loads((run.folder / "scores.json").read_text())["n_eras"] == 12
+        assert json.loads((run.folder / "scores.json").read_text())["n_eras"] == 10
 
 
 def test_another_target_is_scored_beside_the_tournaments(world, copied):
@@ -186,32 +226,105 @@ def test_constant_predictions_have_no_score_and_no_exception(
 ):
     run = with_leaves(copied(), "0.5")
     evaluation = evaluate(run, world.shards, **world.references)
-    assert evaluation.rows[0].summary.n_undefined == 12
+    assert evaluation.rows[0].summary.n_undefined == 10
     assert evaluation.rows[0].to_dict()["mean"] is None
     assert evaluation.plot.is_file()
 
 
-def test_eras_of_the_training_are_refused(world, copied):
-    with pytest.raises(
-        DataError,
-        match=r"^'trees' was trained on 14 of the 14 eras of the split 'train' "
-        r"\(1 to 14\), so its score there says nothing\. "
-        r"Score it on eras that were held out\.$",
-    ):
-        evaluate(copied(), world.shards, meta_model=None, split="train")
+def test_test_eras_keep_the_purge_from_all_that_trained_or_chose(world, copied):
+    run = copied()
+    evaluation = evaluate(run, world.shards, meta_model=None)
+    assert (evaluation.on, evaluation.warnings) == ("test", [])
+    eras = set(pd.read_parquet(evaluation.predictions)["era"].astype(int))
+    seen = {*run.fold.train, *run.fold.validation}
+    assert min(abs(era - other) for era in eras for other in seen) == 9
+    assert evaluation.to_dict()["purge"] == 8
 
 
-def test_other_shards_are_refused(world, copied, tmp_path):
+def test_validation_eras_are_scored_on_request_and_the_scores_say_so(world, copied):
+    run = copied()
+    evaluate(run, world.shards, meta_model=None)
+    on_test = last_corr(run.folder)
+    evaluation = evaluate(run, world.shards, meta_model=None, on="validation")
+    assert evaluation.on == "validation"
+    assert evaluation.rows[0].scores.eras.tolist() == list(run.fold.validation)
+    assert evaluation.warnings == [
+        "The epoch was chosen on these eras, so the scores are high."
+    ]
+    assert (run.folder / "scores_validation.json").is_file()
+    assert last_corr(run.folder) == on_test
+
+
+def test_without_test_eras_the_validation_eras_are_scored(
+    world, copied, tmp_path, retrained
+):
+    build_shards(
+        world.data, tmp_path / "shards", EtlOptions(eras_subset="1-39", purge=2)
+    )
+    shards = ShardReader(tmp_path / "shards")
+    run = retrained(copied(), shards.folder)
+    assert run.fold.test == ()
+    evaluation = evaluate(run, shards, meta_model=None)
+    assert (evaluation.on, evaluation.n_eras) == ("validation", 15)
+    assert evaluation.warnings
+    # More data came: the run is as it was, and the new eras test it.
+    later = evaluate(run, world.shards, meta_model=None)
+    assert (later.on, later.rows[0].scores.eras.tolist()) == ("test", [48])
+
+
+def test_other_shards_with_later_eras_score_the_same_run(world, copied, tmp_path):
     build_shards(world.data, tmp_path / "others", EtlOptions(purge=4))
+    run = copied()
+    one = evaluate(run, world.shards, meta_model=None)
+    other = evaluate(run, ShardReader(tmp_path / "others"), meta_model=None)
+    assert one.rows[0].scores.values.tolist() == other.rows[0].scores.values.tolist()
+
+
+def test_a_purge_below_the_horizon_is_printed(world, copied):
+    run = copied()
+    text = (run.folder / "config.toml").read_text()
+    (run.folder / "config.toml").write_text(text.replace("purge = 8", "purge = 2"))
+    done = json.loads((run.folder / "DONE").read_text())
+    done["sha256"]["config.toml"] = sha256_of(run.folder / "config.toml")
+    (run.folder / "DONE").write_text(json.dumps(done))
+    evaluation = evaluate(Run.open(run.folder), world.shards, meta_model=None)
+    assert evaluation.warnings == [
+        "Leak: the purge is 2 eras, but the targets look 8 eras ahead."
+    ]
+
+
+def test_shards_split_by_rows_leak_and_the_scores_say_so(
+    world, copied, tmp_path, retrained
+):
+    options = EtlOptions(split_by="rows", split=0.2, split_test=0.2)
+    build_shards(world.data, tmp_path / "shards", options)
+    shards = ShardReader(tmp_path / "shards")
+    with pytest.raises(ConfigError, match=r"split by rows.*--allow-leak"):
+        shards.default_fold(("target",))
+    run = retrained(copied(), shards.folder, allow_leak=True)
+    evaluation = evaluate(run, shards, meta_model=None)
+    assert evaluation.on == "test"
+    assert evaluation.n_rows == shards.n_rows("test")
+    assert evaluation.warnings[0].startswith("Leak: the shards were split by rows")
+
+
+def test_a_run_that_did_not_record_its_eras_is_refused(world, copied):
+    run = replace(copied(), fold=None)
     with pytest.raises(
-        DataError, match=r"trained on other shards than those in .*others.*`nai train"
+        DataError, match=r"version 0\.1\.0.*still predicts\. Run `nai train trees`"
     ):
-        evaluate(copied(), ShardReader(tmp_path / "others"), meta_model=None)
+        evaluate(run, world.shards, meta_model=None)
 
 
-def test_a_split_without_eras_is_refused(world, copied):
-    with pytest.raises(DataError, match=r"has no split 'test'\. .*nai etl"):
-        evaluate(copied(), world.shards, meta_model=None, split="test")
+def test_a_refit_has_no_eras_to_be_scored_on(world, copied):
+    run = copied()
+    refit = replace(
+        run, fold=Fold(tuple(range(1, 50)), (), purge=8), refit_of="2026-first"
+    )
+    with pytest.raises(
+        DataError, match=r"learned from every resolved era.*--run 2026-first"
+    ):
+        evaluate(refit, world.shards, meta_model=None)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +352,7 @@ def test_a_broken_reference_is_named(world, copied, tmp_path, content, sentence)
 def test_a_reference_with_an_id_twice_is_refused(world, copied, tmp_path):
     path = tmp_path / "meta_model.parquet"
     frame = pd.read_parquet(world.references["meta_model"])
-    pd.concat([frame, frame[frame["era"] == "0025"].head(1)]).to_parquet(path)
+    pd.concat([frame, frame[frame["era"] == "0045"].head(1)]).to_parquet(path)
     with pytest.raises(
         DataError, match=rf"^{re.escape(str(path))} has the id n[0-9a-f]+ 2 times\."
     ):
@@ -247,7 +360,7 @@ def test_a_reference_with_an_id_twice_is_refused(world, copied, tmp_path):
 
 
 def test_eras_without_the_target_cannot_be_scored(copied, world, tmp_path, retrained):
-    """All held-out eras have `target_victor_20` only."""
+    """All validation and test eras have `target_victor_20` only."""
     folder = tmp_path / "v5.3"
     shutil.copytree(world.data, folder)
     validation = pd.read_parquet(folder / "validation.parquet")
@@ -256,7 +369,7 @@ def test_eras_without_the_target_cannot_be_scored(copied, world, tmp_path, retra
     build_shards(folder, tmp_path / "shards", EtlOptions(purge=2))
     run = retrained(copied("victor"), tmp_path / "shards")
     with pytest.raises(
-        DataError, match=r"^no era of the split 'valid' in .* has a 'target' yet"
+        DataError, match=r"^none of the test eras 39-49 in .* has a 'target' yet"
     ):
         evaluate(run, ShardReader(tmp_path / "shards"), meta_model=None)
 
@@ -270,4 +383,4 @@ def test_without_the_tournaments_target_the_models_own_is_taken(
     evaluation = evaluate(run, ShardReader(tmp_path / "shards"), meta_model=None)
     assert evaluation.target == "target_victor_20"
     assert [row.metric for row in evaluation.rows] == ["CORR"]
-    assert evaluation.n_eras == 13
+    assert evaluation.n_eras == 11

@@ -111,8 +111,12 @@ def _(result: Zoo) -> None:
         [
             (e.kind, e.name, e.about, e.best_epoch, e.monitor, e.best_value, e.corr)
             for e in result.entries
+            if e.kind != "broken"
         ],
     )
+    for entry in result.entries:
+        if entry.kind == "broken":
+            echo(f"left out: {entry.about}")
 
 
 @print_result.register

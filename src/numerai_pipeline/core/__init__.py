@@ -52,6 +52,7 @@ from numerai_pipeline.core.files import (
 from numerai_pipeline.core.machine import memory_bytes, parse_bytes, show_bytes
 from numerai_pipeline.core.progress import SILENT, Advance, Progress, counted
 from numerai_pipeline.core.suggestions import did_you_mean
+from numerai_pipeline.core.text import printable
 from numerai_pipeline.core.workspace import Workspace
 
 __all__ = [
@@ -97,6 +98,7 @@ __all__ = [
     "parse_bytes",
     "parse_table",
     "parse_time",
+    "printable",
     "read_json",
     "read_toml",
     "sha256_of",

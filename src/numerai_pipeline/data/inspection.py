@@ -111,7 +111,7 @@ def _inspect_shards(folder: Path, *, verify: bool) -> dict[str, Any]:
         _verify(folder, reader)
     return {
         "kind": "shards",
-        "layout": manifest.origin.layout,
+        "layout": manifest.provenance.layout,
         "data_version": manifest.data_version,
         "fingerprint": manifest.fingerprint,
         "verified": verify,
@@ -121,7 +121,7 @@ def _inspect_shards(folder: Path, *, verify: bool) -> dict[str, Any]:
         "rows": manifest.n_rows,
         "bytes_per_row": round(manifest.n_bytes / max(manifest.n_rows, 1), 1),
         **_dropped(manifest.dropped),
-        "options": manifest.origin.options,
+        "options": manifest.provenance.options,
         "splits": [
             {
                 "split": name,
@@ -133,7 +133,7 @@ def _inspect_shards(folder: Path, *, verify: bool) -> dict[str, Any]:
             for name, split in manifest.splits.items()
         ],
         **_tables(manifest),
-        "sources": [source.model_dump() for source in manifest.origin.sources],
+        "sources": [source.model_dump() for source in manifest.provenance.sources],
     }
 
 

@@ -11,7 +11,7 @@ from numerai_pipeline.core import DataError, read_json, write_json
 from numerai_pipeline.scoring import Scores, Summary
 
 # Changes when the file's meaning does: what an older version wrote is scored again.
-LAYOUT = 2
+LAYOUT = 3
 
 EvaluatedPart = Literal["test", "validation"]
 

@@ -109,9 +109,12 @@ def live_ids(path: Path) -> tuple[str, ...]:
     ids = tuple(read_columns(path, [columns.ID], _REMEDY)[columns.ID].to_pylist())
     if not ids:
         raise DataError(f"{path} has no rows. Fetch it again with `{_REMEDY}`.")
-    name, n_times = Counter(ids).most_common(1)[0]
-    if n_times > 1 or None in ids:
-        found = "a row without an id" if None in ids else f"the id {name} twice"
+    others = [each for each in ids if not isinstance(each, str)]
+    name, n_times = Counter(map(str, ids)).most_common(1)[0]
+    if n_times > 1 or others:
+        found = f"the id {others[0] if others else name}"
+        found += ", which is not text" if others else " twice"
+        found = "a row without an id" if None in ids else found
         raise DataError(f"{path} has {found}. Fetch it again with `{_REMEDY}`.")
     return ids
 

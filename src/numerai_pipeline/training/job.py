@@ -330,7 +330,7 @@ def _hand_made(job: TrainingJob, checked: CheckedRecipe) -> str:
 def _features(job: TrainingJob, reader: ShardReader) -> tuple[str, ...]:
     """Return the job's features, after checking that the shards hold them."""
     wanted = job.recipe.feature_set
-    found = str(reader.manifest.origin.options["feature_set"])
+    found = str(reader.manifest.provenance.options["feature_set"])
     remedy = (
         f"Run `nai etl --feature-set {wanted}`, or choose another feature_set in "
         "model.toml."

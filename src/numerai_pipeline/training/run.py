@@ -99,7 +99,7 @@ class Run:
             if not (folder / file).is_file():
                 raise DataError(
                     f"{folder / file} does not exist, so {folder} is not a whole run "
-                    "folder. Delete it and train again."
+                    f"folder. {retrain(folder)}"
                 )
             _verify(folder, file)
         config_path = folder / CONFIG_FILE
@@ -115,7 +115,7 @@ class Run:
             raise _broken(config_path, error) from error
         features_path = folder / FEATURES_FILE
         try:
-            features = read_json(features_path, remedy=_remedy(folder))
+            features = read_json(features_path, remedy=retrain(folder))
             return cls(
                 folder=folder,
                 name=name,
@@ -298,16 +298,25 @@ def production_path(runs_dir: Path) -> Path:
     return runs_dir.parent / PRODUCTION_FILE
 
 
-def latest_run(runs_dir: Path) -> Run:
+def latest_run(runs_dir: Path, *, is_tested: bool = False) -> Run:
     """Return the finished run that was trained, or asked for again, last.
+
+    Args:
+        runs_dir: the folder of a model's runs.
+        is_tested: leave out refits, which learned from every era.
 
     Raises:
         DataError: if no run is finished.
     """
     name = runs_dir.parent.name
     finished = [done.parent for done in runs_dir.glob(f"*/{DONE_FILE}")]
-    if finished:
-        return Run.open(max(finished, key=lambda run: (asked_at(run), run.name)))
+    newest_first = sorted(
+        finished, key=lambda run: (asked_at(run), run.name), reverse=True
+    )
+    runs = (Run.open(folder) for folder in newest_first)
+    found = next((run for run in runs if not (is_tested and run.refit_of)), None)
+    if found is not None:
+        return found
     if any(runs_dir.glob(f"*/{CONFIG_FILE}")):
         raise DataError(
             f"no run in {runs_dir} is finished. Run `nai train {name}` to resume the "
@@ -360,18 +369,26 @@ def _verify(folder: Path, file: str) -> None:
 
 def _read_done(folder: Path) -> Mapping[str, Any]:
     path = folder / DONE_FILE
-    done = read_json(path, remedy=_remedy(folder))
+    done = read_json(path, remedy=retrain(folder))
     if not isinstance(done, dict) or not isinstance(done.get("sha256"), dict):
         raise _broken(path, "it lists no checksums")
     return done
 
 
+def retrain(folder: Path) -> str:
+    """Return the remedy for a run folder that is broken.
+
+    >>> retrain(Path("models/mlp/runs/2026"))
+    "Run `nai train --restart mlp`, or delete models/mlp/runs/2026 and train again."
+    """
+    name = folder.parent.parent.name
+    return f"Run `nai train --restart {name}`, or delete {folder} and train again."
+
+
 def _broken(path: Path, reason: object) -> DataError:
+    # A run folder is one level below `runs`, its files at any depth.
+    places = [folder for folder in path.parents if folder.parent.name == "runs"]
+    folder = places[0] if places else path.parent
     return DataError(
-        f"{path} of a run is broken or changed: {reason}. "
-        "Delete the run's folder and train again."
+        f"{path} of a run is broken or changed: {reason}. {retrain(folder)}"
     )
-
-
-def _remedy(folder: Path) -> str:
-    return f"Delete the run's folder {folder} and train again."

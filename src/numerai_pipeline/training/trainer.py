@@ -42,6 +42,7 @@ from numerai_pipeline.training.run import (
     FEATURES_FILE,
     HISTORY_FILE,
     Run,
+    latest_run,
     mark_asked,
     mark_done,
 )
@@ -156,7 +157,8 @@ def train(
                 _check_shards(plan, folder)  # new ones break what reads the old ones
                 raise
         run = Run.open(folder)
-        mark_asked(folder, format_time(job.started))
+        if latest_run(job.runs).folder != folder:
+            mark_asked(folder, format_time(job.started))
         curves = folder / CURVES_FOLDER
         if job.tensorboard and not curves.is_dir():
             write_curves(folder / HISTORY_FILE, curves)
@@ -208,7 +210,7 @@ def begin_run(plan: Plan, engine: EngineModule, name: str) -> Path:
                     "shards": job.shards.name,
                     "shards_fingerprint": plan.reader.manifest.fingerprint,
                     "data_version": str(
-                        plan.reader.manifest.origin.options["data_version"]
+                        plan.reader.manifest.provenance.options["data_version"]
                     ),
                     "n_features": len(plan.features),
                     "refit_of": job.refit_of,

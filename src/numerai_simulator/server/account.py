@@ -8,9 +8,8 @@ from decimal import Decimal
 
 from numerai_simulator.clock import format_time
 from numerai_simulator.errors import Refusal, SetupError
-from numerai_simulator.server.ids import stable_hash, stable_id
-from numerai_simulator.server.payouts import nmr
-from numerai_simulator.server.state import State
+from numerai_simulator.server.scoring import nmr
+from numerai_simulator.server.state import State, stable_hash, stable_id
 
 USERNAME = "simulated"
 DEFAULT_MODELS = ("sim_mlp", "sim_lightgbm", "sim_ensemble")
@@ -35,7 +34,7 @@ class Account:
         """Make the account and those of its models that do not exist yet.
 
         Raises:
-            SetupError: if a model's name is none that Numerai would take.
+            SetupError: if Numerai would not accept a model's name.
         """
         for name in models:
             if not _NAME.fullmatch(name):
@@ -76,7 +75,8 @@ class Account:
         """Return a model by its id; without one, the account's only model.
 
         Raises:
-            Refusal: if there is no such model, or no id and several.
+            Refusal: if the model does not exist, or the id is missing and the account
+                has several.
         """
         models = self.models()
         if model_id is None and len(models) > 1:

@@ -10,7 +10,6 @@
 | ``POST /admin/clock`` | moves the virtual clock |
 """
 
-import json
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from email.utils import format_datetime
@@ -19,7 +18,7 @@ from typing import Any, BinaryIO
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
@@ -28,10 +27,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from numerai_simulator.clock import Clock, format_time, parse_time
 from numerai_simulator.errors import Refusal, SetupError, SimulatorError
+from numerai_simulator.server.local import BadRequestError, LocalOnly, read_json
 from numerai_simulator.server.resolvers.context import Context
 from numerai_simulator.server.schema import answer, load_schema
 from numerai_simulator.server.simulator import Simulator
-from numerai_simulator.server.webhooks import is_loopback
 from numerai_simulator.storage import atomic_path
 
 # Public id and secret key of the one account.
@@ -60,7 +59,7 @@ def build_app(simulator: Simulator, middleware: Sequence[Middleware] = ()) -> St
         middleware=[
             *middleware,
             Middleware(_Dated, clock=simulator.clock),
-            Middleware(_LocalOnly),
+            Middleware(LocalOnly),
         ],
     )
 
@@ -82,30 +81,6 @@ class _Dated:
         await self._app(scope, receive, dated)
 
 
-class _LocalOnly:
-    """Refuses what a web page sent: it must not reach a server of this machine.
-
-    A page of another origin names itself in ``Origin``. Where a page's own name was
-    pointed at this machine (DNS rebinding), ``Host`` holds that name.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
-        host, origin = headers.get("host", ""), headers.get("origin")
-        if is_loopback(f"http://{host}") and origin in (None, f"http://{host}"):
-            await self._app(scope, receive, send)
-            return
-        refusal = PlainTextResponse(
-            "only programs on this machine may ask: the header Host must name it, and "
-            "Origin, if any, must be the same.",
-            status_code=403,
-        )
-        await refusal(scope, receive, send)
-
-
 class _Endpoints:
     """What stands behind the routes.
 
@@ -120,10 +95,10 @@ class _Endpoints:
     async def graphql(self, request: Request) -> Response:
         """Answer a GraphQL request; always 200, as the client loses other messages."""
         try:
-            document = _read_json(request, await request.body())
+            document = read_json(request, await request.body())
         except ValueError:
             return JSONResponse({"errors": [{"message": "the body is not JSON"}]})
-        except _BadRequestError as problem:
+        except BadRequestError as problem:
             return JSONResponse(
                 {"errors": [{"message": str(problem)}]}, status_code=problem.status
             )
@@ -186,10 +161,10 @@ class _Endpoints:
         """Move the virtual clock; see ``_target``."""
         body = await request.body()
         try:
-            order = _read_json(request, body)
+            order = read_json(request, body)
         except ValueError:
             order = None
-        except _BadRequestError as problem:
+        except BadRequestError as problem:
             return JSONResponse({"error": str(problem)}, status_code=problem.status)
         try:
             return JSONResponse(await run_in_threadpool(self._move_clock, order, body))
@@ -240,31 +215,6 @@ class _Endpoints:
     def _move_clock(self, order: Any, body: bytes) -> dict[str, Any]:
         self._simulator.move_to(_target(self._simulator, order, body))
         return self._state()
-
-
-class _BadRequestError(Exception):
-    """A body that is not read; carries the status of the answer."""
-
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-def _read_json(request: Request, body: bytes) -> Any:
-    """Return the JSON of a request.
-
-    Raises:
-        ValueError: if the body is not JSON.
-        _BadRequestError: if it is not sent as JSON, as a form of a web page could not
-            be, or nests too deeply.
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise _BadRequestError("send the header Content-Type: application/json", 415)
-    try:
-        return json.loads(body)
-    except RecursionError:
-        raise _BadRequestError("the JSON nests too deeply", 400) from None
 
 
 class _TooLargeError(Exception):

@@ -18,10 +18,8 @@ from numerai_simulator.clock import format_time
 from numerai_simulator.errors import Refusal
 from numerai_simulator.market.catalog import ERA, TARGET
 from numerai_simulator.server.files import Files
-from numerai_simulator.server.ids import new_id
-from numerai_simulator.server.state import State
-from numerai_simulator.server.submissions import check_shape, read_predictions
-from numerai_simulator.server.uploads import Uploads
+from numerai_simulator.server.state import State, new_id
+from numerai_simulator.server.submissions import Uploads, check_shape, read_predictions
 
 VERSION = "v5.3"
 _MINE, _EXAMPLE = "mine", "example"

@@ -12,11 +12,9 @@ from numerai_simulator.errors import Refusal, not_simulated
 from numerai_simulator.server.resolvers import (
     account,
     compute,
-    datasets,
-    leaderboards,
+    profiles,
     rounds,
     scores,
-    staking,
     submissions,
 )
 from numerai_simulator.server.resolvers.context import Context
@@ -26,12 +24,9 @@ _PARTS = (
     account.mutation,
     compute.query,
     compute.mutation,
-    datasets.query,
-    leaderboards.query,
+    profiles.query,
     rounds.query,
     scores.query,
-    staking.query,
-    staking.mutation,
     submissions.query,
     submissions.mutation,
 )

@@ -10,9 +10,8 @@ import pandas as pd
 from numerai_simulator.clock import format_time
 from numerai_simulator.market import Market
 from numerai_simulator.server.account import Account
-from numerai_simulator.server.field import Field
-from numerai_simulator.server.metrics import METRICS, score
-from numerai_simulator.server.payouts import nmr, payout, payout_factor
+from numerai_simulator.server.scoring import METRICS, nmr, payout, payout_factor, score
+from numerai_simulator.server.standings import Field
 from numerai_simulator.server.state import State
 from numerai_simulator.server.submissions import Submissions
 from numerai_simulator.server.timetable import SCORE_DAYS, Timetable
@@ -20,7 +19,7 @@ from numerai_simulator.server.timetable import SCORE_DAYS, Timetable
 # The benchmark model is scored along with the submissions, under this name.
 _BENCHMARK = "benchmark"
 # Rounds kept in memory: a round is scored 20 times in turn with the others that
-# are under way, and five new ones open a week.
+# are under way, and five new ones open per week.
 _ROUNDS_IN_MEMORY = 32
 
 

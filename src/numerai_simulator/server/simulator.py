@@ -28,14 +28,12 @@ from numerai_simulator.market import (
 )
 from numerai_simulator.server.account import DEFAULT_MODELS, Account
 from numerai_simulator.server.diagnostics import Diagnostics
-from numerai_simulator.server.field import Field
 from numerai_simulator.server.files import Files
 from numerai_simulator.server.season import Season
-from numerai_simulator.server.standings import Standings
+from numerai_simulator.server.standings import Field, Standings
 from numerai_simulator.server.state import State
-from numerai_simulator.server.submissions import Submissions
+from numerai_simulator.server.submissions import Submissions, Uploads
 from numerai_simulator.server.timetable import Timetable, first_day_from
-from numerai_simulator.server.uploads import Uploads
 from numerai_simulator.storage import locked, read_json, write_json
 
 # Where virtual time begins: a Tuesday, five minutes after a round has opened.
@@ -141,7 +139,7 @@ def open_simulator(
         clock: None is a virtual clock that goes on where the folder stopped. A
             virtual clock that is passed is moved there.
         models: names of the account's models; missing ones are made.
-        progress: told while the market's files are written.
+        progress: where the progress of writing the market's files goes.
 
     Raises:
         SetupError: if another process holds the folder, the folder has another

@@ -1,17 +1,37 @@
-"""What the server remembers: one SQLite file.
+"""What the server remembers: one SQLite file, and the ids that it gives out.
 
 Times are text as Numerai writes them, which sorts like time; amounts of NMR are
 text too, so that no digit is lost. Rows are read as ``sqlite3.Row``.
 """
 
+import hashlib
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from numerai_simulator.errors import BrokenFolder
+
+_NAMESPACE: UUID = uuid5(NAMESPACE_URL, "numerai-pipeline/simulator")
+
+
+def stable_id(kind: str, name: object) -> str:
+    """Return the UUID that this thing has in every simulated tournament."""
+    return str(uuid5(_NAMESPACE, f"{kind}/{name}"))
+
+
+def new_id() -> str:
+    """Return a UUID that nothing else has."""
+    return str(uuid4())
+
+
+def stable_hash(kind: str, name: object) -> str:
+    """Return something that looks like a transaction hash or an address's source."""
+    return "0x" + hashlib.sha256(f"{kind}/{name}".encode()).hexdigest()
+
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS settings (key TEXT PRIMARY KEY, value TEXT NOT NULL);

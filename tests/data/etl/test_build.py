@@ -156,7 +156,7 @@ def test_a_second_run_does_nothing_and_says_so(release: Any, tmp_path: Path) -> 
     assert (
         build_shards(release.folder, folder, EtlOptions(), progress=progress) == first
     )
-    assert progress.notes == [f"{folder} is current: nothing to do."]
+    assert progress.notes == [f"{folder} is up to date: nothing to do."]
     assert not progress.tasks
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
@@ -172,12 +172,12 @@ CHANGES = {
     "option": "purge was not set and is 2.",
     "source": "train.parquet has changed.",
     "catalog": "features.json has changed.",
-    "shard": "train_0000.tfr is not what was written.",
+    "shard": "train_0000.tfr has changed.",
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_has_changed_is_made_again(
+def test_what_has_changed_is_rebuilt(
     release: Any, tmp_path: Path, write_rows: Callable, change: str
 ) -> None:
     folder = tmp_path / "s"
@@ -197,7 +197,7 @@ def test_what_has_changed_is_made_again(
         (folder / first.shards[0].name).write_bytes(b"")
     progress = RecordedProgress()
     again = build_shards(release.folder, folder, options, progress=progress)
-    assert progress.notes[0].startswith(f"{folder} is made anew: {CHANGES[change]}")
+    assert progress.notes[0].startswith(f"{folder} is rebuilt: {CHANGES[change]}")
     assert (again.fingerprint == first.fingerprint) == (change == "shard")
     assert ShardReader(folder).n_rows("train") == again.splits["train"].rows
 
@@ -221,7 +221,7 @@ def test_the_checksum_of_a_download_is_believed_while_the_file_is_unchanged(
     manifest_path = release.folder / "manifest.json"
     manifest_path.write_text(json.dumps({"files": {"train.parquet": record}}))
     manifest = build_shards(release.folder, tmp_path / "s", EtlOptions())
-    assert [source.sha256 == "a" * 64 for source in manifest.origin.sources] == [
+    assert [source.sha256 == "a" * 64 for source in manifest.provenance.sources] == [
         False,
         True,
         False,
@@ -256,7 +256,7 @@ def test_a_folder_of_something_else_is_not_replaced(
     folder = tmp_path / "home"
     folder.mkdir()
     (folder / "letter.txt").write_text("dear")
-    with pytest.raises(ConfigError, match=r"holds letter\.txt, which is none"):
+    with pytest.raises(ConfigError, match=r"holds letter\.txt\. Choose"):
         build_shards(release.folder, folder, EtlOptions())
     assert (folder / "letter.txt").read_text() == "dear"
 

@@ -196,7 +196,7 @@ def test_both_layouts_hold_the_same(build: Build) -> None:
     _, packed = build(purge=0)
     expected = packed.read("train")
     manifest, rows = build(purge=0, layout="rows")
-    assert manifest.origin.layout == "numerai-pipeline rows 1"
+    assert manifest.provenance.layout == "numerai-pipeline rows 1"
     found = rows.read("train")
     for name in ("x", "ids", "eras"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
@@ -228,7 +228,7 @@ def test_a_side_that_would_be_empty_is_refused(
         ({"split_by": "rows", "split": 0.1, "purge": 4}, "purge has no effect"),
         ({"sources": ("train",), "split_valid_only": True}, "needs both train and"),
         ({"split_valid_only": True}, "split_valid_only needs a share"),
-        ({"sources": ("live", "train")}, "live rows stand alone"),
+        ({"sources": ("live", "train")}, "live rows go into shards of their own"),
         ({"sources": ("live",), "balance": True}, "no targets to balance by"),
         ({"sources": ()}, "name each source once"),
         ({"order": "size"}, "input should be 'catalog' or 'groups'"),
@@ -249,7 +249,7 @@ def test_options_that_do_not_fit_together(
     subset=st.sampled_from([None, "even", "every:3:1", "5-"]),
     balance=st.booleans(),
 )
-def test_every_row_is_on_one_side_or_counted(
+def test_every_row_is_in_one_split_or_counted(
     split: float,
     split_test: float | None,
     split_by: Any,
@@ -257,7 +257,7 @@ def test_every_row_is_on_one_side_or_counted(
     subset: str | None,
     balance: bool,
 ) -> None:
-    from numerai_pipeline.data.etl.sides import assign_rows
+    from numerai_pipeline.data.etl.assignments import assign_rows
     from numerai_pipeline.data.etl.survey import EraRows, Survey
 
     rng = np.random.default_rng(1)
@@ -283,8 +283,8 @@ def test_every_row_is_on_one_side_or_counted(
     try:
         found = assign_rows(surveys, options, ["target"])
     except ConfigError:
-        return  # no side may be empty
-    n_used = sum(int(np.count_nonzero(sides)) for sides in found.sides)
+        return  # no split may be empty
+    n_used = sum(int(np.count_nonzero(codes)) for codes in found.codes)
     dropped = found.dropped
     n_dropped = (
         dropped.rows_without_target
@@ -293,7 +293,7 @@ def test_every_row_is_on_one_side_or_counted(
     )
     assert n_used + n_dropped == 60 * 8
     if split_by == "era":
-        for survey, sides in zip(surveys, found.sides, strict=True):
+        for survey, codes in zip(surveys, found.codes, strict=True):
             for era in survey.eras:
-                on = set(sides[era.start : era.stop].tolist()) - {0}
+                on = set(codes[era.start : era.stop].tolist()) - {0}
                 assert len(on) <= 1

@@ -12,7 +12,7 @@ from numerai_pipeline.data import EtlOptions, build_shards
 @pytest.mark.parametrize(
     ("layout", "row_bytes"), [("packed", 3 + 3 + 16), ("rows", 4 * 10 + 16 + 100)]
 )
-def test_the_plan_is_told_first(
+def test_the_plan_is_noted_first(
     release: Any, tmp_path: Path, layout: Any, row_bytes: int
 ) -> None:
     progress = RecordedProgress()

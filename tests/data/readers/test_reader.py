@@ -163,10 +163,10 @@ def test_defect_free_bytes_or_an_error_that_names_the_file(
         ),
         (lambda _: "", r"manifest\.json is not valid JSON"),
         (lambda text: text[:-9], r"manifest\.json is not valid JSON"),
-        (lambda _: "[]", "says layout None, but this version reads 'numerai-pipeline"),
+        (lambda _: "[]", "has the layout None, but this version reads 'numerai-"),
         (
             lambda text: text.replace("packed 1", "packed 2"),
-            "says layout 'numerai-pipeline packed 2', but this version reads "
+            "has the layout 'numerai-pipeline packed 2', but this version reads "
             "'numerai-pipeline packed 1' and 'numerai-pipeline rows 1'. Run `nai etl`",
         ),
         (

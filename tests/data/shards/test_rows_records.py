@@ -128,10 +128,10 @@ def test_every_way_of_reading_gives_the_same(folders: tuple[Path, Path]) -> None
     )
     for name in ("x", "y", "eras"):
         np.testing.assert_array_equal(getattr(of_rows, name), getattr(loaded, name))
-    how = {"batch_rows": 4, "missing": 2.0, "shuffle_seed": 1, "target": target}
+    how: Any = {"batch_rows": 4, "missing": 2.0, "shuffle_seed": 1}
     for (x, y), (of_rows_x, of_rows_y) in zip(
-        packed.dataset("train", **how, **wanted),
-        rows.dataset("train", **how, **wanted),
+        loaded.dataset(**how),
+        of_rows.dataset(**how),
         strict=True,
     ):
         np.testing.assert_array_equal(of_rows_x, x)

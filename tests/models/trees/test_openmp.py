@@ -36,7 +36,7 @@ def test_where_there_is_no_copy_the_remedy_is_named(tmp_path: Path) -> None:
 
 TRAINING = """
 import numpy as np
-from numerai_pipeline.models import load_lightgbm
+from numerai_pipeline.models.trees import load_lightgbm
 
 lightgbm = load_lightgbm()
 codes = np.random.default_rng(1).integers(0, 5, (400, 3)).astype("float32")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from numerai_simulator.server.uploads import MAX_BYTES
+from numerai_simulator.server.submissions import MAX_BYTES
 
 CREATE = """mutation($filename: String!, $modelId: String) {
     create_submission(filename: $filename, tournament: 8, modelId: $modelId) { id }

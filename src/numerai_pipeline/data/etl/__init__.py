@@ -1,1 +1,1 @@
-"""Parquet -> shards: options, splits, the plan and the work."""
+"""Parquet -> shards: options, survey, assignments, plan, writing."""

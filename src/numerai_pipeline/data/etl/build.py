@@ -18,21 +18,25 @@ from numerai_pipeline.core import (
 )
 from numerai_pipeline.data.catalog import FeatureCatalog
 from numerai_pipeline.data.downloads.records import read_records
-from numerai_pipeline.data.etl.content import choose_content
 from numerai_pipeline.data.etl.options import EtlOptions
-from numerai_pipeline.data.etl.plan import Plan, make_plan
-from numerai_pipeline.data.etl.unfinished import (
+from numerai_pipeline.data.etl.plan import (
+    Plan,
+    Work,
+    choose_content,
+    decide,
+    make_plan,
+)
+from numerai_pipeline.data.etl.writing import (
     Journal,
     abandoned,
-    remember_origin,
+    record_provenance,
     sweep,
+    write_splits,
 )
-from numerai_pipeline.data.etl.work import Work, decide
-from numerai_pipeline.data.etl.writing import write_splits
 from numerai_pipeline.data.parquet.source import ParquetSource
 from numerai_pipeline.data.shards.manifest import (
     SHARD_MANIFEST,
-    Origin,
+    Provenance,
     ShardManifest,
     SourceFile,
     TargetPalette,
@@ -42,13 +46,13 @@ from numerai_pipeline.data.shards.writer import SHARD_SUFFIX
 
 CATALOG = "features.json"
 
-# Every manifest of shards has it, in the name of the layout.
+# In every manifest of shards, in the name of the layout.
 _MARK = b"numerai-pipeline "
 
 _LEAK = (
-    "Warning: rows of one era share their return, so rows held out of eras that are "
-    "trained on leak, and scores on them are far too good. Compare old results with "
-    "them, never judge a model by them."
+    "Warning: rows of one era share their returns, so a split by rows leaks: its "
+    "scores are far too good. Use them to compare with old results, never to judge a "
+    "model."
 )
 
 
@@ -64,32 +68,32 @@ def build_shards(
 ) -> ShardManifest:
     """Turn a release's Parquet files into shards.
 
-    Nothing is done if the shards were made from the same files with the same
-    options. The folder appears whole, in the place of an older one. A run that was
-    killed or interrupted goes on where it was, and ends in the same bytes.
+    Nothing is done if the shards were made from the same files with the same options.
+    The folder appears whole and replaces an older one. A run that was killed or
+    interrupted resumes where it stopped, with the same result, byte for byte.
 
     Args:
         data_folder: the release's files as downloaded, ``features.json`` among them.
         shards_folder: folder for the shards and their manifest.
         options: what goes in.
-        live_file: the live rows, which belong to a round; None: ``live.parquet`` of
-            the release's folder.
+        live_file: the live rows of a round; None: ``live.parquet`` of the release's
+            folder.
         max_ram_bytes: memory that the work may take; None: a quarter of the
             machine's.
-        force: make shards anew that are current.
-        progress: told in rows; the plan is noted before the work starts.
+        force: rebuild shards that are up to date.
+        progress: in rows; the plan is noted before the work starts.
 
     Returns:
         The manifest of the shards.
 
     Raises:
         ConfigError: if an unknown set or target is named, the split and the purge
-            leave nothing to train on or to hold out, or the memory is too little.
-        DataError: if a file is missing or holds what no release holds, or the disk
-            is too small.
+            leave nothing to train or validate on, or the memory is too small.
+        DataError: if a file is missing or is not one of a release, or the disk is too
+            small.
     """
     catalog = FeatureCatalog.load(data_folder / CATALOG)
-    shards_folder = shards_folder.resolve()  # what a link names is replaced, not it
+    shards_folder = shards_folder.resolve()  # replaces the target of a link
     if not shards_folder.name:
         raise ConfigError(f"{shards_folder} cannot be a folder of shards.")
     with ExitStack() as stack:
@@ -104,29 +108,29 @@ def build_shards(
         sources = [stack.enter_context(ParquetSource(path)) for path in files]
         content = choose_content(catalog, sources, options)
         stamps = {path: _stamp(path) for path in [catalog.path, *files]}
-        origin = Origin(
+        provenance = Provenance(
             layout=layout_text(options.layout),
             options=options.model_dump(mode="json"),
             sources=tuple(_source_file(path) for path in stamps),
         )
-        if _is_current(shards_folder, origin, progress) and not force:
-            progress.note(f"{shards_folder} is current: nothing to do.")
+        if _is_current(shards_folder, provenance, progress) and not force:
+            progress.note(f"{shards_folder} is up to date: nothing to do.")
             return ShardManifest.load(shards_folder)
         _refuse_other_files(shards_folder)
-        key = origin.fingerprint[:16]
+        key = provenance.fingerprint[:16]
         kept = kept_folder(shards_folder, key)
-        manifest = _finished(kept, origin)
+        manifest = _finished(kept, provenance)
         if manifest is None:
             work = decide(content, options, progress)
             plan = make_plan(work, kept, max_ram_bytes)
             for line in plan.lines():
                 progress.note(line)
-        changes = abandoned(shards_folder, origin)
+        changes = abandoned(shards_folder, provenance)
         if changes:
-            progress.note(f"An unfinished run is given up, since {', '.join(changes)}.")
+            progress.note(f"Discarding an unfinished run, since {', '.join(changes)}.")
         with atomic_folder(shards_folder, key=key) as folder:
             if manifest is None:
-                manifest = _build(folder, origin, work, plan, progress)
+                manifest = _build(folder, provenance, work, plan, progress)
                 _check_unchanged(stamps)
                 manifest = manifest.save(folder)
             sweep(folder)
@@ -134,15 +138,15 @@ def build_shards(
 
 
 def _build(
-    folder: Path, origin: Origin, work: Work, plan: Plan, progress: Progress
+    folder: Path, provenance: Provenance, work: Work, plan: Plan, progress: Progress
 ) -> ShardManifest:
-    """Write all shard files, or those that an unfinished run has not written."""
+    """Write all shard files that an unfinished run has not written."""
     journal = Journal(folder)
-    remember_origin(folder, origin)
+    record_provenance(folder, provenance)
     if journal.n_files:
         progress.note(
-            f"Going on where a run was stopped: {journal.n_files} files "
-            f"({show_bytes(journal.n_bytes)}) are whole."
+            f"Resuming a run that was stopped: {journal.n_files} files "
+            f"({show_bytes(journal.n_bytes)}) are complete."
         )
     if work.options.split_by == "rows":
         progress.note(_LEAK)
@@ -150,7 +154,7 @@ def _build(
         folder, work, journal=journal, limits=plan.limits, progress=progress
     )
     return ShardManifest(
-        origin=origin,
+        provenance=provenance,
         data_version=work.options.data_version,
         features=work.content.features,
         groups=work.content.groups,
@@ -165,7 +169,7 @@ def _build(
 
 
 def _source_file(path: Path) -> SourceFile:
-    """Return what identifies a file; its download's checksum while it is unchanged."""
+    """Return what identifies a file; an unchanged download keeps its checksum."""
     found = path.stat()
     record = read_records(path.parent).get(path.name)
     is_as_downloaded = (
@@ -177,8 +181,8 @@ def _source_file(path: Path) -> SourceFile:
     if record is not None and record.sha256 != sha256:
         raise DataError(
             f"{path} is not what was downloaded: its checksum has changed. Run "
-            "`nai download --force`, or delete the manifest.json beside it if the "
-            "change is yours."
+            "`nai download --force`, or delete the manifest.json beside it if you "
+            "changed the file."
         )
     return SourceFile(name=path.name, bytes=found.st_size, sha256=sha256)
 
@@ -189,54 +193,54 @@ def _stamp(path: Path) -> tuple[int, int, int]:
 
 
 def _check_unchanged(stamps: Mapping[Path, tuple[int, int, int]]) -> None:
-    """Refuse shards of which a part may come from another file than the rest."""
+    """Refuse shards if a file changed while it was read."""
     for path, stamp in stamps.items():
         if not path.is_file() or _stamp(path) != stamp:
             raise DataError(
-                f"{path} was changed while it was read, so what was made of it is "
-                "thrown away. Run `nai etl` again."
+                f"{path} was changed while it was read, so its shards are "
+                "discarded. Run `nai etl` again."
             )
 
 
-def _is_current(folder: Path, origin: Origin, progress: Progress) -> bool:
-    """Tell whether shards are whole and of this origin; if they are not, note why."""
+def _is_current(folder: Path, provenance: Provenance, progress: Progress) -> bool:
+    """Return whether shards are whole and of this provenance; if not, note why."""
     if not (folder / SHARD_MANIFEST).is_file():
         return False
     try:
         manifest = ShardManifest.load(folder)
     except DataError as error:
-        progress.note(f"{folder} is made anew: {error}")
+        progress.note(f"{folder} is rebuilt: {error}")
         return False
-    changes = origin.changes_since(manifest.origin) or _broken(folder, manifest)
+    changes = provenance.changes_since(manifest.provenance) or _broken(folder, manifest)
     if changes:
-        progress.note(f"{folder} is made anew: {', '.join(changes)}.")
+        progress.note(f"{folder} is rebuilt: {', '.join(changes)}.")
     return not changes
 
 
-def _finished(folder: Path, origin: Origin) -> ShardManifest | None:
-    """Return the manifest of a folder that only had to be put into its place."""
+def _finished(folder: Path, provenance: Provenance) -> ShardManifest | None:
+    """Return the manifest of a finished folder that was not yet put into place."""
     try:
         manifest = ShardManifest.load(folder)
     except DataError:
         return None
-    is_whole = manifest.origin == origin and not _broken(folder, manifest)
+    is_whole = manifest.provenance == provenance and not _broken(folder, manifest)
     return manifest if is_whole else None
 
 
 def _broken(folder: Path, manifest: ShardManifest) -> list[str]:
-    """Say which files are not what was written."""
+    """Return which files are missing or changed, one phrase per file."""
     found = []
     for shard in manifest.shards:
         path = folder / shard.name
         if not path.is_file():
-            found.append(f"{shard.name} is gone")
+            found.append(f"{shard.name} is missing")
         elif sha256_of(path) != shard.sha256:
-            found.append(f"{shard.name} is not what was written")
+            found.append(f"{shard.name} has changed")
     return found
 
 
 def _refuse_other_files(folder: Path) -> None:
-    """Refuse to replace a folder that is not one of shards."""
+    """Refuse to replace a folder of other files."""
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -247,13 +251,13 @@ def _refuse_other_files(folder: Path) -> None:
             path.suffix != SHARD_SUFFIX and path.name != SHARD_MANIFEST
         ):
             raise ConfigError(
-                f"{folder} would be replaced by shards, but it holds {path.name}, "
-                "which is none. Choose another folder, or move that file."
+                f"{folder} would be replaced by shards, but it holds {path.name}. "
+                "Choose another folder, or move that file."
             )
     manifest = folder / SHARD_MANIFEST
-    # A broken manifest is ours as long as it still says so.
+    # A broken manifest still marks a folder of shards.
     if paths and not (manifest.is_file() and _MARK in manifest.read_bytes()):
         raise ConfigError(
-            f"{folder} would be replaced by shards, but no manifest of ours is in it. "
+            f"{folder} would be replaced by shards, but it has no manifest of shards. "
             "Choose another folder, or delete this one."
         )

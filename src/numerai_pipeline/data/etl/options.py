@@ -1,4 +1,4 @@
-"""What goes into the shards, and on which side."""
+"""What goes into the shards, and into which split."""
 
 from typing import Literal, Self
 
@@ -24,7 +24,7 @@ class EtlOptions(Frozen):
         description="features as features.json lists them, or group by group",
     )
     targets: tuple[str, ...] = Field(
-        default=(ALL_TARGETS,), description="targets by name; a byte a row each"
+        default=(ALL_TARGETS,), description="targets by name; one byte per row each"
     )
     eras_subset: str | None = Field(
         default=None, description="even, odd, every:N[:K] or ranges; None: all eras"
@@ -33,22 +33,24 @@ class EtlOptions(Frozen):
         default=None,
         gt=0,
         lt=1,
-        description="share of the eras to hold out, the latest of all sources; "
-        "None: the eras of validation.parquet are held out",
+        description="share of the eras for the validation split, the latest of all "
+        "sources; None: the eras of validation.parquet",
     )
     split_test: float | None = Field(
         default=None,
         gt=0,
         lt=1,
         description="share of the eras for a test split, the latest of all; "
-        "None: there is none",
+        "None: no test split",
     )
     split_by: Literal["era", "rows"] = Field(
-        default="era", description="rows of one era share their return: whole eras"
+        default="era",
+        description="whole eras, since rows of one era share their returns",
     )
     split_valid_only: bool = Field(
         default=False,
-        description="hold out rows of validation.parquet alone; the shares are of it",
+        description="take validation and test rows from validation.parquet only; the "
+        "shares are of it",
     )
     seed: int = Field(default=1, ge=0, description="decides a split by rows")
     purge: int | None = Field(
@@ -61,15 +63,15 @@ class EtlOptions(Frozen):
         default=False, description="thin out common target values in training rows"
     )
     layout: Literal["packed", "rows"] = Field(
-        default="packed", description="three features a byte, or an Example a row"
+        default="packed", description="three features per byte, or one Example per row"
     )
     rows_per_shard: Positive = Field(
         default=65_536,
-        description="64 MB a file at full width: a hundred files for all history, "
-        "and little to repeat when one is broken",
+        description="64 MB per file at full width: a hundred files for all history, "
+        "and little to repeat if one is broken",
     )
     shard_per_era: bool = Field(
-        default=False, description="the era in the file's name, no file of two"
+        default=False, description="one file or more per era, with the era in the name"
     )
 
     @property
@@ -92,14 +94,14 @@ class EtlOptions(Frozen):
         return self
 
     def _mistake(self) -> str | None:
-        held_out = (self.split or 0) + (self.split_test or 0)
+        shares = (self.split or 0) + (self.split_test or 0)
         if not self.sources or len(set(self.sources)) != len(self.sources):
             return "name each source once"
         if self.is_live and len(self.sources) > 1:
-            return "live rows stand alone: leave out the other sources"
-        if self.is_live and (held_out or self.balance or self.eras_subset):
+            return "live rows go into shards of their own: leave out the other sources"
+        if self.is_live and (shares or self.balance or self.eras_subset):
             return "live rows have no eras to choose and no targets to balance by"
-        if held_out >= 1:
+        if shares >= 1:
             return (
                 f"split ({self.split}) and split_test ({self.split_test}) together "
                 "would leave nothing to train on"
@@ -107,7 +109,7 @@ class EtlOptions(Frozen):
         if self.split_by == "rows" and self.split is None:
             return "a split by rows needs a share: split"
         if self.split_by == "rows" and self.purge is not None:
-            return "rows are drawn from all eras, so purge has no effect"
+            return "a split by rows draws from all eras, so purge has no effect"
         if self.split_valid_only and set(self.sources) != {"train", "validation"}:
             return "split_valid_only needs both train and validation"
         if self.split_valid_only and self.split is None:

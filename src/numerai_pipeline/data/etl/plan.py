@@ -1,4 +1,7 @@
-"""What an ETL will take of disk and memory, told before it starts."""
+"""All that is decided before the first byte of a shard is written.
+
+The columns, the split of every row, and what the work takes of disk and memory.
+"""
 
 import shutil
 from collections.abc import Sequence
@@ -7,8 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from numerai_pipeline.core import ConfigError, DataError, memory_bytes, show_bytes
-from numerai_pipeline.data.etl.work import Work
+from numerai_pipeline.core import (
+    ConfigError,
+    DataError,
+    Progress,
+    columns,
+    memory_bytes,
+    show_bytes,
+)
+from numerai_pipeline.data.catalog import FeatureCatalog
+from numerai_pipeline.data.etl.assignments import Assignment, assign_rows
+from numerai_pipeline.data.etl.options import EtlOptions
+from numerai_pipeline.data.etl.survey import IdCheck, Survey, check_count, survey
 from numerai_pipeline.data.parquet.limits import (
     FileShape,
     Limits,
@@ -16,19 +29,120 @@ from numerai_pipeline.data.parquet.limits import (
     needed_bytes,
     peak_bytes,
 )
+from numerai_pipeline.data.parquet.source import ParquetSource
+from numerai_pipeline.data.shards.manifest import FeatureGroup
 from numerai_pipeline.data.shards.packing import packed_width
+from numerai_pipeline.data.shards.palettes import palette_of
 from numerai_pipeline.data.shards.records import ID_BYTES
 from numerai_pipeline.data.shards.writer import ROWS_PER_BLOCK
 
-# One of so many parts of the machine's memory: it has other work, and what is free
-# holds the files that are read.
+# By default an ETL takes 1 / DEFAULT_PART of the memory: the machine has other work,
+# and free memory caches the files that are read.
 DEFAULT_PART = 4
 
-# Of an Example beside its values, in either layout.
+# Bytes of an Example in addition to its values, in either layout.
 _OVERHEAD_BYTES = 100
 
 # A block is collected, encoded and checked: as rows, as bytes, and as a copy of them.
 _COPIES_OF_BLOCK = 4
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is read of each file, in the order of the shards.
+
+    Attributes:
+        sources: the files; all have the columns.
+        features: names of the features.
+        groups: how many features each group has, where they are ordered by group.
+        targets: names of the targets; none for live rows.
+    """
+
+    sources: Sequence[ParquetSource]
+    features: tuple[str, ...]
+    groups: tuple[FeatureGroup, ...]
+    targets: tuple[str, ...]
+
+
+def choose_content(
+    catalog: FeatureCatalog, sources: Sequence[ParquetSource], options: EtlOptions
+) -> Content:
+    """Choose the columns by name.
+
+    Raises:
+        ConfigError: if an unknown set or target is named.
+        DataError: if a file lacks a column.
+    """
+    features = catalog.columns(options.feature_set)
+    groups: tuple[FeatureGroup, ...] = ()
+    if options.order == "groups":
+        of_group = catalog.groups(features)
+        features = tuple(name for names in of_group.values() for name in names)
+        groups = tuple(
+            FeatureGroup(name=name, n_features=len(names))
+            for name, names in of_group.items()
+        )
+    targets = () if options.is_live else catalog.select_targets(options.targets)
+    for source in sources:
+        source.require([columns.ERA, *features, *targets])
+    return Content(sources, features, groups, targets)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be written.
+
+    Attributes:
+        content: the files and their columns.
+        options: what was asked for.
+        surveys: one per file.
+        assignment: the split of every row.
+        palettes: values of each target, ascending.
+    """
+
+    content: Content
+    options: EtlOptions
+    surveys: Sequence[Survey]
+    assignment: Assignment
+    palettes: Sequence[tuple[float, ...]]
+
+
+def decide(content: Content, options: EtlOptions, progress: Progress) -> Work:
+    """Survey the files and decide the split of every row.
+
+    Raises:
+        ConfigError: if a split would be empty.
+        DataError: if a file holds what no release holds.
+    """
+    ids = IdCheck(sum(source.n_rows for source in content.sources))
+    surveys = []
+    for source in content.sources:
+        name = f"surveying {source.path.name}"
+        with progress.task(name, source.n_rows, "rows") as advance:
+            surveys.append(
+                survey(
+                    source,
+                    content.targets,
+                    ids=ids,
+                    advance=advance,
+                    is_live=options.is_live,
+                    keep=content.targets[0] if options.balance else None,
+                )
+            )
+    ids.check(content.sources)
+    seen = [
+        frozenset().union(*of_target)
+        for of_target in zip(*(found.values for found in surveys), strict=True)
+    ]
+    for name, values in zip(content.targets, seen, strict=True):
+        check_count(", ".join(str(s.path) for s in content.sources), name, len(values))
+    return Work(
+        content=content,
+        options=options,
+        surveys=surveys,
+        assignment=assign_rows(surveys, options, content.targets),
+        palettes=[palette_of(values) for values in seen],
+    )
 
 
 @dataclass(frozen=True)
@@ -56,7 +170,7 @@ class Plan:
     scratch_bytes: int
 
     def lines(self) -> Sequence[str]:
-        """Return the plan for people, a sentence a line."""
+        """Return the plan for people, one sentence per line."""
         detour = (
             f", through {show_bytes(self.scratch_bytes)} of temporary files"
             if self.scratch_bytes
@@ -77,7 +191,7 @@ def make_plan(work: Work, folder: Path, max_ram_bytes: int | None) -> Plan:
 
     Args:
         work: what is to be written; its files are open and surveyed.
-        folder: where the shards go; it need not be there, or some of them may be.
+        folder: where the shards go; it may be missing, or hold some of them.
         max_ram_bytes: memory that the work may take; None: a quarter of the
             machine's.
 
@@ -85,7 +199,7 @@ def make_plan(work: Work, folder: Path, max_ram_bytes: int | None) -> Plan:
         ConfigError: if the memory is too little.
         DataError: if the disk is too small.
     """
-    n_rows = sum(int(np.count_nonzero(sides)) for sides in work.assignment.sides)
+    n_rows = sum(int(np.count_nonzero(codes)) for codes in work.assignment.codes)
     row_bytes = _row_bytes(work)
     folder.parent.mkdir(parents=True, exist_ok=True)
     free_bytes = shutil.disk_usage(folder.parent).free

@@ -85,7 +85,7 @@ class ShardReader:
             ConfigError: if a part would be empty, or the parts leak and that is not
                 allowed.
         """
-        options = self.manifest.origin.options
+        options = self.manifest.provenance.options
         purge = columns.purge_eras(tuple(targets))
         if allow_leak:
             packed = columns.purge_eras(self.manifest.target_names)

@@ -1,4 +1,4 @@
-"""``manifest.json`` of a folder of shards: what is in it, from what, and where.
+"""``manifest.json`` of a folder of shards: contents, provenance and checksums.
 
 It is written last: a folder with a manifest is whole.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from numerai_pipeline.core import DataError, Frozen, digest_of, read_json, write_json
 from numerai_pipeline.data.shards.packing import packed_width
@@ -20,7 +20,7 @@ SHARD_MANIFEST = "manifest.json"
 LAYOUT_VERSION = 1
 LAYOUT_NAMES = ("packed", "rows")
 
-REMEDY = "Run `nai etl` to make the shards again."
+REMEDY = "Run `nai etl` to rebuild the shards."
 
 # Code of a missing target; so a palette has at most 255 values.
 MISSING_TARGET = 255
@@ -50,7 +50,7 @@ class TargetPalette(Frozen):
     palette: tuple[float, ...]
 
     def values(self) -> npt.NDArray[np.float32]:
-        """Return ``(256,)`` float32: code -> value, NaN for 255 and what is unused."""
+        """Return ``(256,)`` float32: code -> value, NaN for 255 and unused codes."""
         values = np.full(MISSING_TARGET + 1, np.nan, np.float32)
         values[: len(self.palette)] = self.palette
         return values
@@ -59,8 +59,8 @@ class TargetPalette(Frozen):
 class BlockEntry(Frozen):
     """Where a block lies in its file, with its frames; offset and bytes in bytes.
 
-    ``crc32c`` is the masked checksum at the end of its last frame: a block of another
-    file, whole in itself, is told by it.
+    ``crc32c`` is the masked checksum at the end of its last frame; it shows whether a
+    block, whole in itself, belongs to another file.
     """
 
     era: int
@@ -94,7 +94,7 @@ class SplitEntry(Frozen):
 
 
 class Dropped(Frozen):
-    """What of the sources is in no split.
+    """Rows of the sources that are in no split.
 
     Purged eras are a split of their own; shards of version 0.1.0 dropped them.
     """
@@ -121,8 +121,8 @@ class FeatureGroup(Frozen):
     n_features: int
 
 
-class Origin(Frozen):
-    """What decides the shards, byte for byte: the same origin, the same shards."""
+class Provenance(Frozen):
+    """What decides the shards, byte for byte: the same provenance, the same shards."""
 
     layout: str
     options: dict[str, Any]
@@ -133,11 +133,12 @@ class Origin(Frozen):
         """Return 64 hex digits."""
         return digest_of(self.model_dump(mode="json"))
 
-    def changes_since(self, before: "Origin") -> list[str]:
-        """Say what is not as it was, one phrase a change.
+    def changes_since(self, before: "Provenance") -> list[str]:
+        """Return what has changed, one phrase per change.
 
-        >>> old = Origin(layout="a 1", options={"split": 0.2}, sources=())
-        >>> Origin(layout="a 1", options={"split": 0.3}, sources=()).changes_since(old)
+        >>> old = Provenance(layout="a 1", options={"split": 0.2}, sources=())
+        >>> new = Provenance(layout="a 1", options={"split": 0.3}, sources=())
+        >>> new.changes_since(old)
         ['split was 0.2 and is 0.3']
         """
         changes = []
@@ -159,21 +160,24 @@ class Origin(Frozen):
 
 
 class ShardManifest(Frozen):
-    """All that is known of a folder of shards.
+    """The description of a folder of shards.
 
     Attributes:
-        origin: layout, sources and options.
+        provenance: layout, sources and options; ``origin`` in the file.
         data_version: data release, such as ``v5.3``.
         features: names, in the order of the packing.
         groups: how many features each group has, where they are ordered by group.
         targets: names in the order of the columns of ``y``, with palettes.
-        dropped: rows and eras in no split.
+        dropped: rows and eras that are in no split.
         class_shares: how balancing changed the training rows; empty without it.
         splits: name -> eras and files.
-        checksum: digest of all the rest; set by ``save``.
+        checksum: digest of all other fields; set by ``save``.
     """
 
-    origin: Origin
+    # The file keeps the key of the first version, so that older shards stay readable.
+    model_config = ConfigDict(populate_by_name=True)
+
+    provenance: Provenance = Field(alias="origin")
     data_version: str
     features: tuple[str, ...]
     groups: tuple[FeatureGroup, ...] = ()
@@ -188,7 +192,7 @@ class ShardManifest(Frozen):
         """Read the manifest of a folder of shards.
 
         Raises:
-            DataError: if there is none, it is broken, or its layout is another.
+            DataError: if it is missing or broken, or has an unknown layout.
         """
         path = folder / SHARD_MANIFEST
         if not path.is_file():
@@ -200,7 +204,7 @@ class ShardManifest(Frozen):
         layout = _layout_of(content)
         if layout not in (layouts := [layout_text(name) for name in LAYOUT_NAMES]):
             raise DataError(
-                f"{path} says layout {layout!r}, but this version reads "
+                f"{path} has the layout {layout!r}, but this version reads "
                 f"{' and '.join(map(repr, layouts))}. {REMEDY}"
             )
         try:
@@ -213,29 +217,31 @@ class ShardManifest(Frozen):
             ) from error
         if manifest.checksum != manifest._digest():
             raise DataError(
-                f"{path} is not what was written: its own checksum does not match. "
-                f"{REMEDY}"
+                f"{path} has changed: its own checksum does not match. {REMEDY}"
             )
         return manifest
 
     def save(self, folder: Path) -> "ShardManifest":
         """Write the manifest into a folder, whole; return it with its checksum."""
         sealed = self.model_copy(update={"checksum": self._digest()})
-        write_json(folder / SHARD_MANIFEST, sealed.model_dump(mode="json"))
+        write_json(
+            folder / SHARD_MANIFEST, sealed.model_dump(mode="json", by_alias=True)
+        )
         return sealed
 
     def _digest(self) -> str:
-        return digest_of(self.model_dump(mode="json", exclude={"checksum"}))
+        content = self.model_dump(mode="json", by_alias=True, exclude={"checksum"})
+        return digest_of(content)
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the origin: the same fingerprint means the same shards."""
-        return self.origin.fingerprint
+        """Digest of the provenance: the same fingerprint means the same shards."""
+        return self.provenance.fingerprint
 
     @property
     def layout_name(self) -> str:
         """How a block lies in a file: ``packed`` or ``rows``."""
-        return self.origin.layout.split()[1]
+        return self.provenance.layout.split()[1]
 
     @property
     def target_names(self) -> tuple[str, ...]:
@@ -244,7 +250,7 @@ class ShardManifest(Frozen):
 
     @property
     def width(self) -> int:
-        """P, bytes a row of features."""
+        """P, bytes of features per row."""
         return packed_width(len(self.features))
 
     @property

@@ -1,17 +1,17 @@
-"""The account, its models and wallet, and what anyone sees of a model."""
+"""The account, its models, wallet and stakes.
+
+Stakes move at once, without a chain; the contracts of v3 are not simulated.
+"""
 
 import sqlite3
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from ariadne import MutationType, QueryType
 
 from numerai_simulator.clock import format_time
-from numerai_simulator.errors import Refusal
+from numerai_simulator.errors import Refusal, not_simulated
 from numerai_simulator.server import account as owner
-from numerai_simulator.server.field import NAMES
-from numerai_simulator.server.ids import stable_hash, stable_id
-from numerai_simulator.server.metrics import CORR, MMC
-from numerai_simulator.server.payouts import nmr
 from numerai_simulator.server.resolvers.context import (
     CLASSIC,
     Answer,
@@ -20,9 +20,9 @@ from numerai_simulator.server.resolvers.context import (
     classic_only,
     owner_only,
 )
-from numerai_simulator.server.resolvers.scores import stakes
 from numerai_simulator.server.resolvers.submissions import submission_answer
-from numerai_simulator.server.standings import Ranks, Standing, find
+from numerai_simulator.server.scoring import UNIT, nmr
+from numerai_simulator.server.state import stable_hash
 
 _SCOPES = (
     "upload_submission",
@@ -32,6 +32,8 @@ _SCOPES = (
     "download_submission",
     "update_profile",
 )
+
+_SIGNS = {"increase": 1, "decrease": -1}
 
 query = QueryType()
 mutation = MutationType()
@@ -73,63 +75,6 @@ def resolve_model(
     return _model_answer(context, context.simulator.account.model(modelId))
 
 
-@query.field("accountProfile")
-def resolve_account_profile(
-    _: None, info: Info, *, username: str, tournament: int | None = None
-) -> Answer:
-    """Return the models of any account; a competitor has one, named as itself."""
-    classic_only(tournament)
-    account = info.context.simulator.account
-    if username == owner.USERNAME:
-        models = [(row["id"], row["name"]) for row in account.models()]
-    elif username in NAMES:
-        models = [(stable_id("model", username), username)]
-    else:
-        raise Refusal(f"there is no account called {username!r}.")
-    return {
-        "models": [
-            {"id": model_id, "name": name, "displayName": name}
-            for model_id, name in models
-        ]
-    }
-
-
-@query.field("v3UserProfile")
-def resolve_profile(
-    _: None,
-    info: Info,
-    *,
-    modelName: str | None = None,
-    model_name: str | None = None,
-    tournament: int | None = None,
-) -> Answer:
-    """Return what everyone may see of a model, ours or a competitor's."""
-    classic_only(tournament)
-    context = info.context
-    simulator = context.simulator
-    name = modelName or model_name or ""
-    standing = find(simulator.standings.at(context.now), name)
-    row = simulator.account.find(name)
-    pending = sum(
-        stake.amount
-        for stake in stakes(context)
-        if stake.model["name"] == name and not stake.is_settled
-    )
-    first_opening = simulator.timetable.opens(1)
-    return {
-        "id": stable_id("model", name),
-        "startDate": row["inserted_at"] if row else format_time(first_opening),
-        "username": name,
-        "bio": row["bio"] if row else "A simulated competitor.",
-        "nmrStaked": nmr(standing.stake),
-        "stakeValue": nmr(standing.stake + pending) if standing.stake else None,
-        "dailyModelPerformances": lambda _info: [
-            _daily(date, mine, ranks)
-            for date, mine, ranks in simulator.standings.history(name, context.now)
-        ],
-    }
-
-
 @mutation.field("setUserBio")
 @owner_only
 def resolve_set_bio(
@@ -155,6 +100,55 @@ def resolve_set_link(
         modelId, link_text=linkText, link_url=linkUrl
     )
     return True
+
+
+@mutation.field("v2ChangeStake")
+@owner_only
+def resolve_change_stake(
+    _: None,
+    info: Info,
+    *,
+    value: str,
+    type: str,
+    tournamentNumber: int,
+    modelId: str | None = None,
+) -> Answer:
+    """Move NMR between the wallet and a model's stake."""
+    classic_only(tournamentNumber)
+    if type not in _SIGNS:
+        raise Refusal(f"{type!r} is neither 'increase' nor 'decrease'.")
+    return _moved(info.context, modelId, type, _amount(value))
+
+
+@mutation.field("releaseStake")
+@owner_only
+def resolve_release_stake(
+    _: None,
+    info: Info,
+    *,
+    drain: bool,
+    modelId: str | None = None,
+    amount: str | None = None,
+) -> Answer:
+    """Move NMR from a model's stake to the wallet; all of it to drain."""
+    context = info.context
+    model = context.simulator.account.model(modelId)
+    wanted = Decimal(model["stake"]) if drain else _amount(amount or "")
+    return {
+        "id": model["id"],
+        **_moved(context, model["id"], "decrease", wanted),
+        "drain": drain,
+    }
+
+
+@query.field("v3StakeAuth")
+@query.field("v3StakeConfig")
+@query.field("v3StakeRound")
+@query.field("v3StakeClaim")
+@owner_only
+def resolve_v3(_: None, _info: Info, **_arguments: Any) -> Answer:
+    """Refuse everything that belongs to the staking contracts."""
+    raise not_simulated("staking v3, which lives on a blockchain")
 
 
 def _model_answer(context: Context, row: sqlite3.Row) -> Answer:
@@ -196,11 +190,34 @@ def _transaction(row: sqlite3.Row) -> Answer:
     }
 
 
-def _daily(date: str, mine: Standing, ranks: Ranks) -> Answer:
+def _moved(
+    context: Context, model_id: str | None, kind: str, amount: Decimal
+) -> Answer:
+    if amount:  # nothing to move where an empty stake is drained
+        change = _SIGNS[kind] * amount
+        context.simulator.account.change_stake(model_id, change, context.now)
     return {
-        "date": date,
-        "corrRep": mine.reputations[CORR.display_name],
-        "corrRank": ranks[CORR.display_name],
-        "mmcRep": mine.reputations[MMC.display_name],
-        "mmcRank": ranks[MMC.display_name],
+        "dueDate": format_time(context.now),
+        "requestedAmount": nmr(amount),
+        "status": "confirmed",
+        "type": kind,
     }
+
+
+def _amount(text: str) -> Decimal:
+    """Read an amount of NMR that can be moved.
+
+    Raises:
+        Refusal: if it is not a number, not positive, or finer than NMR's smallest unit.
+    """
+    try:
+        amount = Decimal(text)
+        is_whole = amount > 0 and amount == amount.quantize(UNIT)
+    except InvalidOperation:  # not a number, or with more digits than a stake has
+        is_whole = False
+    if not is_whole:
+        raise Refusal(
+            f"{text!r} is not an amount of NMR that can be moved. Send a positive "
+            "number with at most 18 decimals, such as 1.5."
+        )
+    return amount

@@ -1,10 +1,12 @@
 """Numerai Compute: webhooks, which are called, and pickles, which are only kept."""
 
+import httpx
 from ariadne import MutationType, QueryType
 
 from numerai_simulator.clock import format_time
+from numerai_simulator.errors import Refusal, not_simulated
 from numerai_simulator.market import VERSIONS
-from numerai_simulator.server.ids import new_id, stable_id
+from numerai_simulator.server.local import is_loopback
 from numerai_simulator.server.resolvers.context import (
     Answer,
     Info,
@@ -12,10 +14,13 @@ from numerai_simulator.server.resolvers.context import (
     owner_only,
 )
 from numerai_simulator.server.resolvers.submissions import upload_auth
-from numerai_simulator.server.webhooks import trigger
+from numerai_simulator.server.state import new_id, stable_id
 
 _PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 _DEFAULT_PYTHON = "3.11"
+
+# A webhook only has to say that it heard; the work comes after its answer.
+TIMEOUT_SECONDS = 10.0
 
 query = QueryType()
 mutation = MutationType()
@@ -48,7 +53,7 @@ def resolve_docker_images(_: None, _info: Info) -> list[Answer]:
 def resolve_pickle_upload_auth(
     _: None, info: Info, *, filename: str, modelId: str | None = None
 ) -> Answer:
-    """Tell where to PUT a pickled model."""
+    """Return where to PUT a pickled model."""
     context = info.context
     context.simulator.account.model(modelId)
     return upload_auth(context, "pickle", filename)
@@ -101,4 +106,33 @@ def resolve_set_webhook(
 @owner_only
 def resolve_trigger_webhook(_: None, info: Info, *, modelId: str) -> str:
     """Call a model's webhook and return the trigger id that it was sent."""
-    return trigger(info.context.simulator.account.model(modelId)["webhook"])
+    return _trigger(info.context.simulator.account.model(modelId)["webhook"])
+
+
+def _trigger(url: str | None) -> str:
+    """POST ``{"triggerId": ...}`` to a webhook on this machine.
+
+    Returns:
+        The trigger id, which the client sends along with its submission.
+
+    Raises:
+        Refusal: if there is no webhook, it lies on another machine, or
+            it does not answer 200 in time.
+    """
+    if not url:
+        raise Refusal("the model has no webhook: set one first.")
+    if not is_loopback(url):
+        raise not_simulated(f"calling {url}, which is not on this machine")
+    trigger_id = new_id()
+    try:
+        answer = httpx.post(
+            url,
+            json={"triggerId": trigger_id},
+            timeout=TIMEOUT_SECONDS,
+            trust_env=False,
+        )
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Refusal(f"the webhook {url} failed: {error}") from error
+    if not answer.is_success:
+        raise Refusal(f"the webhook {url} answered {answer.status_code}.")
+    return trigger_id

@@ -1,4 +1,4 @@
-"""Rounds, their times and what they pay."""
+"""Rounds, their times and what they pay; the data files and their addresses."""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -9,10 +9,8 @@ from typing import Any
 from ariadne import QueryType
 
 from numerai_simulator.clock import format_time
-from numerai_simulator.errors import NO_ROUND, Refusal
-from numerai_simulator.server.ids import stable_id
-from numerai_simulator.server.metrics import METRICS, VERSION, Metric
-from numerai_simulator.server.payouts import CLIP, STAKE_THRESHOLD, nmr
+from numerai_simulator.errors import NO_ROUND, Refusal, not_simulated
+from numerai_simulator.server.files import is_live
 from numerai_simulator.server.resolvers.context import (
     CLASSIC,
     Answer,
@@ -20,6 +18,15 @@ from numerai_simulator.server.resolvers.context import (
     Info,
     classic_only,
 )
+from numerai_simulator.server.scoring import (
+    CLIP,
+    METRICS,
+    STAKE_THRESHOLD,
+    VERSION,
+    Metric,
+    nmr,
+)
+from numerai_simulator.server.state import stable_id
 from numerai_simulator.server.timetable import (
     SCORE_DAYS,
     day_at,
@@ -29,6 +36,49 @@ from numerai_simulator.server.timetable import (
 TARGET = "main"
 
 query = QueryType()
+
+
+@query.field("listDatasets")
+def resolve_list_datasets(
+    _: None,
+    info: Info,
+    *,
+    tournament: int | None = None,
+    **_round: int | None,
+) -> list[str]:
+    """List all files; they are the same in every round."""
+    classic_only(tournament)
+    return info.context.simulator.files.names()
+
+
+@query.field("dataset")
+def resolve_dataset(
+    _: None,
+    info: Info,
+    *,
+    filename: str,
+    tournament: int | None = None,
+    **arguments: int | None,
+) -> str:
+    """Return the url of a file; live data of the latest round, or of one asked for.
+
+    Any round may be named with a file that is the same in every round, as
+    Numerai's notebooks do.
+    """
+    classic_only(tournament)
+    context = info.context
+    timetable = context.simulator.timetable
+    latest = timetable.latest_opened(context.now)
+    number = arguments.get("round") or latest
+    if is_live(filename):
+        if latest < timetable.first_round:
+            raise Refusal(NO_ROUND)
+        if not timetable.first_round <= number <= latest:
+            raise not_simulated(
+                f"live data of round {number}, only of {timetable.first_round} to "
+                f"{latest}"
+            )
+    return context.base_url + context.simulator.files.address(filename, number)
 
 
 @query.field("rounds")

@@ -11,8 +11,6 @@ from ariadne import QueryType
 
 from numerai_simulator.clock import format_time
 from numerai_simulator.errors import Refusal, not_simulated
-from numerai_simulator.server.metrics import METRICS, VERSION
-from numerai_simulator.server.payouts import Payout, nmr, payout
 from numerai_simulator.server.resolvers.context import (
     Answer,
     Context,
@@ -25,6 +23,7 @@ from numerai_simulator.server.resolvers.rounds import (
     multiplier,
     round_id,
 )
+from numerai_simulator.server.scoring import METRICS, VERSION, Payout, nmr, payout
 from numerai_simulator.server.timetable import (
     SCORE_DAYS,
     SCORES_AFTER_MIDNIGHT,

@@ -1,6 +1,6 @@
 import numpy as np
 
-from numerai_simulator.server.field import NAMES, Field
+from numerai_simulator.server.standings import NAMES, Field
 
 
 def test_the_field_is_the_same_for_the_same_seed() -> None:

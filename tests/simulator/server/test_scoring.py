@@ -3,7 +3,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numerai_simulator.server.payouts import (
+from numerai_simulator.server.scoring import (
     STAKE_THRESHOLD,
     nmr,
     payout,

@@ -1,7 +1,7 @@
-"""The side of every row, decided before the first byte is written.
+"""The split of every row, decided before the first byte is written.
 
-One number a row and file says where it goes. All options that choose rows meet here;
-what writes the shards follows the numbers and knows none of the options.
+Each row of each file gets the code of its split. All options that choose rows are
+applied here; the code that writes the shards sees the codes and none of the options.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,14 +28,14 @@ from numerai_pipeline.data.folds import (
 )
 from numerai_pipeline.data.shards.manifest import ClassShare, Dropped
 
-# Of a row that is in no split; the others are numbered from 1, in their order.
+# Code of a row in no split; the splits are numbered from 1, in their order.
 NOWHERE = 0
 
-Sides = npt.NDArray[np.uint8]
+SplitCodes = npt.NDArray[np.uint8]
 
 
 def code_of(split: str) -> int:
-    """Return the number that stands for a split."""
+    """Return the code of a split."""
     return SPLITS.index(split) + 1
 
 
@@ -44,66 +44,66 @@ class Assignment:
     """Where every row goes.
 
     Attributes:
-        sides: per file ``(n_rows,)`` uint8, the code of the row's split.
-        dropped: what is in no split.
+        codes: per file ``(n_rows,)`` uint8, the code of the row's split.
+        dropped: rows in no split.
         class_shares: how balancing changed the training rows; empty without it.
     """
 
-    sides: tuple[Sides, ...]
+    codes: tuple[SplitCodes, ...]
     dropped: Dropped
     class_shares: tuple[ClassShare, ...] = ()
 
     @property
     def splits(self) -> tuple[str, ...]:
         """Names of the splits that have rows, in their order."""
-        found = {int(code) for sides in self.sides for code in np.unique(sides)}
+        found = {int(code) for codes in self.codes for code in np.unique(codes)}
         return tuple(name for name in SPLITS if code_of(name) in found)
 
 
 def assign_rows(
     surveys: Sequence[Survey], options: EtlOptions, targets: Sequence[str]
 ) -> Assignment:
-    """Decide the side of every row.
+    """Decide the split of every row.
 
     Args:
-        surveys: one of each source, in the order of the options.
+        surveys: one per source, in the order of the options.
         options: what was asked for.
         targets: names of the packed targets; the first one is balanced by.
 
     Raises:
-        ConfigError: if a side would be empty.
+        ConfigError: if a split would be empty.
         DataError: if no row has a target, or files share an era.
     """
     if options.is_live:
-        code = np.uint8(code_of(LIVE))
-        sides = tuple(np.full(len(found.has_target), code) for found in surveys)
-        return Assignment(sides, Dropped())
+        live = np.uint8(code_of(LIVE))
+        codes = tuple(np.full(len(found.has_target), live) for found in surveys)
+        return Assignment(codes, Dropped())
     _check_order(surveys)
     eras = _eras_of_sources(surveys, options, targets)
     pool = [era for found in eras.values() for era in found]
     if options.split_by == "rows":
-        sides = _by_rows(surveys, options, set(pool))
+        codes = _by_rows(surveys, options, set(pool))
     else:
         fold = _by_era(eras, options, targets)
-        side_of = {
+        split_of = {
             **dict.fromkeys(pool, PURGED),
             **dict.fromkeys(fold.train, TRAIN),
             **dict.fromkeys(fold.validation, VALID),
             **dict.fromkeys(fold.test, TEST),
         }
-        sides = tuple(_by_side(found, side_of) for found in surveys)
-    _check_sides(sides, options)
+        codes = tuple(_codes_of(found, split_of) for found in surveys)
+    _check_splits(codes, options)
     shares: tuple[ClassShare, ...] = ()
-    n_before = _n_training(sides)
+    n_before = _n_training(codes)
     if options.balance:
-        shares = _balance(surveys, sides)
+        shares = _balance(surveys, codes)
     rows = [rows for found in surveys for rows in found.eras]
     dropped = Dropped(
         rows_without_target=sum(era.stop - era.start - era.kept for era in rows),
         rows_not_chosen=sum(era.kept for era in rows if era.era not in set(pool)),
-        rows_balanced_away=n_before - _n_training(sides),
+        rows_balanced_away=n_before - _n_training(codes),
     )
-    return Assignment(sides, dropped, shares)
+    return Assignment(codes, dropped, shares)
 
 
 def _eras_of_sources(
@@ -162,91 +162,90 @@ def _by_era(
     return split_eras(pool, validation=valid, test=test, purge=purge)
 
 
-def _by_side(found: Survey, side_of: Mapping[int, str]) -> Sides:
-    sides = np.zeros(len(found.has_target), np.uint8)
+def _codes_of(found: Survey, split_of: Mapping[int, str]) -> SplitCodes:
+    codes = np.zeros(len(found.has_target), np.uint8)
     for era in found.eras:
-        side = side_of.get(era.era)
-        if side:
-            sides[era.start : era.stop] = code_of(side)
-    sides[~found.has_target] = NOWHERE
-    return sides
+        split = split_of.get(era.era)
+        if split:
+            codes[era.start : era.stop] = code_of(split)
+    codes[~found.has_target] = NOWHERE
+    return codes
 
 
 def _by_rows(
     surveys: Sequence[Survey], options: EtlOptions, chosen: set[int]
-) -> tuple[Sides, ...]:
-    """Draw rows for the held-out sides; all eras are then on every side."""
+) -> tuple[SplitCodes, ...]:
+    """Draw rows for validation and test; every split then has all eras."""
     train = code_of(TRAIN)
-    all_sides = [np.zeros(len(found.has_target), np.uint8) for found in surveys]
-    for sides, found in zip(all_sides, surveys, strict=True):
-        for era in found.eras:
-            if era.era in chosen:
-                sides[era.start : era.stop] = train
-        sides[~found.has_target] = NOWHERE
+    in_training = dict.fromkeys(chosen, TRAIN)
+    all_codes = [_codes_of(found, in_training) for found in surveys]
     is_open = [
-        (sides == train)
+        (codes == train)
         if name == "validation" or not options.split_valid_only
-        else np.zeros(len(sides), np.bool_)
-        for name, sides in zip(options.sources, all_sides, strict=True)
+        else np.zeros(len(codes), np.bool_)
+        for name, codes in zip(options.sources, all_codes, strict=True)
     ]
     candidates = np.flatnonzero(np.concatenate(is_open))
     drawn = np.random.default_rng(options.seed).permutation(candidates)
-    everywhere = np.concatenate(all_sides)
+    everywhere = np.concatenate(all_codes)
     start = 0
-    for side, share in ((VALID, options.split), (TEST, options.split_test)):
+    for split, share in ((VALID, options.split), (TEST, options.split_test)):
         stop = start + round((share or 0) * len(candidates))
-        everywhere[drawn[start:stop]] = code_of(side)
+        everywhere[drawn[start:stop]] = code_of(split)
         start = stop
-    starts = np.cumsum([len(sides) for sides in all_sides])[:-1]
+    starts = np.cumsum([len(codes) for codes in all_codes])[:-1]
     return tuple(np.split(everywhere, starts))
 
 
-def _check_sides(all_sides: Sequence[Sides], options: EtlOptions) -> None:
-    """Refuse options of which a side would come out empty."""
+def _check_splits(all_codes: Sequence[SplitCodes], options: EtlOptions) -> None:
+    """Refuse options that would leave a split empty."""
     asked = {TRAIN: True, VALID: False, TEST: options.split_test is not None}
     if options.split is None and options.split_test is None:
         asked = {TRAIN: options.balance}
     elif options.split is not None or len(options.sources) > 1:
         asked[VALID] = True
-    for side, is_asked in asked.items():
-        if is_asked and not any((sides == code_of(side)).any() for sides in all_sides):
+    for split, is_asked in asked.items():
+        code = code_of(split)
+        if is_asked and not any((codes == code).any() for codes in all_codes):
             raise ConfigError(
-                f"no row would be in the split '{side}'. Choose other shares (--split "
+                f"no row would be in the split '{split}'. Choose other shares (--split "
                 f"{options.split}, --split-test {options.split_test}) or other eras."
             )
 
 
-def _n_training(all_sides: Sequence[Sides]) -> int:
-    return sum(int(np.count_nonzero(sides == code_of(TRAIN))) for sides in all_sides)
+def _n_training(all_codes: Sequence[SplitCodes]) -> int:
+    train = code_of(TRAIN)
+    return sum(int(np.count_nonzero(codes == train)) for codes in all_codes)
 
 
 def _balance(
-    surveys: Sequence[Survey], all_sides: Sequence[Sides]
+    surveys: Sequence[Survey], all_codes: Sequence[SplitCodes]
 ) -> tuple[ClassShare, ...]:
     """Thin out common target values among the training rows, in place.
 
-    By the number of the era: multiples of four keep all rows, those that leave one
-    drop the middle value 0.5, the others keep values below 0.25 and above 0.75 alone.
+    Eras whose number is a multiple of four keep all rows; those with remainder one drop
+    the middle value 0.5; the others keep only values below 0.25 and above 0.75.
     Rows without the target are dropped.
     """
+    train = code_of(TRAIN)
     before: list[npt.NDArray[np.float32]] = []
     after: list[npt.NDArray[np.float32]] = []
-    for found, sides in zip(surveys, all_sides, strict=True):
+    for found, codes in zip(surveys, all_codes, strict=True):
         target = found.kept_target
         if target is None:
             raise ValueError("the survey has kept no target to balance by")
-        in_training = (sides == code_of(TRAIN)) & ~np.isnan(target)
+        in_training = (codes == train) & ~np.isnan(target)
         before.append(target[in_training])
-        sides[(sides == code_of(TRAIN)) & ~in_training] = NOWHERE
+        codes[(codes == train) & ~in_training] = NOWHERE
         for era in found.eras:
             rows = slice(era.start, era.stop)
             is_kept = _is_kept(target[rows], era.era)
-            sides[rows][in_training[rows] & ~is_kept] = NOWHERE
-        after.append(target[sides == code_of(TRAIN)])
+            codes[rows][in_training[rows] & ~is_kept] = NOWHERE
+        after.append(target[codes == train])
     if not any(len(values) for values in after):
         raise ConfigError(
             "--balance leaves no row to train on. Choose more eras: it keeps all rows "
-            "of every fourth era alone."
+            "only of every fourth era."
         )
     values, n_before = np.unique(np.concatenate(before), return_counts=True)
     kept = np.concatenate(after)
@@ -275,6 +274,7 @@ def _check_order(surveys: Sequence[Survey]) -> None:
         if first <= last:
             raise DataError(
                 f"{after.source.path} begins with era {first:04d}, but "
-                f"{before.source.path} ends with era {last:04d}: eras would be on both "
-                "sides. Download both from the same release: `nai download --force`."
+                f"{before.source.path} ends with era {last:04d}: an era would be in "
+                "two splits. Download both from the same release: "
+                "`nai download --force`."
             )

@@ -11,16 +11,17 @@ import pytest
 
 from numerai_pipeline.core import Recipe, sha256_of
 from numerai_pipeline.data import EtlOptions, ShardReader, build_shards
-from numerai_pipeline.prediction import evaluate
+from numerai_pipeline.evaluation import evaluate
 from numerai_pipeline.training import Run, TrainingJob, train
 
 FEATURES = [f"feature_{name}" for name in "abcdefgh"]
 SETS = {"all": FEATURES, "small": FEATURES[2:6][::-1]}
 TARGETS = ["target", "target_ender_20", "target_victor_20"]
 ROWS_PER_ERA = 100
-LAST_TRAIN_ERA = 16
-LAST_RESOLVED_ERA = 28
-LAST_ERA = 30
+LAST_TRAIN_ERA = 24
+LAST_RESOLVED_ERA = 48
+LAST_ERA = 50
+# With a purge of 8: 1-16 train, 25-30 choose, 39-49 test.
 
 PARAMETERS = {"n_estimators": 20, "learning_rate": 0.2, "colsample_bytree": 0.5}
 
@@ -53,7 +54,7 @@ def make_rows():
 
 
 def write_references(folder, rows):
-    """Write the meta model (from era 21, half of 22) and two benchmarks (from 5)."""
+    """Write the meta model (from era 41, half of 42) and two benchmarks (from 5)."""
     random = np.random.default_rng(6)
     eras = rows["era"].astype(int)
     guess = rows["target"].fillna(0.5).to_numpy() + random.normal(0, 0.7, len(rows))
@@ -64,7 +65,7 @@ def write_references(folder, rows):
             "numerai_meta_model": guess,
         }
     )
-    known = (eras >= 21) & ((eras != 22) | (np.arange(len(rows)) % 2 == 0))
+    known = (eras >= 41) & ((eras != 42) | (np.arange(len(rows)) % 2 == 0))
     # Files are joined by id, so the order of their rows does not matter.
     meta_model[known].sample(frac=1, random_state=1).to_parquet(
         folder / "meta_model.parquet"
@@ -97,7 +98,7 @@ def world(tmp_path_factory):
         json.dumps({"feature_sets": SETS, "targets": TARGETS})
     )
     write_references(data, rows)
-    live = rows[rows["era"] == "0030"].drop(columns=TARGETS)
+    live = rows[rows["era"] == f"{LAST_ERA:04d}"].drop(columns=TARGETS)
     live.assign(era="X", data_type="live").to_parquet(data / "live.parquet")
     build_shards(data, folder / "shards", EtlOptions(purge=2))
     return SimpleNamespace(
@@ -122,14 +123,16 @@ def trained(tmp_path_factory, world):
 
     def train_one(name, features=None, **recipe):
         model = folder / name
+        recipe = Recipe(
+            family="lightgbm",
+            parameters=PARAMETERS,
+            training={"evaluate_every": 10},
+            **recipe,
+        )
         job = TrainingJob(
             name=name,
-            recipe=Recipe(
-                family="lightgbm",
-                parameters=PARAMETERS,
-                training={"evaluate_every": 10},
-                **recipe,
-            ),
+            recipe=recipe,
+            fold=world.shards.default_fold((recipe.target,)),
             untrained=model / "untrained.json",
             shards=world.shards.folder,
             runs=model / "runs",
@@ -191,10 +194,11 @@ def with_leaves():
 def retrained():
     """A function that trains a run's recipe again, on other shards."""
 
-    def train_again(run, shards):
+    def train_again(run, shards, *, allow_leak=False):
         job = TrainingJob(
             name=run.name,
             recipe=run.recipe,
+            fold=ShardReader(shards).default_fold((run.target,), allow_leak=allow_leak),
             untrained=run.folder / "no-untrained-model.json",
             shards=shards,
             runs=run.folder.parent,

@@ -42,7 +42,7 @@ def expected(release: Any, tmp_path: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("options", [{}, {"split": 0.3, "split_by": "rows"}])
-def test_an_interrupted_run_goes_on_where_it_was(
+def test_an_interrupted_run_resumes_where_it_was(
     release: Any, folder: Path, tmp_path: Path, options: dict[str, Any]
 ) -> None:
     chosen = EtlOptions(rows_per_shard=20, **options)
@@ -56,7 +56,9 @@ def test_an_interrupted_run_goes_on_where_it_was(
     build_shards(release.folder, folder, chosen, progress=again)
     assert content_of(folder) == content_of(tmp_path / "expected")
     assert beside(folder) == []
-    assert any(note.startswith("Going on where a run was") for note in again.notes)
+    assert any(
+        note.startswith("Resuming a run that was stopped") for note in again.notes
+    )
     whole = RecordedProgress()
     build_shards(release.folder, folder, chosen, force=True, progress=whole)
     assert again.done("packing") < whole.done("packing")
@@ -91,7 +93,7 @@ def test_what_is_damaged_is_written_again(
     assert content_of(folder) == expected
 
 
-def test_a_run_with_other_options_starts_anew_and_says_why(
+def test_a_run_with_other_options_starts_over_and_says_why(
     release: Any, folder: Path, expected: dict[str, bytes]
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
@@ -103,7 +105,7 @@ def test_a_run_with_other_options_starts_anew_and_says_why(
         )
     progress = RecordedProgress()
     build_shards(release.folder, folder, OPTIONS, progress=progress)
-    given_up = "An unfinished run is given up, since purge was 3 and is 2."
+    given_up = "Discarding an unfinished run, since purge was 3 and is 2."
     assert given_up in progress.notes
     assert content_of(folder) == expected
     assert beside(folder) == []
@@ -234,7 +236,7 @@ KILLS = """
         sys.addaudithook(step)
         progress = RecordedProgress()
         build_shards(data, shards / name, options, progress=progress)
-        resumed.value = any("a run was stopped" in note for note in progress.notes)
+        resumed.value = any("Resuming" in note for note in progress.notes)
 
     def run(name, kill_at):
         resumed = fork.Value("b", False)

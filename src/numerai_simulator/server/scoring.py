@@ -1,15 +1,68 @@
-"""What a round pays or burns: arithmetic on decimals.
+"""The three scores of a submission, computed by ``numerai-tools``.
 
-Source: Numerai's documentation of staking, payout per round =
-``stake x clip(payout_factor x (corr x corr_multiplier + mmc x mmc_multiplier),
--0.05, 0.05)`` with ``payout_factor = min(1, stake_threshold / total at risk)``.
+| display name | formula | pays |
+| --- | --- | --- |
+| ``canon_corr`` | ``numerai_corr(predictions, target)`` | x 0.75 |
+| ``canon_mmc`` | ``correlation_contribution`` beside the meta model | x 2.25 |
+| ``canon_bmc`` | the same beside the benchmark model | nothing |
+
+A round pays or burns, in decimals:
+``stake x clip(payout_factor x (corr x corr_multiplier + mmc x mmc_multiplier), -0.05,
+0.05)`` with ``payout_factor = min(1, stake_threshold / total at risk)``.
+Source: Numerai's documentation of staking.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from numerai_simulator.server.metrics import METRICS
+import pandas as pd
+from numerai_tools.scoring import correlation_contribution, numerai_corr
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score that Numerai keeps, under the names that its API gives it."""
+
+    display_name: str
+    name: str
+    multiplier: Decimal
+
+
+CORR = Metric("canon_corr", "correlation", Decimal("0.75"))
+MMC = Metric("canon_mmc", "meta_model_contribution", Decimal("2.25"))
+BMC = Metric("canon_bmc", "benchmark_model_contribution", Decimal(0))
+METRICS = (CORR, MMC, BMC)
+VERSION = "1"
+
+
+def score(
+    predictions: pd.DataFrame,
+    target: pd.Series,
+    meta_model: pd.Series,
+    benchmark: pd.Series,
+) -> pd.DataFrame:
+    """Score all predictions of one era.
+
+    Args:
+        predictions: one column per submission, indexed by id, any scale.
+        target: values 0 to 1, indexed by id.
+        meta_model: the meta model's predictions, indexed by id.
+        benchmark: the benchmark model's predictions, indexed by id.
+
+    Returns:
+        One row per submission, one column per metric, by display name.
+    """
+    # numerai-tools finds the target's column by its name.
+    target = target.rename("target")
+    return pd.DataFrame(
+        {
+            CORR.display_name: numerai_corr(predictions, target),
+            MMC.display_name: correlation_contribution(predictions, meta_model, target),
+            BMC.display_name: correlation_contribution(predictions, benchmark, target),
+        }
+    )
+
 
 STAKE_THRESHOLD = Decimal(72_000)
 CLIP = Decimal("0.05")

@@ -1,0 +1,222 @@
+"""Folds and production runs by the commands: which eras score, which run goes live."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from planted_market import write_market
+
+from numerai_pipeline.cli import run
+from numerai_pipeline.core import Settings, commented_toml
+from numerai_pipeline.training import Run
+
+Nai = Callable[..., Any]
+
+# 54 training eras, then validation eras; the last ten come later.
+LAST_ERA, FIRST_LAST_ERA = 90, 80
+SMALL = ("--set", "n_estimators=30", "--set", "training.evaluate_every=10")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A workspace with data, but without the newest eras."""
+    (tmp_path / "numerai.toml").write_text(commented_toml(Settings()))
+    data = tmp_path / "data" / "v5.3"
+    write_market(data, n_eras=LAST_ERA, rows_per_era=40)
+    validation = data / "validation.parquet"
+    rows = pd.read_parquet(validation)
+    rows.to_parquet(tmp_path / "newer.parquet")
+    rows[rows["era"] <= f"{FIRST_LAST_ERA:04d}"].to_parquet(validation)
+    return tmp_path
+
+
+@pytest.fixture
+def nai(root: Path, capsys: pytest.CaptureFixture[str]) -> Nai:
+    def call(*words: str, code: int = 0) -> Any:
+        capsys.readouterr()
+        found = run(["-w", str(root), "-q", *words])
+        printed = capsys.readouterr()
+        assert found == code, printed.err
+        if code:
+            return printed.err
+        return json.loads(printed.out) if "--json" in words else printed.out
+
+    return call
+
+
+def only_run(root: Path, name: str = "lightgbm") -> Run:
+    [folder] = (root / "models" / name / "runs").glob("2*")
+    return Run.open(folder)
+
+
+def test_test_eras_alone_are_scored_and_a_run_survives_new_data(
+    nai: Nai, root: Path
+) -> None:
+    nai("etl")
+    nai("new", "lightgbm", *SMALL)
+    nai("train", "lightgbm")
+    first = nai("score", "lightgbm", "--json")["lightgbm"]
+    fold = only_run(root).fold
+    assert fold is not None
+    assert fold.validation == tuple(range(55, 61))
+    assert first["on"] == "test"
+    assert first["rows"][0]["eras"] == list(range(69, FIRST_LAST_ERA + 1))
+
+    (root / "newer.parquet").replace(root / "data" / "v5.3" / "validation.parquet")
+    nai("etl")
+    grown = nai("score", "lightgbm", "--json")["lightgbm"]
+    assert grown["folder"] == first["folder"]
+    assert grown["rows"][0]["eras"] == list(range(69, LAST_ERA + 1))
+    n_before = FIRST_LAST_ERA - 68
+    assert grown["rows"][0]["values"][:n_before] == first["rows"][0]["values"]
+
+    on_validation = nai("score", "lightgbm", "--on", "validation", "--json")
+    assert on_validation["lightgbm"]["rows"][0]["eras"] == list(range(55, 61))
+    shown = nai("score", "lightgbm", "--on", "validation")
+    assert "Scores per validation era" in shown
+    assert "The epoch was chosen on these eras" in shown
+
+
+def test_a_purge_below_the_horizon_needs_a_word_and_is_printed(
+    nai: Nai, root: Path
+) -> None:
+    nai("etl", "--purge", "1")
+    nai("new", "lightgbm", *SMALL)
+    nai("train", "lightgbm")
+    fold = only_run(root).fold
+    assert fold is not None
+    assert fold.purge == fold.validation[0] - fold.train[-1] - 1 == 8
+    nai("train", "lightgbm", "--allow-leak")
+    assert "purge is 1 eras, but the targets look 8" in nai("score", "lightgbm")
+
+
+def test_models_of_other_eras_and_shards_live_side_by_side(
+    nai: Nai, root: Path
+) -> None:
+    nai("etl")
+    nai("etl", "--feature-set", "small", "--dir", str(root / "shards" / "few"))
+    nai("new", "lightgbm", "quarter", *SMALL)
+    nai("new", "lightgbm", "few", "--feature-set", "small", *SMALL)
+    for name, old, new in (
+        ("quarter", 'eras = ""', 'eras = "every:4"'),
+        ("few", 'shards = ""', 'shards = "few"'),
+    ):
+        recipe = root / "models" / name / "model.toml"
+        text = recipe.read_text()
+        assert old in text
+        recipe.write_text(text.replace(old, new))
+    nai("train", "quarter", "few")
+    fold = only_run(root, "quarter").fold
+    assert fold is not None
+    assert fold.train == tuple(range(4, 47, 4))
+    assert len(only_run(root, "few").features) == 4
+    scores = nai("score", "quarter", "few", "--json")
+    assert scores["quarter"]["rows"][0]["eras"] == scores["few"]["rows"][0]["eras"]
+
+
+def test_an_experiment_goes_live_by_a_promotion_alone(nai: Nai, root: Path) -> None:
+    nai("etl")
+    nai("new", "lightgbm", *SMALL)
+    first = nai("train", "lightgbm", "--json")[0]
+    assert first["is_production"]
+    production = root / "models" / "lightgbm" / "PRODUCTION"
+    assert production.read_text().strip() == Path(first["run"]).name
+
+    shown = nai("train", "lightgbm", "--seed", "5", "--set", "n_estimators=10")
+    [other] = {folder.name for folder in (root / "models/lightgbm/runs").glob("2*")} - {
+        Path(first["run"]).name
+    }
+    assert f"nai promote lightgbm {other}" in shown
+    assert production.read_text().strip() == Path(first["run"]).name
+    assert nai("score", "lightgbm", "--run", "production", "--json")["lightgbm"][
+        "folder"
+    ] == str(first["run"])
+
+    promoted = nai("promote", "lightgbm", other[-8:], "--json")
+    assert production.read_text().strip() == other
+    assert promoted["run"]["id"] == other
+    assert promoted["before"]["id"] == Path(first["run"]).name
+    assert promoted["n_eras"] == FIRST_LAST_ERA - 68
+    new, old = promoted["corr"]
+    assert promoted["difference"]["mean"] == pytest.approx(new - old)
+    back = nai("promote", "lightgbm", Path(first["run"]).name)
+    assert "predicts live data now" in back
+    assert "mean CORR" in back
+    assert "no finished run 'absent'" in nai("promote", "lightgbm", "absent", code=2)
+
+
+def test_an_interval_is_printed_where_there_are_eras_enough(
+    nai: Nai, root: Path
+) -> None:
+    (root / "newer.parquet").replace(root / "data" / "v5.3" / "validation.parquet")
+    nai("etl", "--all", "--split", "0.62")  # 56 eras: 14 choose, 34 test
+    nai("new", "lightgbm", *SMALL)
+    nai("train", "lightgbm")
+    nai("train", "lightgbm", "--seed", "2")
+    found = nai("promote", "lightgbm", "--json")["difference"]
+    assert found["low"] < found["mean"] < found["high"]
+
+
+def test_a_refit_learns_from_every_resolved_era(nai: Nai, root: Path) -> None:
+    nai("etl")
+    nai("new", "lightgbm", *SMALL)
+    first = nai("train", "lightgbm", "--json")[0]
+    nai("score", "lightgbm")
+    again = nai("refit", "lightgbm", "--json")[0]
+    assert not again["is_production"]
+    assert again["best_epoch"] == first["best_epoch"]
+    refitted = Run.open(Path(again["run"]))
+    assert refitted.fold is not None
+    # All of them: those that the ETL left out for the purge, too.
+    assert refitted.fold.train == tuple(range(1, FIRST_LAST_ERA + 1))
+    assert nai("score", "lightgbm", "--json")["lightgbm"]["folder"] == first["run"]
+    error = nai("score", "lightgbm", "--run", again["run"][-8:], code=3)
+    assert f"--run {Path(first['run']).name}" in error
+    assert nai("refit", "lightgbm", "--json")[0]["run"] == again["run"]
+    nai("promote", "lightgbm")
+    assert (root / "models/lightgbm/PRODUCTION").read_text().strip() == Path(
+        again["run"]
+    ).name
+
+
+def test_a_broken_run_is_trained_again_under_its_name(nai: Nai) -> None:
+    nai("etl")
+    nai("new", "lightgbm", *SMALL)
+    first = nai("train", "lightgbm", "--json")[0]
+    best = Path(first["run"]) / "checkpoints" / "best.txt"
+    content = best.read_bytes()
+    best.write_bytes(b"broken")
+    assert "nai train --restart lightgbm" in nai("best", "lightgbm", code=3)
+    again = nai("train", "lightgbm", "--restart", "--json")[0]
+    assert (again["run"], best.read_bytes()) == (first["run"], content)
+    assert again["is_production"]
+
+
+def test_the_latest_run_of_an_older_version_stays_in_production(
+    nai: Nai, root: Path
+) -> None:
+    nai("etl")
+    nai("new", "lightgbm", *SMALL)
+    first = nai("train", "lightgbm", "--json")[0]
+    production = root / "models" / "lightgbm" / "PRODUCTION"
+    production.unlink()  # version 0.1.0 wrote none
+    nai("train", "lightgbm", "--seed", "2")
+    assert production.read_text().strip() == Path(first["run"]).name
+
+
+@pytest.mark.parametrize("text", ["raise SystemError('ouch')", "class (", "FAMILY = 1"])
+def test_a_broken_family_stops_only_its_own_models(
+    nai: Nai, root: Path, text: str
+) -> None:
+    (root / "zoo").mkdir()
+    (root / "zoo" / "mine.py").write_text(text)
+    nai("etl")
+    nai("new", "lightgbm", *SMALL)
+    nai("train", "lightgbm")
+    assert "mine.py" in nai("zoo")
+    error = nai("new", "mine", code=2)
+    assert "there is no family 'mine'" in error
+    assert "mine.py" in error
