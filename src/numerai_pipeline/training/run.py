@@ -11,7 +11,6 @@ from numerai_pipeline.core import (
     Chart,
     ConfigError,
     DataError,
-    Recipe,
     parse_table,
     parse_time,
     read_json,
@@ -21,7 +20,7 @@ from numerai_pipeline.core import (
     write_text,
 )
 from numerai_pipeline.data import Fold
-from numerai_pipeline.models import Family, Predictor, family, read_user_family
+from numerai_pipeline.models import Family, Predictor, Recipe, family, read_user_family
 from numerai_pipeline.training.history import Epoch, Monitor, best_row, read_history
 from numerai_pipeline.training.picture import chart_of
 

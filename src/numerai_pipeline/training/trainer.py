@@ -20,7 +20,6 @@ from numerai_pipeline.core import (
     ConfigError,
     DataError,
     Progress,
-    Recipe,
     atomic_folder,
     digest_of,
     format_time,
@@ -31,7 +30,7 @@ from numerai_pipeline.core import (
     write_toml,
 )
 from numerai_pipeline.data import ShardReader
-from numerai_pipeline.models import Engine, TrainingTable
+from numerai_pipeline.models import Engine, Recipe, TrainingTable
 from numerai_pipeline.training.curves import Curves
 from numerai_pipeline.training.job import Plan, Task, TrainingJob, make_plan, make_task
 from numerai_pipeline.training.picture import plot_training
