@@ -88,7 +88,7 @@ def fed(feed: Callable[[Path], Epoch], network: str, folder: Path) -> Timed:
 
 def nai_train(network: str, folder: Path) -> Timed:
     """Train two epochs by the product's own door; its history knows the speed."""
-    from numerai_pipeline.core import load_recipe
+    from numerai_pipeline.models import load_recipe
     from numerai_pipeline.training import TrainingJob, train
 
     recipe = load_recipe(folder / network / "model.toml")

@@ -29,11 +29,11 @@ from numerai_pipeline.api.tensorboard import (
     start_tensorboard,
 )
 from numerai_pipeline.api.trained import Trained, Training
-from numerai_pipeline.core import DataError, Recipe, columns, load_recipe
+from numerai_pipeline.core import DataError, columns
 
 if TYPE_CHECKING:
     from numerai_pipeline.evaluation import Evaluation
-    from numerai_pipeline.models import Family
+    from numerai_pipeline.models import Family, Recipe
     from numerai_pipeline.training import Run, TrainingJob
 
 EvaluatedPart = Literal["test", "validation"]
@@ -396,7 +396,7 @@ def training_job(
     tensorboard: bool,
     max_ram: str | int | None,
     allow_leak: bool,
-    recipe: Recipe | None = None,
+    recipe: "Recipe | None" = None,
 ) -> "TrainingJob":
     """Return the job that trains a model on its default fold.
 
@@ -417,7 +417,7 @@ def training_job(
     from numerai_pipeline.data import FEATURE_GROUPS, FeatureCatalog, ShardReader
     from numerai_pipeline.training import TrainingJob
 
-    recipe = recipe or load_recipe(project.workspace.recipe_path(name))
+    recipe = recipe or models.load_recipe(project.workspace.recipe_path(name))
     recipe = models.override(recipe, overrides)
     own = models.load_user_families(project.workspace.zoo_dir)
     kind = own.family(recipe.family)
@@ -451,13 +451,14 @@ def training_job(
     )
 
 
-def shards_of(project: Base, recipe: Recipe) -> Path:
+def shards_of(project: Base, recipe: "Recipe") -> Path:
     """Return the folder of the shards that a recipe learns from."""
     return project.workspace.shards_dir(recipe.shards or project.settings.data.shards)
 
 
 def _zoo_entry(project: Base, name: str) -> ZooEntry:
     from numerai_pipeline.evaluation import last_corr
+    from numerai_pipeline.models import load_recipe
 
     family = load_recipe(project.workspace.recipe_path(name)).family
     if not any(project.workspace.runs_dir(name).glob("*/DONE")):

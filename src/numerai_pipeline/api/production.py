@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.api.base import Base
 from numerai_pipeline.api.results import Result, empty_figure, plain
-from numerai_pipeline.core import ConfigError, PipelineError, columns, load_recipe
+from numerai_pipeline.core import ConfigError, PipelineError, columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,6 +152,7 @@ def find_run(project: Base, name: str, run: str, *, is_tested: bool = False) -> 
 
 def note_of(project: Base, run: "Run") -> str:
     """Return why another run could be expected to predict; empty if nothing does."""
+    from numerai_pipeline.models import load_recipe
     from numerai_pipeline.training import latest_run
 
     latest = latest_run(run.folder.parent)

@@ -12,7 +12,6 @@ from numerai_pipeline.core import (
     ConfigError,
     DataError,
     Progress,
-    Recipe,
     columns,
     digest_of,
     sha256_of,
@@ -20,6 +19,7 @@ from numerai_pipeline.core import (
 from numerai_pipeline.data import Fold, ShardReader, rolling_folds
 from numerai_pipeline.models import (
     CheckedRecipe,
+    Recipe,
     TrainingTable,
     check_recipe,
     run_user_family,

@@ -10,7 +10,6 @@ from typing import Any
 from numerai_pipeline.core import (
     ConfigError,
     DataError,
-    Recipe,
     parse_table,
     parse_time,
     read_json,
@@ -20,7 +19,7 @@ from numerai_pipeline.core import (
     write_text,
 )
 from numerai_pipeline.data import Fold
-from numerai_pipeline.models import Family, Predictor, family, read_user_family
+from numerai_pipeline.models import Family, Predictor, Recipe, family, read_user_family
 from numerai_pipeline.training.history import (
     Chart,
     Epoch,

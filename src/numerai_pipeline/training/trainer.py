@@ -18,7 +18,6 @@ from numerai_pipeline.core import (
     ConfigError,
     DataError,
     Progress,
-    Recipe,
     atomic_folder,
     digest_of,
     format_time,
@@ -29,7 +28,7 @@ from numerai_pipeline.core import (
     write_toml,
 )
 from numerai_pipeline.data import ShardReader
-from numerai_pipeline.models import Engine, TrainingTable
+from numerai_pipeline.models import Engine, Recipe, TrainingTable
 from numerai_pipeline.training.history import measured_of_window, unit_of
 from numerai_pipeline.training.job import Plan, Task, TrainingJob, make_plan, make_task
 from numerai_pipeline.training.plots import plot_training
