@@ -94,6 +94,7 @@ def test_a_window_learns_from_its_eras_alone(assigned):
     ]
 
 
+@pytest.mark.slow
 def test_killed_anywhere_and_resumed_the_windows_are_the_same(
     fitted, learned, killed_at
 ):
