@@ -1,4 +1,4 @@
-"""Which features and groups a model of trees goes by, as a table and a picture."""
+"""Feature importance of a model of trees, as a table and a plot."""
 
 import csv
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from numerai_pipeline.training.job import Plan
 from numerai_pipeline.training.trees.backend import Importance, Values
 
 TABLE = "importance.csv"
-PICTURE = Path("plots") / "importance.png"
+PLOT = Path("plots") / "importance.png"
 
-# Bars that can still be read on a page.
+# More bars could not be read on a page.
 _N_BARS = 25
 
 _COLOR = "#1f5fa8"
@@ -25,7 +25,7 @@ def write_importance(folder: Path, importance: Importance, plan: Plan) -> None:
     Args:
         folder: the run.
         importance: of the run's features.
-        plan: names of the features, and their groups where the job knows them.
+        plan: names of the features, and their groups if the job knows them.
     """
     order = np.argsort(-importance.gain, kind="stable")
     with (
@@ -42,7 +42,7 @@ def write_importance(folder: Path, importance: Importance, plan: Plan) -> None:
                     float(importance.split[place]),
                 ]
             )
-    _draw(folder / PICTURE, importance, plan)
+    _draw(folder / PLOT, importance, plan)
 
 
 def gain_of_groups(
@@ -85,6 +85,6 @@ def _draw(path: Path, importance: Importance, plan: Plan) -> None:
         axes.set_xlabel("share of the gain, %")
         axes.tick_params(axis="y", labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(f"{plan.job.name}: what its trees go by", fontsize=11)
+    figure.suptitle(f"{plan.job.name}: feature importance", fontsize=11)
     with atomic_path(path) as partial:
         figure.savefig(partial, format="png", dpi=120)
