@@ -23,6 +23,7 @@ from numerai_pipeline.core import (
     format_time,
     locked,
     read_toml,
+    retrain,
     write_json,
     write_text,
     write_toml,
@@ -295,8 +296,7 @@ def _check_unchanged(plan: Plan, begun: Run) -> None:
         plan.features, plan.checked.complete()
     ):
         raise DataError(
-            f"{begun.folder} was changed since it was started. Delete it and train "
-            "again."
+            f"{begun.folder} was changed since it was begun. {retrain(begun.folder)}"
         )
 
 
@@ -310,6 +310,6 @@ def _check_shards(plan: Plan, folder: Path) -> None:
     job = plan.job
     if ShardReader(job.shards).manifest.fingerprint != plan.reader.manifest.fingerprint:
         raise DataError(
-            f"{job.shards} was rebuilt while '{job.name}' was training. Delete "
-            f"{folder} and train again."
+            f"{job.shards} was rebuilt while '{job.name}' was training. "
+            f"{retrain(folder)}"
         )
