@@ -34,6 +34,7 @@ from numerai_pipeline.core.errors import (
     explain,
 )
 from numerai_pipeline.core.files import (
+    PARTIAL_SUFFIX,
     atomic_folder,
     atomic_path,
     digest_of,
@@ -56,6 +57,7 @@ from numerai_pipeline.core.workspace import Workspace, retrain
 __all__ = [
     "EXIT_BUG",
     "NUMERAI_URL",
+    "PARTIAL_SUFFIX",
     "SILENT",
     "Advance",
     "Clock",
