@@ -53,8 +53,8 @@ def grow(folder: Path, *, n_trees: int) -> Timed:
     """Train a LightGBM; the first training bins the rows, others find them binned."""
     import matplotlib.figure  # noqa: F401 - so that it is not timed
 
-    from numerai_pipeline.core import Recipe
     from numerai_pipeline.data import ShardReader
+    from numerai_pipeline.models import Recipe
     from numerai_pipeline.training import TrainingJob, train
     from numerai_pipeline.training.trainer import load_engine
 

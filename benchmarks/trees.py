@@ -52,8 +52,8 @@ def ours(
     import matplotlib.figure  # noqa: F401 - so that it is not timed
     import numpy as np
 
-    from numerai_pipeline.core import Recipe
     from numerai_pipeline.data import ShardReader, decode_features
+    from numerai_pipeline.models import Recipe
     from numerai_pipeline.training import TrainingJob, train
     from numerai_pipeline.training.trainer import load_engine
 

@@ -3,8 +3,9 @@ from textwrap import dedent
 import numpy as np
 import pytest
 
-from numerai_pipeline.core import ConfigError, Recipe
+from numerai_pipeline.core import ConfigError
 from numerai_pipeline.models import (
+    Recipe,
     check_recipe,
     family,
     load_user_families,

@@ -20,6 +20,7 @@ from numerai_pipeline.api.production import (
     compare,
     find_run,
     references_of,
+    tested_run,
 )
 from numerai_pipeline.api.results import Best, Written, Zoo, ZooEntry
 from numerai_pipeline.api.scored import Scored
@@ -29,11 +30,11 @@ from numerai_pipeline.api.tensorboard import (
     start_tensorboard,
 )
 from numerai_pipeline.api.trained import Trained, Training
-from numerai_pipeline.core import DataError, Recipe, columns, load_recipe
+from numerai_pipeline.core import DataError, columns
 
 if TYPE_CHECKING:
     from numerai_pipeline.evaluation import Evaluation
-    from numerai_pipeline.models import Family
+    from numerai_pipeline.models import Family, Recipe
     from numerai_pipeline.training import Run, TrainingJob
 
 EvaluatedPart = Literal["test", "validation"]
@@ -156,7 +157,7 @@ class ModelCommands(Base):
             monitor: Metric that selects the best epoch: val_loss, val_corr, ...
             patience: Epochs without improvement before training stops.
             seed: Seed of first weights, order of rows and dropout.
-            allow_leak: Accept parts of the fold that share returns; scores say so.
+            allow_leak: Accept a purge shorter than the target's horizon; scores say so.
             restart: Delete the run of this recipe, broken or not, and train it again.
             **parameters: A parameter of the family, or training.KEY for training.
 
@@ -216,7 +217,7 @@ class ModelCommands(Base):
 
         Args:
             name: A model of the workspace.
-            run: latest, production, or the name of a run or its end.
+            run: latest, production, or a run's name (its end is enough).
 
         Raises:
             ConfigError: if there is no such model or run.
@@ -238,16 +239,16 @@ class ModelCommands(Base):
     ) -> Scored:
         """Score models per era, out-of-sample, beside benchmarks and meta model.
 
-        Test eras chose nothing: they come later than what the run learned from or was
-        chosen on, a purge away from it. The scores on validation eras are too high,
-        for they chose the epoch; where there are no test eras, they are scored, and the
-        table says so. Meta model and benchmarks are compared with where they were
+        Nothing was chosen on test eras: they come later than all eras that the run
+        learned from or was chosen on, a purge away. Scores on validation eras are too
+        high, for the epoch was chosen on them; without test eras they are scored, and
+        the table says so. Meta model and benchmarks are included if they were
         downloaded.
 
         Args:
             names: Models of the workspace.
-            on: test or validation eras.
-            run: latest, production, or the name of a run or its end.
+            on: Which eras to score: test or validation.
+            run: latest, production, or a run's name (its end is enough).
             force: Score again even if up to date.
 
         Returns:
@@ -268,13 +269,14 @@ class ModelCommands(Base):
         return Scored(each(names_of(names), scored))
 
     def promote(self, name: str, run: str = "latest") -> Promoted:
-        """Let a run predict live data from now on, after comparing it with the present one.
+        """Make a run the production run, after comparing it with the current one.
 
-        Both are scored on the test eras that they have in common.
+        Both are scored on their common test eras. A refit, which has none, is compared
+        by the run that it is a refit of.
 
         Args:
             name: A model of the workspace.
-            run: latest, or the name of a run or its end.
+            run: latest, or a run's name (its end is enough).
 
         Raises:
             ConfigError: if there is no such model or run.
@@ -282,7 +284,7 @@ class ModelCommands(Base):
 
         Examples:
             nai promote mlp
-        """  # noqa: E501 - one line of help
+        """
         from numerai_pipeline.training import production_run, set_production
 
         chosen = find_run(self, name, run)
@@ -295,7 +297,10 @@ class ModelCommands(Base):
             promoted = Promoted(name, ProductionRun.of(chosen))
         else:
             try:
-                new, old = (self._evaluate(one, on="test") for one in (chosen, before))
+                new, old = (
+                    self._evaluate(tested_run(one), on="test")
+                    for one in (chosen, before)
+                )
                 promoted = compare(name, chosen, before, (new, old))
             except DataError as error:
                 promoted = Promoted(
@@ -310,15 +315,15 @@ class ModelCommands(Base):
     def refit(
         self, name: str, run: str = "production", *, max_ram: Size = None
     ) -> Trained:
-        """Train a run's recipe on every resolved era, as long as the run found best.
+        """Retrain on every resolved era, for the best epochs or trees of a run.
 
-        No era is left to test it on: its scores are those of the run. It predicts live
+        No era is left to test it on: its scores are those of that run. It predicts live
         data after `nai promote`.
 
         Args:
             name: A model of the workspace.
-            run: production, latest, or the name of a run or its end: its recipe, and
-                its number of epochs or trees.
+            run: Whose recipe and number of epochs or trees: production, latest, or a
+                run's name (its end is enough).
             max_ram: Memory that trees may take: 6GB, 50%; 75% by default.
 
         Raises:
@@ -396,7 +401,7 @@ def training_job(
     tensorboard: bool,
     max_ram: str | int | None,
     allow_leak: bool,
-    recipe: Recipe | None = None,
+    recipe: "Recipe | None" = None,
 ) -> "TrainingJob":
     """Return the job that trains a model on its default fold.
 
@@ -417,7 +422,7 @@ def training_job(
     from numerai_pipeline.data import FEATURE_GROUPS, FeatureCatalog, ShardReader
     from numerai_pipeline.training import TrainingJob
 
-    recipe = recipe or load_recipe(project.workspace.recipe_path(name))
+    recipe = recipe or models.load_recipe(project.workspace.recipe_path(name))
     recipe = models.override(recipe, overrides)
     own = models.load_user_families(project.workspace.zoo_dir)
     kind = own.family(recipe.family)
@@ -451,13 +456,14 @@ def training_job(
     )
 
 
-def shards_of(project: Base, recipe: Recipe) -> Path:
+def shards_of(project: Base, recipe: "Recipe") -> Path:
     """Return the folder of the shards that a recipe learns from."""
     return project.workspace.shards_dir(recipe.shards or project.settings.data.shards)
 
 
 def _zoo_entry(project: Base, name: str) -> ZooEntry:
     from numerai_pipeline.evaluation import last_corr
+    from numerai_pipeline.models import load_recipe
 
     family = load_recipe(project.workspace.recipe_path(name)).family
     if not any(project.workspace.runs_dir(name).glob("*/DONE")):

@@ -15,12 +15,10 @@ from numerai_pipeline.core.config import (
     Frozen,
     Positive,
     PositiveFloat,
-    Recipe,
     Settings,
     SubmissionSettings,
     TournamentSettings,
     commented_toml,
-    load_recipe,
     load_settings,
     parse_table,
     read_toml,
@@ -36,6 +34,7 @@ from numerai_pipeline.core.errors import (
     explain,
 )
 from numerai_pipeline.core.files import (
+    PARTIAL_SUFFIX,
     atomic_folder,
     atomic_path,
     digest_of,
@@ -53,11 +52,12 @@ from numerai_pipeline.core.machine import memory_bytes, parse_bytes, show_bytes
 from numerai_pipeline.core.progress import SILENT, Advance, Progress, counted
 from numerai_pipeline.core.suggestions import did_you_mean
 from numerai_pipeline.core.text import printable
-from numerai_pipeline.core.workspace import Workspace
+from numerai_pipeline.core.workspace import Workspace, retrain
 
 __all__ = [
     "EXIT_BUG",
     "NUMERAI_URL",
+    "PARTIAL_SUFFIX",
     "SILENT",
     "Advance",
     "Clock",
@@ -69,7 +69,6 @@ __all__ = [
     "Positive",
     "PositiveFloat",
     "Progress",
-    "Recipe",
     "Settings",
     "SubmissionSettings",
     "SystemClock",
@@ -91,7 +90,6 @@ __all__ = [
     "heal_folder",
     "kept_folder",
     "leftovers_of",
-    "load_recipe",
     "load_settings",
     "locked",
     "memory_bytes",
@@ -101,6 +99,7 @@ __all__ = [
     "printable",
     "read_json",
     "read_toml",
+    "retrain",
     "sha256_of",
     "show_bytes",
     "stopwatch",

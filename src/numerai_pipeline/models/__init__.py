@@ -16,23 +16,25 @@ from numerai_pipeline.models.networks.family import (
 )
 from numerai_pipeline.models.networks.files import load_network, save_network
 from numerai_pipeline.models.networks.heads import Learns, class_head
+from numerai_pipeline.models.networks.keras_backend import load_keras
 from numerai_pipeline.models.networks.parts import (
     KerasParameters,
     network_input,
     target_head,
 )
-from numerai_pipeline.models.networks.quiet_keras import load_keras
 from numerai_pipeline.models.protocol import (
     CLASS_VALUES,
     Engine,
     Family,
-    Origin,
     Predictor,
     TrainingTable,
+    UntrainedSpec,
 )
 from numerai_pipeline.models.recipe import (
     CheckedRecipe,
+    Recipe,
     check_recipe,
+    load_recipe,
     new_model,
     override,
 )
@@ -54,7 +56,7 @@ if TYPE_CHECKING:
     from numerai_pipeline.models.networks.reconstruction import ReconstructionLoss
     from numerai_pipeline.models.networks.unpacking import UnpackFeatures
 
-# Layers of our own: classes of Keras, which need Keras.
+# This package's own layers: subclasses of Keras classes, which need Keras.
 _LAYERS = {
     "MemberDense": "members",
     "ReconstructionLoss": "reconstruction",
@@ -74,16 +76,17 @@ __all__ = [
     "LayerParameters",
     "Learns",
     "MemberDense",
-    "Origin",
     "Positive",
     "PositiveFloat",
     "Predictor",
+    "Recipe",
     "ReconstructionLoss",
     "TrainingTable",
     "TreesFamily",
     "TreesParameters",
     "TreesTraining",
     "UnpackFeatures",
+    "UntrainedSpec",
     "UserFamilies",
     "check_recipe",
     "class_head",
@@ -92,6 +95,7 @@ __all__ = [
     "family",
     "load_keras",
     "load_network",
+    "load_recipe",
     "load_user_families",
     "network_input",
     "new_model",
@@ -104,7 +108,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a layer when it is asked for."""
+    """Import a layer on its first use."""
     if name in _LAYERS:
         module = import_module(f"{__name__}.networks.{_LAYERS[name]}")
         return getattr(module, name)

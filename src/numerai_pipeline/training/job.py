@@ -12,7 +12,6 @@ from numerai_pipeline.core import (
     ConfigError,
     DataError,
     Progress,
-    Recipe,
     columns,
     digest_of,
     sha256_of,
@@ -20,6 +19,7 @@ from numerai_pipeline.core import (
 from numerai_pipeline.data import Fold, ShardReader, rolling_folds
 from numerai_pipeline.models import (
     CheckedRecipe,
+    Recipe,
     TrainingTable,
     check_recipe,
     run_user_family,
@@ -322,7 +322,7 @@ def _hand_made(job: TrainingJob, checked: CheckedRecipe) -> str:
     One that `nai new` made follows from the recipe, but not byte for byte: it is dated.
     """
     path = job.untrained
-    if not path.is_file() or checked.family.origin_of(path) is not None:
+    if not path.is_file() or checked.family.spec_of(path) is not None:
         return ""
     return sha256_of(path)
 

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from numerai_pipeline.core import ConfigError, DataError, Recipe
-from numerai_pipeline.models import check_recipe, family
+from numerai_pipeline.core import ConfigError, DataError
+from numerai_pipeline.models import Recipe, check_recipe, family
 from numerai_pipeline.models.trees import write_catboost
 
 CODES = np.random.default_rng(1).integers(0, 5, (400, 3)).astype(np.float32)
@@ -56,7 +56,7 @@ def test_the_untrained_file_holds_all_that_catboost_is_told(tmp_path):
         "random_strength": 0.0,
         "leaf_estimation_iterations": 1,
     }
-    assert kind.origin_of(path)["parameters"]["max_depth"] == 7
+    assert kind.spec_of(path)["parameters"]["max_depth"] == 7
 
 
 @pytest.mark.parametrize("preset", family("catboost").presets)
