@@ -236,7 +236,7 @@ def test_tensorboard_curves_are_written_on_request(make_job):
         events = EventAccumulator(str(run.folder / "tensorboard")).Reload()
         return [
             (event.step, float(make_ndarray(event.tensor_proto)))
-            for event in events.Tensors("curves by tree/val_loss")
+            for event in events.Tensors("trees/val_loss")
         ]
 
     job = make_job()
