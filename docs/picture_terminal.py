@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from numerai_pipeline.api import Project
-from numerai_pipeline.core import Chart
+from numerai_pipeline.training import Chart
 from numerai_pipeline.views import TerminalProgress
 
 PICTURE = Path(__file__).parent / "images" / "training-terminal.svg"
@@ -24,7 +24,7 @@ class Camera(TerminalProgress):
     def chart(self, chart: Chart) -> None:
         """Show it as always; after one of the epochs keep what is to be seen."""
         super().chart(chart)
-        if self._bars is not None and chart.rows[-1]["epoch"] == EPOCH:
+        if self._bars is not None and chart.rows[-1].epoch == EPOCH:
             paper = Console(record=True, width=84, file=io.StringIO())
             paper.print("$ nai train mlp --tensorboard", highlight=False)
             paper.print(self._bars.get_renderable())

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from numerai_pipeline.core import Chart
+from numerai_pipeline.training import Chart
 
 
 @dataclass

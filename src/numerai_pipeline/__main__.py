@@ -1,14 +1,8 @@
-"""Entry of `nai`, of `numerai-pipeline` and of `python -m numerai_pipeline`."""
+"""``python -m numerai_pipeline``, which is ``nai``."""
 
 import sys
 
 from numerai_pipeline.cli import run
 
-
-def main() -> None:
-    """Run the command line and leave with its exit code."""
-    sys.exit(run())
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(run())

@@ -47,7 +47,7 @@ def test_from_nothing_to_untrained_models(project: Project) -> None:
     assert files.loc["v5.3/train.parquet", "rows"] > 1000
     assert list(project.download(live=True).table.index) == ["live.parquet"]
     splits = project.etl().table
-    assert list(splits.index) == ["train", "valid"]
+    assert list(splits.index) == ["train", "valid", "purged"]
     assert (splits["last_era"] > splits["first_era"]).all()
     found = project.inspect(project.shards_dir)
     assert found.values["features"]

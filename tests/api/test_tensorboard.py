@@ -26,7 +26,8 @@ def new_run(project: Project, model: str, run: str = "run-1") -> Path:
     folder = project.workspace.runs_dir(model) / run
     folder.mkdir(parents=True)
     recipe = {"family": "mlp", "parameters": {}, "training": {}}
-    write_toml(folder / "config.toml", {"recipe": recipe})
+    config = {"run": {"name": model}, "recipe": recipe}
+    write_toml(folder / "config.toml", config)
     write_history(folder / "history.csv", 1)
     return folder
 

@@ -90,7 +90,7 @@ def test_the_plan_is_told_before_the_work(
         (["--all", "--train"], "--all pools train.parquet and validation.parquet"),
         (["--max-ram", "lots"], "'lots' is no size."),
         (["--targets", "target,targte"], "Did you mean 'target'?"),
-        (["--eras-subset", "some"], "'some' is no choice of eras."),
+        (["--eras-subset", "some"], "'some' does not choose eras."),
         (["--split-by", "columns", "--split", "0.2"], "should be 'era' or 'rows'"),
         (["--layout", "flat"], "should be 'packed' or 'rows'"),
         (["--live", "--split", "0.2"], "live rows have no eras to choose"),

@@ -172,7 +172,8 @@ def test_a_refit_learns_from_every_resolved_era(nai: Nai, root: Path) -> None:
     assert refitted.fold is not None
     # All of them: those that the ETL left out for the purge, too.
     assert refitted.fold.train == tuple(range(1, FIRST_LAST_ERA + 1))
-    error = nai("score", "lightgbm", code=3)
+    assert nai("score", "lightgbm", "--json")["lightgbm"]["folder"] == first["run"]
+    error = nai("score", "lightgbm", "--run", again["run"][-8:], code=3)
     assert f"--run {Path(first['run']).name}" in error
     assert nai("refit", "lightgbm", "--json")[0]["run"] == again["run"]
     nai("promote", "lightgbm")

@@ -25,7 +25,7 @@ def workspace(tmp_path: Path) -> Path:
     folder = tmp_path / "models" / "mlp" / "runs" / "run-1"
     folder.mkdir(parents=True)
     recipe = {"family": "mlp", "parameters": {"units": [8]}, "training": {}}
-    write_toml(folder / "config.toml", {"recipe": recipe})
+    write_toml(folder / "config.toml", {"run": {"name": "mlp"}, "recipe": recipe})
     (folder / "history.csv").write_text(HISTORY)
     return tmp_path
 

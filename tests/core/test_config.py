@@ -66,6 +66,11 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
             "[submission]\nmodels = { mlp = ' ' }",
             "numerai.toml [submission.models]: 'mlp' has no name at Numerai.",
         ),
+        (
+            '[submission]\nmodels = { mlp = "a\\u001b[2J" }',
+            "numerai.toml [submission.models]: 'a\\x1b[2J' holds characters that no "
+            "name has.",
+        ),
     ],
 )
 def test_a_wrong_key_or_value_is_named(

@@ -18,11 +18,12 @@ from numerai_pipeline.models import (
     load_recipe,
     new_model,
 )
+from numerai_pipeline.models import family as find_family
 
 
 def make(folder, family="lightgbm", **kwargs):
     arguments = {"feature_set": "small", "n_features": 4, "target": "target"}
-    return new_model(folder, family, **{**arguments, **kwargs})
+    return new_model(folder, find_family(family), **{**arguments, **kwargs})
 
 
 @pytest.mark.parametrize("family", [kind.name for kind in families()])

@@ -683,3 +683,20 @@ def test_without_keys_the_public_calls_need_none(clock):
     ):
         with pytest.raises(ConfigError, match="NUMERAI_PUBLIC_ID"):
             call()
+
+
+@pytest.mark.parametrize("trigger", ["\udc80", "a\nb", "\x00"])
+def test_a_trigger_that_cannot_be_sent_is_refused(scripted_server, clock, trigger):
+    with pytest.raises(ConfigError, match="TRIGGER_ID holds characters"):
+        connect(
+            scripted_server.settings(), clock=clock, environ={"TRIGGER_ID": trigger}
+        )
+
+
+def test_what_follows_the_host_is_not_printed(scripted_server, clock):
+    url = f"{scripted_server.url}/?key=FAKESECRET"
+    scripted_server.on("rounds", *[scripted_server.status(503)] * 99)
+    tournament = connect(scripted_server.settings(url=url), clock=clock, environ={})
+    with pytest.raises(TournamentBusy) as error:
+        tournament.current_round()
+    assert "FAKE" not in str(error.value)

@@ -1,14 +1,15 @@
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from numerai_pipeline.core import DataError
-from numerai_pipeline.training import Epoch, best_epoch
+from numerai_pipeline.training import COLUMNS, Chart, Epoch, best_epoch
 from numerai_pipeline.training.history import (
     best_row,
+    measured_of_window,
     read_history,
     stale_epochs,
     write_history,
@@ -102,7 +103,6 @@ def test_a_history_reads_back_to_the_last_digit(tmp_path_factory, rows):
         "epoch,loss\n1,0.1\n",
         "epoch,loss,val_loss,val_corr,seconds,is_best\n1,0.1,0.",
         "epoch,loss,val_loss,val_corr,seconds,is_best\n1,0.1,x,0.1,1,1\n",
-        # The columns of an early version.
         "epoch,loss,val_loss,val_corr,seconds,is_best\n1,0.1,0.1,0.1,1,1\n",
     ],
 )
@@ -111,3 +111,56 @@ def test_a_broken_history_is_named(tmp_path, text):
     path.write_text(text + "\n2,")
     with pytest.raises(DataError, match=r"history\.csv is not a whole history"):
         read_history(path)
+
+
+def test_columns_of_other_versions_do_not_matter(tmp_path):
+    path = tmp_path / "history.csv"
+    path.write_text(
+        "epoch,loss,val_loss,val_corr,seconds,is_best,gone\n1,0.1,0.2,0.3,1,1,5\n"
+    )
+    assert read_history(path) == [Epoch(1, 0.1, 0.2, 0.3, 1.0, is_best=True)]
+    assert math.isnan(read_history(path)[0].waiting)
+
+
+def test_every_column_is_measured_once_and_shown_everywhere():
+    names = set(COLUMNS)
+    assert names == {one.name for one in fields(Epoch)} - {"epoch", "is_best"}
+    assert {name for name in names if COLUMNS[name].better} == {
+        "val_loss",
+        "val_corr",
+        "val_accuracy",
+    }
+
+
+KNOWN = Epoch(
+    3, 0.21, 0.22, 0.031, 4.2, is_best=False, rows_per_second=51_234.0, waiting=0.03
+)
+
+
+def test_the_line_has_what_is_known():
+    assert Chart("mlp", "epoch", [KNOWN], "val_loss").line == (
+        "epoch 3: loss 0.21000, val_loss 0.22000, val_corr 0.0310, 4.2 seconds, "
+        "51,234 rows/s, 3.0% waiting"
+    )
+
+
+def test_a_score_that_is_not_defined_is_shown_and_the_best_is_named():
+    trees = Epoch(3, 0.21, 0.22, math.nan, 4.2, is_best=True)
+    assert Chart("mlp", "tree", [trees], "val_loss").line == (
+        "tree 3: loss 0.21000, val_loss 0.22000, val_corr nan, 4.2 seconds, best so far"
+    )
+
+
+def test_a_refit_has_no_scores_in_its_line():
+    row = Epoch(3, 0.21, math.nan, math.nan, 4.2, is_best=True)
+    chart = Chart("mlp", "epoch", [row], "val_loss")
+    assert chart.line == "epoch 3: loss 0.21000, 4.2 seconds, best so far"
+    assert chart.best is None
+
+
+def test_a_window_has_the_scores_of_its_best_epoch_and_the_time_of_all():
+    rows = [KNOWN, replace(KNOWN, val_loss=0.2, seconds=1.0, rows_per_second=48_766.0)]
+    found = measured_of_window(rows, rows[1])
+    assert found["val_loss"] == 0.2
+    assert found["seconds"] == 5.2
+    assert found["rows_per_second"] == 50_000.0

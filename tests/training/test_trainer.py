@@ -365,3 +365,22 @@ def test_shards_made_anew_meanwhile_are_told_as_such(
 
     with pytest.raises(DataError, match="was made anew while 'xgboost' was training"):
         train(job, progress=RecordedProgress(on_note=rebuild))
+
+
+def test_loading_tensorflow_is_reported_before_it_takes_seconds():
+    done = run_python(
+        """
+        import sys
+        from recorded_progress import RecordedProgress
+        from numerai_pipeline.training.trainer import load_engine
+
+        notes = []
+        progress = RecordedProgress(
+            on_note=lambda text: notes.append((text, "tensorflow" in sys.modules))
+        )
+        load_engine("keras", progress)
+        load_engine("keras", progress)
+        print(notes)
+        """
+    )
+    assert done.stdout.strip() == "[('loading TensorFlow', False)]"

@@ -1,9 +1,8 @@
-import math
 from collections.abc import Callable
 
 import pytest
 
-from numerai_pipeline.core import Chart
+from numerai_pipeline.training import Chart, Epoch
 
 MakeChart = Callable[..., Chart]
 
@@ -15,20 +14,19 @@ def make_chart() -> MakeChart:
     def make(n_rows: int = 3, *, title: str = "mlp", **columns: float) -> Chart:
         best = n_rows // 2
         rows = [
-            {
-                "epoch": number + 1,
-                "loss": 0.25 - 0.001 * number,
-                "val_loss": 0.23 + 0.001 * abs(number - best),
-                "val_corr": 0.03 - 0.001 * abs(number - best),
-                "seconds": 1.5,
-                "val_accuracy": math.nan,
-                "rows_per_second": math.nan,
-                "waiting": math.nan,
-                "is_best": number <= best,
-                **columns,
-            }
+            Epoch(
+                **{
+                    "epoch": number + 1,
+                    "loss": 0.25 - 0.001 * number,
+                    "val_loss": 0.23 + 0.001 * abs(number - best),
+                    "val_corr": 0.03 - 0.001 * abs(number - best),
+                    "seconds": 1.5,
+                    "is_best": number <= best,
+                    **columns,
+                }
+            )
             for number in range(n_rows)
         ]
-        return Chart(title, "epoch", rows, best, "val_loss")
+        return Chart(title, "epoch", rows, "val_loss")
 
     return make

@@ -7,7 +7,7 @@ import pytest
 from nbclient import NotebookClient
 
 CELL = """
-from numerai_pipeline.core import Chart
+from numerai_pipeline.training import Chart, Epoch
 from numerai_pipeline.views import NotebookProgress, detect_progress
 
 progress = detect_progress()
@@ -18,9 +18,8 @@ with progress.task("training <mlp>", 4, "epochs") as advance:
         advance_inside(4)
     for epoch in range(1, 5):
         advance(1)
-        rows.append({"epoch": epoch, "loss": 0.2, "val_loss": 0.3 / epoch,
-                     "val_corr": 0.01, "seconds": 0.1})
-        progress.chart(Chart("mlp", "epoch", tuple(rows), epoch - 1, "val_loss"))
+        rows.append(Epoch(epoch, 0.2, 0.3 / epoch, 0.01, 0.1, is_best=True))
+        progress.chart(Chart("mlp", "epoch", tuple(rows), "val_loss"))
 """
 
 

@@ -4,6 +4,7 @@ import math
 import pytest
 from rich.console import Console
 
+from numerai_pipeline.training import Chart, Epoch
 from numerai_pipeline.views import chart_table, sparkline
 from numerai_pipeline.views.table import LAST_ROWS, ChartView
 
@@ -53,9 +54,7 @@ def test_a_score_that_is_not_defined_is_a_dash(make_chart):
 
 
 def test_all_columns_fit_into_80(make_chart):
-    chart = make_chart(
-        40, val_accuracy=0.31, rows_per_second=1_234_567.0, waiting=0.031
-    )
+    chart = make_chart(40, rows_per_second=1_234_567.0, waiting=0.031)
     for line in printed(ChartView(chart)).splitlines():
         assert len(line.rstrip()) <= 80
     assert "…" not in printed(ChartView(chart))
@@ -63,13 +62,12 @@ def test_all_columns_fit_into_80(make_chart):
 
 @pytest.mark.parametrize("width", [40, 50, 60, 70])
 def test_a_narrow_terminal_has_fewer_columns_and_whole_numbers(make_chart, width):
-    chart = make_chart(
-        40, val_accuracy=0.31, rows_per_second=1_234_567.0, waiting=0.031
-    )
+    chart = make_chart(40, rows_per_second=1_234_567.0, waiting=0.031)
     shown = printed(ChartView(chart), width=width)
     assert "…" not in shown
     assert "val_loss  val_corr" in shown
-    assert ("seconds" in shown) == (width > 70)
+    assert ("waiting" in shown) == (width >= 70)
+    assert ("seconds" in shown) == (width >= 50)
 
 
 def test_the_curves_stand_below(make_chart):
@@ -81,10 +79,10 @@ def test_the_curves_stand_below(make_chart):
 
 
 def test_a_first_epoch_that_loses_much_does_not_flatten_the_rest():
-    from numerai_pipeline.core import Chart
-
     losses = [90.0, 0.26, 0.25, 0.24, 0.23, 0.22, 0.21, 0.20]
-    rows = [{"epoch": n, "val_loss": value} for n, value in enumerate(losses)]
-    line = printed(ChartView(Chart("m", "epoch", rows, 7, "val_loss"))).splitlines()[-1]
+    rows = [
+        Epoch(n, 0.2, loss, 0.0, 1.0, is_best=True) for n, loss in enumerate(losses)
+    ]
+    line = printed(ChartView(Chart("m", "epoch", rows, "val_loss"))).splitlines()[-2]
     assert len(set(line.split()[1])) >= 6
     assert "0.20000 to 90.00000" in line

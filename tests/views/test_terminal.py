@@ -24,7 +24,8 @@ def test_a_terminal_gets_a_live_table(make_chart):
             progress.chart(make_chart(n_rows))
     shown = plain(file.getvalue())
     assert "training mlp" in shown
-    assert "left" in shown
+    assert "5 epochs" in shown
+    assert "left" not in shown
     last = shown[shown.rindex("val_loss  val_corr") :]
     assert last.count("best") == 1
     assert "█" in last

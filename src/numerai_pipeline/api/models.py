@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from numerai_pipeline.api.base import Base
-from numerai_pipeline.api.outcomes import each
+from numerai_pipeline.api.outcomes import Outcome, each, outcome_of
 from numerai_pipeline.api.parameters import (
     Cli,
     Names,
@@ -199,16 +199,17 @@ class ModelCommands(Base):
         # Every recipe is read before the first training begins.
         jobs = {one.name: one for one in each(chosen, job)}
 
-        def trained(name: str) -> Training:
-            run = train(
-                jobs[name].get(),
-                progress=self.progress,
-                restart=restart,
-                on_done=keep_production,
-            )
-            return Training(run)
-
-        return Trained(each(chosen, trained))
+        outcomes: list[Outcome[Training]] = []
+        for name in chosen:
+            with outcome_of(name, outcomes, is_only=len(chosen) == 1) as finish:
+                run = train(
+                    jobs[name].get(),
+                    progress=self.progress,
+                    restart=restart,
+                    on_done=keep_production,
+                )
+                finish(Training(run))
+        return Trained(outcomes)
 
     def best(self, name: str, *, run: str = "latest") -> Best:
         """Print the best epoch of a run, and its file.
@@ -261,7 +262,8 @@ class ModelCommands(Base):
         """
 
         def scored(name: str) -> "Evaluation":
-            return self._evaluate(find_run(self, name, run), on=on, force=force)
+            chosen = find_run(self, name, run, is_tested=True)
+            return self._evaluate(chosen, on=on, force=force)
 
         return Scored(each(names_of(names), scored))
 

@@ -1,6 +1,7 @@
 """What became of each of several models: one failure stops no other."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Generic, TypeVar
@@ -101,12 +102,27 @@ def each(names: Sequence[str], work: Callable[[str], T]) -> list[Outcome[T]]:
     Raises:
         Exception: what the work raised, if there is only one name.
     """
-    outcomes = []
+    outcomes: list[Outcome[T]] = []
     for name in names:
-        try:
-            outcomes.append(Outcome(name, result=work(name)))
-        except Exception as error:  # receipts that were won must reach the caller
-            if len(names) == 1:
-                raise
-            outcomes.append(Outcome(name, error=error))
+        with outcome_of(name, outcomes, is_only=len(names) == 1) as finish:
+            finish(work(name))
     return outcomes
+
+
+@contextmanager
+def outcome_of(
+    name: str, outcomes: list[Outcome[T]], *, is_only: bool
+) -> Iterator[Callable[[T], None]]:
+    """Add what becomes of a model in the block: what it is finished with, or its error.
+
+    Args:
+        name: the model's name.
+        outcomes: where to add it.
+        is_only: whether there are no others, so that its error is raised.
+    """
+    try:
+        yield lambda result: outcomes.append(Outcome(name, result=result))
+    except Exception as error:  # receipts that were won must reach the caller
+        if is_only:
+            raise
+        outcomes.append(Outcome(name, error=error))

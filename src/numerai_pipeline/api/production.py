@@ -118,13 +118,14 @@ def production_runs(project: Base) -> dict[str, ProductionRun]:
     return found
 
 
-def find_run(project: Base, name: str, run: str) -> "Run":
+def find_run(project: Base, name: str, run: str, *, is_tested: bool = False) -> "Run":
     """Return a finished run of a model.
 
     Args:
         project: the workspace.
         name: the model.
         run: ``latest``, ``production``, or the name of a run's folder or its end.
+        is_tested: whether ``latest`` leaves out refits, which no era is left to test.
 
     Raises:
         ConfigError: if there is no such model or run.
@@ -135,7 +136,7 @@ def find_run(project: Base, name: str, run: str) -> "Run":
     project.require_model(name)
     runs = project.workspace.runs_dir(name)
     if run == "latest":
-        return latest_run(runs)
+        return latest_run(runs, is_tested=is_tested)
     if run == "production":
         return production(project, name)
     finished = sorted(done.parent for done in runs.glob(f"*/{DONE_FILE}"))

@@ -48,8 +48,9 @@ from numerai_pipeline.core.files import (
     write_text,
 )
 from numerai_pipeline.core.machine import memory_bytes, parse_bytes, show_bytes
-from numerai_pipeline.core.progress import SILENT, Advance, Chart, Progress
+from numerai_pipeline.core.progress import SILENT, Advance, Progress, counted
 from numerai_pipeline.core.suggestions import did_you_mean
+from numerai_pipeline.core.text import printable
 from numerai_pipeline.core.workspace import Workspace
 
 __all__ = [
@@ -57,7 +58,6 @@ __all__ = [
     "NUMERAI_URL",
     "SILENT",
     "Advance",
-    "Chart",
     "Clock",
     "ConfigError",
     "DataError",
@@ -79,6 +79,7 @@ __all__ = [
     "atomic_path",
     "columns",
     "commented_toml",
+    "counted",
     "did_you_mean",
     "digest_of",
     "explain",
@@ -93,6 +94,7 @@ __all__ = [
     "parse_bytes",
     "parse_table",
     "parse_time",
+    "printable",
     "read_json",
     "read_toml",
     "sha256_of",

@@ -21,6 +21,7 @@ from pydantic_core import ErrorDetails
 from numerai_pipeline.core.errors import ConfigError
 from numerai_pipeline.core.files import write_text
 from numerai_pipeline.core.suggestions import did_you_mean
+from numerai_pipeline.core.text import printable
 
 NUMERAI_URL = "https://api-tournament.numer.ai"
 
@@ -97,6 +98,9 @@ class SubmissionSettings(Frozen):
         for model, name in models.items():
             if not name.strip():
                 raise ValueError(f"'{model}' has no name at Numerai")
+            for text in (model, name):
+                if printable(text) != text:
+                    raise ValueError(f"{text!r} holds characters that no name has")
             other = ours.setdefault(name.strip().casefold(), model)
             if other != model:
                 raise ValueError(

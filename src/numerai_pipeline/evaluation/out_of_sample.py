@@ -108,11 +108,11 @@ def predict_part(
         targets: what to read beside the predictions.
         progress: where to report.
     """
-    predictor = run.predictor()
     pieces = []
     with progress.task(
         f"predicting with {run.name}", shards.n_rows(part.split, part.eras), "rows"
     ) as advance:
+        predictor = run.predictor()
         for block in shards.blocks(
             part.split, eras=part.eras, features=run.features, targets=targets
         ):

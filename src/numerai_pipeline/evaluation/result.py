@@ -93,7 +93,7 @@ class Evaluation:
         n_rows: rows that were predicted.
         n_eras: eras with the target, which are those that were scored.
         rows: the scores; the first is the model's own CORR.
-        coverage: meta model and benchmarks, as far as they go.
+        coverage: meta model and benchmarks, and how much they cover.
         shards_fingerprint: which shards these were.
         fingerprint: which run, shards and files all this was made from.
     """
@@ -132,7 +132,7 @@ class Evaluation:
 
     @property
     def plot(self) -> Path:
-        """The picture of the scores."""
+        """The plot of the scores."""
         return plot_path(self.folder, self.on)
 
     @property

@@ -109,7 +109,7 @@ class CheckedRecipe:
             }
         )
 
-    def write_untrained(self, existing: Path, *, n_features: int, into: Path) -> None:
+    def write_untrained(self, existing: Path, *, n_features: int, into: Path) -> bool:
         """Write the model from which training starts.
 
         ``existing`` is copied if it was made from this very recipe, or by hand.
@@ -119,6 +119,9 @@ class CheckedRecipe:
             existing: the untrained model in the model's folder; may be missing.
             n_features: width of the data.
             into: where to write.
+
+        Returns:
+            Whether ``existing`` was taken.
 
         Raises:
             DataError: if ``existing`` is broken.
@@ -134,10 +137,11 @@ class CheckedRecipe:
             if found is None or origin.is_same(found):
                 with atomic_path(into) as partial:
                     partial.write_bytes(existing.read_bytes())
-                return
+                return True
         self.family.write_untrained(
             self.parameters, n_features=n_features, seed=self.recipe.seed, path=into
         )
+        return False
 
 
 def check_recipe(recipe: Recipe, kind: Family | None = None) -> CheckedRecipe:

@@ -1,9 +1,8 @@
 """One training: recipe + fold + seed + shards -> a run folder."""
 
-from numerai_pipeline.training.curves import write_curves
-from numerai_pipeline.training.history import Epoch, best_epoch
+from numerai_pipeline.training.history import COLUMNS, Chart, Epoch, best_epoch
 from numerai_pipeline.training.job import TrainingJob
-from numerai_pipeline.training.picture import draw_training, plot_training
+from numerai_pipeline.training.plots import draw_training, plot_training
 from numerai_pipeline.training.refit import refit_job
 from numerai_pipeline.training.run import CONFIG_FILE as RUN_CONFIG
 from numerai_pipeline.training.run import (
@@ -17,13 +16,16 @@ from numerai_pipeline.training.run import (
     production_run,
     set_production,
 )
+from numerai_pipeline.training.tensorboard import write_curves
 from numerai_pipeline.training.trainer import train
 
 __all__ = [
+    "COLUMNS",
     "CURVES_FOLDER",
     "DONE_FILE",
     "RUN_CONFIG",
     "BestEpoch",
+    "Chart",
     "Epoch",
     "Run",
     "TrainingJob",

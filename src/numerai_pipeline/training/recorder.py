@@ -6,17 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from numerai_pipeline.core import Chart, DataError, Progress
+from numerai_pipeline.core import DataError, Progress
 from numerai_pipeline.models import TrainingTable
-from numerai_pipeline.training.curves import Curves
 from numerai_pipeline.training.history import (
+    COLUMNS,
+    Chart,
     Epoch,
     best_row,
     read_history,
     stale_epochs,
     write_history,
 )
-from numerai_pipeline.training.picture import chart_of
+from numerai_pipeline.training.tensorboard import TensorBoardWriter
 
 
 class Recorder:
@@ -31,7 +32,7 @@ class Recorder:
         training: TrainingTable,
         *,
         unit: str,
-        curves: Path | None,
+        tensorboard: Path | None,
         progress: Progress,
         title: str = "",
         has_validation: bool = True,
@@ -43,11 +44,15 @@ class Recorder:
         self._has_validation = has_validation
         self._title = title
         self.rows = read_history(path)
-        self._curves = Curves(curves, self.rows) if curves else None
+        self._tensorboard = (
+            TensorBoardWriter(tensorboard, self.rows, unit=unit)
+            if tensorboard
+            else None
+        )
 
     @property
     def best(self) -> Epoch | None:
-        """The best epoch so far, None if there is none yet; else the last one."""
+        """The best epoch so far, or the last one without validation eras, or None."""
         return self._best(self.rows)
 
     @property
@@ -60,46 +65,34 @@ class Recorder:
         )
         return stale >= self._training.patience
 
-    def record(
-        self,
-        epoch: int,
-        *,
-        loss: float,
-        val_loss: float,
-        val_corr: float,
-        seconds: float,
-        val_accuracy: float = math.nan,
-        rows_per_second: float = math.nan,
-        waiting: float = math.nan,
-    ) -> None:
+    def record(self, epoch: int, **measured: float) -> None:
         """Add an epoch.
+
+        Args:
+            epoch: its number.
+            measured: its values by column; a column that is left out is NaN.
 
         Raises:
             DataError: if its validation loss becomes NaN or infinite.
         """
-        if self._has_validation and not math.isfinite(val_loss):
+        row = Epoch(
+            epoch=epoch,
+            is_best=False,
+            **{name: measured.pop(name, math.nan) for name in COLUMNS},
+            **measured,
+        )
+        if self._has_validation and not math.isfinite(row.val_loss):
             raise DataError(
-                f"the loss on the validation eras is {val_loss} after {self._unit} "
+                f"the loss on the validation eras is {row.val_loss} after {self._unit} "
                 f"{epoch}. Lower learning_rate in model.toml, then train again."
             )
-        row = Epoch(
-            epoch,
-            loss,
-            val_loss,
-            val_corr,
-            seconds,
-            is_best=False,
-            val_accuracy=val_accuracy,
-            rows_per_second=rows_per_second,
-            waiting=waiting,
-        )
         rows = [*self.rows, row]
         if self._best(rows) is row:
             rows[-1] = replace(row, is_best=True)
         write_history(rows, self._path)
         self.rows = rows
-        if self._curves is not None:
-            self._curves.add(rows[-1])
+        if self._tensorboard is not None:
+            self._tensorboard.add(rows[-1])
         self.progress.chart(self.chart())
 
     def _best(self, rows: Sequence[Epoch]) -> Epoch | None:
@@ -109,22 +102,17 @@ class Recorder:
 
     def chart(self) -> Chart:
         """Return the curves so far."""
-        return chart_of(
-            self.rows,
-            title=self._title,
-            unit=self._unit,
-            monitor=self._training.monitor,
-        )
+        return Chart(self._title, self._unit, tuple(self.rows), self._training.monitor)
 
     def watch(self, model: Any) -> None:
         """Write what TensorBoard shows of a network; call it before ``record``.
 
         Does nothing where no TensorBoard was asked for.
         """
-        if self._curves is not None:
-            self._curves.network(model, len(self.rows) + 1)
+        if self._tensorboard is not None:
+            self._tensorboard.add_network(model, len(self.rows) + 1)
 
     def close(self) -> None:
-        """Close the curves' file."""
-        if self._curves is not None:
-            self._curves.close()
+        """Close the files of TensorBoard."""
+        if self._tensorboard is not None:
+            self._tensorboard.close()

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from numerai_pipeline.core import (
-    Chart,
     ConfigError,
     DataError,
     parse_table,
@@ -21,15 +20,20 @@ from numerai_pipeline.core import (
 )
 from numerai_pipeline.data import Fold
 from numerai_pipeline.models import Family, Predictor, Recipe, family, read_user_family
-from numerai_pipeline.training.history import Epoch, Monitor, best_row, read_history
-from numerai_pipeline.training.picture import chart_of
+from numerai_pipeline.training.history import (
+    Chart,
+    Epoch,
+    best_row,
+    read_history,
+    unit_of,
+)
 
 CONFIG_FILE = "config.toml"
 FEATURES_FILE = "features.json"
 HISTORY_FILE = "history.csv"
 DONE_FILE = "DONE"
 PRODUCTION_FILE = "PRODUCTION"
-# A user's own family, as it was when the training began.
+# A user's own family, as it was when the training started.
 FAMILY_FILE = "family.py"
 CURVES_FOLDER = "tensorboard"
 
@@ -67,7 +71,7 @@ class Run:
             run of version 0.1.0, which did not record them.
         data_version: the release of its data; empty of a run of version 0.1.0.
         unit: what its history counts: ``epoch``, ``tree`` or ``window``.
-        started: when it was begun, aware, in UTC.
+        started: when it was started, aware, in UTC.
         refit_of: name of the run whose recipe it trained on all eras; empty of others.
     """
 
@@ -88,7 +92,7 @@ class Run:
         """Open a run folder, finished or not.
 
         Raises:
-            DataError: if it is no run folder, or one of its files is broken.
+            DataError: if it is not a run folder, or one of its files is broken.
         """
         for file in (CONFIG_FILE, FEATURES_FILE):
             if not (folder / file).is_file():
@@ -120,7 +124,7 @@ class Run:
                 missing=float(features["missing"]),
                 fold=fold,
                 data_version=str(of_run.get("data_version", "")),
-                unit=str(of_run.get("unit") or _old_unit(recipe)),
+                unit=unit_of(config["recipe"]),
                 started=started,
                 refit_of=str(of_run.get("refit_of", "")),
             )
@@ -138,9 +142,9 @@ class Run:
         return (self.folder / DONE_FILE).is_file()
 
     @property
-    def monitor(self) -> Monitor:
+    def monitor(self) -> str:
         """The value by which the best epoch was chosen."""
-        return cast(Monitor, self.recipe.training["monitor"])
+        return str(self.recipe.training["monitor"])
 
     def history(self) -> list[Epoch]:
         """Return what was recorded of each epoch so far.
@@ -157,12 +161,8 @@ class Run:
         Raises:
             DataError: if its history is broken.
         """
-        return chart_of(
-            self.history(),
-            title=f"{self.name}, run {self.folder.name}",
-            unit=self.unit,
-            monitor=self.monitor,
-        )
+        title = f"{self.name}, run {self.folder.name}"
+        return Chart(title, self.unit, self.history(), self.monitor)
 
     def best(self) -> BestEpoch:
         """Return the best epoch.
@@ -240,20 +240,13 @@ class Run:
         if not self.is_done:
             raise DataError(
                 f"the run {self.folder} is not finished. "
-                f"Run `nai train {self.name}`, which goes on with it."
+                f"Run `nai train {self.name}` to resume it."
             )
 
 
 def window_name(number: int) -> str:
     """Return how the files of a rolling window are named, from 1."""
     return f"window-{number:03d}"
-
-
-def _old_unit(recipe: Recipe) -> str:
-    """Return what the history of a run of version 0.1.0 counts."""
-    if recipe.training.get("window_eras"):
-        return "window"
-    return "tree" if recipe.family in ("lightgbm", "xgboost", "catboost") else "epoch"
 
 
 def production_run(runs_dir: Path) -> Run:
@@ -304,20 +297,29 @@ def production_path(runs_dir: Path) -> Path:
     return runs_dir.parent / PRODUCTION_FILE
 
 
-def latest_run(runs_dir: Path) -> Run:
+def latest_run(runs_dir: Path, *, is_tested: bool = False) -> Run:
     """Return the finished run that was trained, or asked for again, last.
 
+    Args:
+        runs_dir: the folder of a model's runs.
+        is_tested: leave out refits, which learned from every era.
+
     Raises:
-        DataError: if there is no run, or none is finished.
+        DataError: if no run is finished.
     """
     name = runs_dir.parent.name
     finished = [done.parent for done in runs_dir.glob(f"*/{DONE_FILE}")]
-    if finished:
-        return Run.open(max(finished, key=lambda run: (asked_at(run), run.name)))
+    newest_first = sorted(
+        finished, key=lambda run: (asked_at(run), run.name), reverse=True
+    )
+    runs = (Run.open(folder) for folder in newest_first)
+    found = next((run for run in runs if not (is_tested and run.refit_of)), None)
+    if found is not None:
+        return found
     if any(runs_dir.glob(f"*/{CONFIG_FILE}")):
         raise DataError(
-            f"no run in {runs_dir} is finished. Run `nai train {name}`, which goes on "
-            "with the one that was begun."
+            f"no run in {runs_dir} is finished. Run `nai train {name}` to resume the "
+            "one that was started."
         )
     raise DataError(f"'{name}' has no run in {runs_dir}. Run `nai train {name}` first.")
 
@@ -340,7 +342,7 @@ def mark_done(folder: Path, files: tuple[str, ...], asked: str) -> None:
 
     Args:
         folder: the run folder.
-        files: what must not change any more, relative to it.
+        files: what must not change from now on, relative to it.
         asked: when this training was asked for, as ``core.format_time`` writes it.
     """
     sha256 = {file: sha256_of(folder / file) for file in files}

@@ -1,19 +1,17 @@
 """One training as a function: job -> run folder.
 
 The same recipe, fold, seed and shards make the same run: a finished one is returned
-at once, a killed one goes on.
+at once, a killed one is resumed.
 """
 
-import math
 import platform
 import shutil
+import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
-
-import numpy as np
 
 from numerai_pipeline.core import (
     SILENT,
@@ -31,9 +29,9 @@ from numerai_pipeline.core import (
 )
 from numerai_pipeline.data import ShardReader
 from numerai_pipeline.models import Engine, Recipe, TrainingTable
-from numerai_pipeline.training.curves import Curves
+from numerai_pipeline.training.history import measured_of_window, unit_of
 from numerai_pipeline.training.job import Plan, Task, TrainingJob, make_plan, make_task
-from numerai_pipeline.training.picture import plot_training
+from numerai_pipeline.training.plots import plot_training
 from numerai_pipeline.training.recorder import Recorder
 from numerai_pipeline.training.run import (
     CONFIG_FILE,
@@ -43,9 +41,11 @@ from numerai_pipeline.training.run import (
     FEATURES_FILE,
     HISTORY_FILE,
     Run,
+    latest_run,
     mark_asked,
     mark_done,
 )
+from numerai_pipeline.training.tensorboard import write_curves
 
 # Hex digits of the fingerprint in a run's name.
 _SHORT = 8
@@ -54,8 +54,8 @@ _SHORT = 8
 class EngineModule(Protocol):
     """What a module or an object must have to be an engine.
 
-    Every engine goes on where a training was killed, and makes what it would have
-    made without the kill.
+    An engine resumes a killed training, and makes what it would have made without the
+    kill.
     """
 
     @property
@@ -67,7 +67,7 @@ class EngineModule(Protocol):
         """Name what it trains on.
 
         Raises:
-            ConfigError: if the device that is asked for is not there.
+            ConfigError: if the requested device is not available.
         """
         ...
 
@@ -76,14 +76,20 @@ class EngineModule(Protocol):
         ...
 
 
-def load_engine(name: Engine) -> EngineModule:
+def load_engine(name: Engine, progress: Progress = SILENT) -> EngineModule:
     """Import an engine with its framework.
+
+    Args:
+        name: of the engine.
+        progress: where the import of TensorFlow is reported: it takes seconds.
 
     Raises:
         ConfigError: if its package, or a library that it needs, is not installed; the
             remedy is named.
     """
     if name == "keras":
+        if "tensorflow" not in sys.modules:
+            progress.note("loading TensorFlow")
         from numerai_pipeline.training.networks import fitting
 
         return fitting
@@ -136,7 +142,7 @@ def train(
             shutil.rmtree(folder)
             folder = None
         if folder is None or not Run.open(folder).is_done:
-            engine = load_engine(plan.checked.family.engine)
+            engine = load_engine(plan.checked.family.engine, progress)
             folder = folder or begin_run(plan, engine, name)
             _check_unchanged(plan, Run.open(folder))
             recorder = _recorder(plan, folder, progress)
@@ -150,10 +156,11 @@ def train(
                 _check_shards(plan, folder)  # new ones break what reads the old ones
                 raise
         run = Run.open(folder)
-        mark_asked(folder, format_time(job.started))
+        if latest_run(job.runs).folder != folder:
+            mark_asked(folder, format_time(job.started))
         curves = folder / CURVES_FOLDER
         if job.tensorboard and not curves.is_dir():
-            Curves(curves, run.history()).close()
+            write_curves(folder / HISTORY_FILE, curves)
         on_done(run)
     return run
 
@@ -166,12 +173,12 @@ def find_run(runs: Path, fingerprint: str) -> Path | None:
             if run["fingerprint"] == fingerprint:
                 return folder
         except (ConfigError, KeyError, OSError, TypeError):
-            continue  # `Run.open` complains of it when somebody needs it
+            continue  # `Run.open` reports it when the run is needed
     return None
 
 
 def begin_run(plan: Plan, engine: EngineModule, name: str) -> Path:
-    """Make the run folder with all that training starts from, whole."""
+    """Make the run folder with everything that training starts from, atomically."""
     job = plan.job
     family = plan.checked.family
     folder = job.runs / name
@@ -205,7 +212,6 @@ def begin_run(plan: Plan, engine: EngineModule, name: str) -> Path:
                         plan.reader.manifest.provenance.options["data_version"]
                     ),
                     "n_features": len(plan.features),
-                    "unit": _unit(plan),
                     "refit_of": job.refit_of,
                     "device": engine.device(plan.checked.training),
                 },
@@ -227,18 +233,12 @@ def _recorder(plan: Plan, folder: Path, progress: Progress) -> Recorder:
     return Recorder(
         folder / HISTORY_FILE,
         plan.checked.training,
-        unit=_unit(plan),
-        curves=folder / CURVES_FOLDER if plan.job.tensorboard else None,
+        unit=unit_of(plan.checked.complete().model_dump()),
+        tensorboard=folder / CURVES_FOLDER if plan.job.tensorboard else None,
         progress=progress,
         title=f"{plan.job.name}, run {folder.name}",
         has_validation=bool(plan.job.fold.validation),
     )
-
-
-def _unit(plan: Plan) -> str:
-    if plan.checked.training.window_eras:
-        return "window"
-    return "epoch" if plan.checked.family.engine == "keras" else "tree"
 
 
 def _record_window(task: Task, tasks: Sequence[Task], recorder: Recorder) -> None:
@@ -248,22 +248,13 @@ def _record_window(task: Task, tasks: Sequence[Task], recorder: Recorder) -> Non
     if not number or task is not of_window[-1] or number <= len(recorder.rows):
         return
     rows = of_window[0].recorder.rows
-    # Without a best epoch there is no model either, and the last line says why.
+    # Without a best epoch there is no model either; the last line shows why.
     best = of_window[0].recorder.best or rows[-1]
-    recorder.record(
-        number,
-        loss=best.loss,
-        val_loss=best.val_loss,
-        val_corr=best.val_corr,
-        seconds=math.fsum(row.seconds for row in rows),
-        val_accuracy=best.val_accuracy,
-        rows_per_second=float(np.mean([row.rows_per_second for row in rows])),
-        waiting=float(np.mean([row.waiting for row in rows])),
-    )
+    recorder.record(number, **measured_of_window(rows, best))
 
 
 def _finish(plan: Plan, folder: Path, recorder: Recorder) -> None:
-    """Draw the curves and call the run done."""
+    """Plot the curves and mark the run as finished."""
     recorder.close()
     _check_shards(plan, folder)
     if recorder.best is None:
@@ -304,17 +295,18 @@ def _check_unchanged(plan: Plan, begun: Run) -> None:
         plan.features, plan.checked.complete()
     ):
         raise DataError(
-            f"{begun.folder} was changed since it was begun. Delete it and train again."
+            f"{begun.folder} was changed since it was started. Delete it and train "
+            "again."
         )
 
 
 def _digest(features: tuple[str, ...], recipe: Recipe) -> str:
-    """Return what two of a kind have in common, NaN too, which equals nothing."""
+    """Return a digest to compare recipes by; NaN equals NaN in it."""
     return digest_of([features, recipe.model_dump(mode="json")])
 
 
 def _check_shards(plan: Plan, folder: Path) -> None:
-    """Refuse a run whose shards are no longer those with which it was begun."""
+    """Refuse a run whose shards were rebuilt since it was started."""
     job = plan.job
     if ShardReader(job.shards).manifest.fingerprint != plan.reader.manifest.fingerprint:
         raise DataError(

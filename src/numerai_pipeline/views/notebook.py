@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from html import escape
 from typing import Any
 
-from numerai_pipeline.core import Advance, Chart, stopwatch
-from numerai_pipeline.training import draw_training
+from numerai_pipeline.core import Advance, stopwatch
+from numerai_pipeline.training import Chart, draw_training
+from numerai_pipeline.views.pace import Pace
 
 # A picture takes a tenth of a second and goes to the browser whole.
 _PICTURE_EVERY_SECONDS = 1.0
@@ -40,24 +41,21 @@ class NotebookProgress:
             return
         self._is_busy = True
         self._line, self._picture, self._drawn = None, None, 0.0
-        started = shown = stopwatch()
-        done = 0.0
+        pace = Pace(total, unit)
+        shown = stopwatch()
 
         def advance(amount: float) -> None:
-            nonlocal done, shown
-            done += amount
+            nonlocal shown
+            pace.advance(amount)
             now = stopwatch()
             if now - shown >= _LINE_EVERY_SECONDS:
                 shown = now
-                self._show_line(_bar(description, done, total, unit, now - started))
+                self._show_line(_bar(description, total, pace))
 
-        self._show_line(_bar(description, 0.0, total, unit, 0.0))
+        self._show_line(_bar(description, total, pace))
         try:
             yield advance
-            seconds = stopwatch() - started
-            self._show_line(
-                f"{escape(description)}: {done:,.0f} {escape(unit)} in {seconds:,.1f} s"
-            )
+            self._show_line(escape(f"{description}: {_so_far(pace)}"))
         finally:
             self._is_busy = False
             self._draw_waiting()
@@ -67,7 +65,7 @@ class NotebookProgress:
         _display(_html(escape(text)))
 
     def chart(self, chart: Chart) -> None:
-        """Renew the picture, if the last one was drawn a while ago."""
+        """Redraw the picture, if the last one was drawn a while ago."""
         self._waiting = chart
         is_due = stopwatch() - self._drawn >= _PICTURE_EVERY_SECONDS
         if self._picture is None or is_due or not self._is_busy:
@@ -91,16 +89,19 @@ class NotebookProgress:
             self._line.update(_html(html))
 
 
-def _bar(
-    description: str, done: float, total: float | None, unit: str, seconds: float
-) -> str:
+def _bar(description: str, total: float | None, pace: Pace) -> str:
     if not total:
-        return f"{escape(description)}: {done:,.0f} {escape(unit)}, {seconds:,.0f} s"
-    left = f", {seconds * (total - done) / done:,.0f} s left" if done else ""
+        return escape(f"{description}: {_so_far(pace)}")
+    left = pace.seconds_left
+    text = f"{description}: {pace.text} of {total:,.0f}"
     return (
-        f'<progress value="{min(done, total):.3f}" max="{total:.3f}"></progress> '
-        f"{escape(description)}: {done:,.0f} of {total:,.0f} {escape(unit)}{left}"
+        f'<progress value="{min(pace.done, total):.3f}" max="{total:.3f}"></progress> '
+        + escape(text if left is None else f"{text}, {left:,.0f} s left")
     )
+
+
+def _so_far(pace: Pace) -> str:
+    return f"{pace.text} in {pace.seconds:,.1f} s"
 
 
 def _html(html: str) -> Any:

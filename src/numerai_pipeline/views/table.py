@@ -1,15 +1,15 @@
 """The last epochs of a training as a table, and all of them as a line of blocks."""
 
 import math
-from collections.abc import Callable, Collection, Sequence
-from itertools import pairwise
+from collections.abc import Collection, Sequence
+from itertools import cycle, pairwise
 
 from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from numerai_pipeline.core import Chart
+from numerai_pipeline.training import COLUMNS, Chart
 
 # Lines of a history that stay in sight; with the rest of the view they fit into a
 # terminal of 24 lines.
@@ -23,18 +23,8 @@ _MOST_BLOCKS = 48
 # Wider than any table.
 _UNLIMITED = 1_000
 
-_COLUMNS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
-    ("loss", "loss", "{:.5f}".format),
-    ("val_loss", "val_loss", "{:.5f}".format),
-    ("val_corr", "val_corr", "{:.4f}".format),
-    ("val_accuracy", "accuracy", "{:.4f}".format),
-    ("rows_per_second", "rows/s", "{:,.0f}".format),
-    ("waiting", "waiting", "{:.1%}".format),
-    ("seconds", "seconds", "{:.1f}".format),
-)
-_ALWAYS = frozenset({"loss", "val_loss", "val_corr", "seconds"})
-# What a narrow terminal goes without, the first one first: cut numbers tell nothing.
-_DISPENSABLE = ("seconds", "waiting", "rows_per_second", "val_accuracy", "loss")
+# Of the lines of blocks.
+_STYLES = ("blue", "dark_orange3", "purple")
 
 
 def sparkline(values: Sequence[float], width: int, blocks: str = _BLOCKS) -> str:
@@ -72,17 +62,13 @@ def chart_table(chart: Chart, *, without: Collection[str] = ()) -> Table:
         chart: the history.
         without: columns that are left out.
     """
-    shown = [
-        column
-        for column in _COLUMNS
-        if column[0] not in without and (column[0] in _ALWAYS or chart.has(column[0]))
-    ]
+    shown = [name for name in chart.columns if name not in without]
     table = Table(
         box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False
     )
     table.add_column(chart.unit, justify="right")
-    for _, title, _ in shown:
-        table.add_column(title, justify="right")
+    for name in shown:
+        table.add_column(COLUMNS[name].unit or name, justify="right")
     table.add_column("")
     first = max(0, len(chart.rows) - LAST_ROWS)
     numbers = list(range(first, len(chart.rows)))
@@ -90,11 +76,11 @@ def chart_table(chart: Chart, *, without: Collection[str] = ()) -> Table:
         numbers = [chart.best, *numbers[1:]]
     for place, number in enumerate(numbers):
         row = chart.rows[number]
-        values = [(row.get(name, math.nan), form) for name, _, form in shown]
+        values = [(getattr(row, name), COLUMNS[name]) for name in shown]
         is_best = number == chart.best
         table.add_row(
-            f"{row['epoch']:.0f}",
-            *("–" if math.isnan(value) else form(value) for value, form in values),
+            str(row.epoch),
+            *("–" if math.isnan(value) else one.text(value) for value, one in values),
             "best" if is_best else "",
             style="bold green" if is_best else None,
             end_section=place == 0 and number < first,
@@ -113,32 +99,41 @@ class ChartView:
     ) -> RenderResult:
         blocks = _ASCII_BLOCKS if options.ascii_only else _BLOCKS
         width = max(8, min(_MOST_BLOCKS, options.max_width - 34))
+        scores = [name for name in self._chart.columns if COLUMNS[name].better]
         lines = [
             _curve(self._chart, name, width, blocks, style)
-            for name, style in (("val_loss", "blue"), ("val_corr", "dark_orange3"))
+            for name, style in zip(scores, cycle(_STYLES), strict=False)
             if self._chart.has(name)
         ]
         title = Text(self._chart.title, style="dim", no_wrap=True, overflow="ellipsis")
         yield Group("", title, self._fitting_table(console, options), "", *lines)
 
     def _fitting_table(self, console: Console, options: ConsoleOptions) -> Table:
-        """Return the table with as many columns as there is room for."""
+        """Return the table with as many columns as there is room for.
+
+        A narrow terminal goes without the last columns first: cut numbers say nothing.
+        What chooses the best epoch stays.
+        """
         unlimited = options.update(max_width=_UNLIMITED)
-        for n_left_out in range(len(_DISPENSABLE)):
-            table = chart_table(self._chart, without=_DISPENSABLE[:n_left_out])
+        names = reversed(self._chart.columns)
+        dispensable = [name for name in names if not COLUMNS[name].better]
+        for n_left_out in range(len(dispensable)):
+            table = chart_table(self._chart, without=dispensable[:n_left_out])
             if table.__rich_measure__(console, unlimited).maximum <= options.max_width:
                 return table
-        return chart_table(self._chart, without=_DISPENSABLE)
+        return chart_table(self._chart, without=dispensable)
 
 
 def _curve(chart: Chart, name: str, width: int, blocks: str, style: str) -> Text:
     values = chart.column(name)
     finite = [value for value in values if math.isfinite(value)]
-    drawn = sparkline(_without_first_leap(values), width, blocks)
+    if COLUMNS[name].better == "lower":
+        values = _without_first_leap(values)
+    drawn, text = sparkline(values, width, blocks), COLUMNS[name].text
     return Text.assemble(
         f"  {name}  ",
         (drawn, style),
-        (f"  {min(finite):.5f} to {max(finite):.5f}", "dim"),
+        (f"  {text(min(finite))} to {text(max(finite))}", "dim"),
         no_wrap=True,
         overflow="crop",
     )

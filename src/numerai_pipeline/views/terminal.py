@@ -5,21 +5,24 @@ In a pipe or a log file each epoch is a line.
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from numerai_pipeline.core import Advance, Chart
+from numerai_pipeline.core import Advance
+from numerai_pipeline.training import Chart
+from numerai_pipeline.views.pace import Pace
 from numerai_pipeline.views.window import Window
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-# Often enough to look alive, and not felt by a training on two cores.
+# Often enough to look alive, without slowing a training on two cores.
 _DRAWN_PER_SECOND = 4
 
 
 class TerminalProgress:
-    """Bars with rate and time left, on stderr; the table of a training below them."""
+    """Bars with time left, on stderr; the table of a training below them."""
 
     def __init__(
         self, console: "Console | None" = None, *, window: Window | None = None
@@ -43,12 +46,17 @@ class TerminalProgress:
         if self._bars is None:
             self._bars = _bars(self._console or stderr())
             self._bars.start()
-        bars = self._bars
-        task = bars.add_task(description, total=total, unit=unit)
+        bars, pace = self._bars, Pace(total, unit)
+        task = bars.add_task(description, total=total, pace=pace)
+
+        def advance(amount: float) -> None:
+            pace.advance(amount)
+            bars.advance(task, amount)
+
         try:
-            yield lambda amount: bars.advance(task, amount)
+            yield advance
             # Training may stop early: what was not needed is not left to do.
-            bars.update(task, total=bars.tasks[bars.task_ids.index(task)].completed)
+            bars.update(task, total=pace.done)
         finally:
             if is_owner:
                 bars.stop()
@@ -63,7 +71,7 @@ class TerminalProgress:
         )
 
     def chart(self, chart: Chart) -> None:
-        """Renew the table below the bars; without a terminal, print the last line."""
+        """Redraw the table below the bars; without a terminal, print the last line."""
         if self._bars is not None and self._bars.console.is_interactive:
             self._bars.show_chart(chart)
         else:
@@ -77,7 +85,7 @@ class TerminalProgress:
 
 @cache
 def stderr() -> "Console":
-    """Where progress goes."""
+    """Return the console that progress goes to."""
     from rich.console import Console
 
     return Console(stderr=True)
@@ -89,13 +97,24 @@ def _bars(console: "Console") -> Any:
     from rich.progress import (
         BarColumn,
         Progress,
+        ProgressColumn,
         SpinnerColumn,
+        Task,
         TextColumn,
         TimeElapsedColumn,
-        TimeRemainingColumn,
     )
+    from rich.text import Text
 
     from numerai_pipeline.views.table import ChartView
+
+    class TimeLeft(ProgressColumn):
+        max_refresh = 0.5
+
+        def render(self, task: Task) -> Text:
+            left = task.fields["pace"].seconds_left
+            if left is None or task.finished:
+                return Text()
+            return Text(f"{timedelta(seconds=round(left))} left", style="cyan")
 
     class Bars(Progress):
         view: ChartView | None = None
@@ -112,10 +131,9 @@ def _bars(console: "Console") -> Any:
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:,.0f} {task.fields[unit]}"),
+        TextColumn("{task.fields[pace].text}"),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        TimeLeft(),
         console=console,
         refresh_per_second=_DRAWN_PER_SECOND,
     )

@@ -2,10 +2,12 @@
 
 A window in the training's own process would freeze while an epoch is computed, and a
 toolkit that fails can take its process with it. So the window is a child that reads
-charts from its standard input and ends when that does; the training only hands over
-the latest chart and never waits.
+charts from its standard input; the training only hands over the latest chart and
+never waits. When the training's process ends, the window stays with the final curves
+until the user closes it, for an hour at most. A script does not wait for it.
 """
 
+import atexit
 import contextlib
 import json
 import subprocess
@@ -15,13 +17,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import IO
 
-from numerai_pipeline.core import Chart
+from numerai_pipeline.training import Chart
 
-# How the child ends when there is no toolkit to open a window with: no reason to
-# bother anybody.
+# Exit code of the child without a toolkit to open a window with; not an error.
 NO_TOOLKIT = 3
-# And when the person closed the window.
+# And after the user closed the window.
 CLOSED = 4
+
+# How long a process that ends waits until its last chart is sent.
+_SEND_SECONDS = 2.0
 
 _COMMAND = (sys.executable, "-m", "numerai_pipeline.views.window_process")
 
@@ -38,15 +42,17 @@ class Window:
         self._command = command
         self._process: subprocess.Popen[str] | None = None
         self._has_news = threading.Condition()
-        # The newest chart, if it was not sent yet; None: there will be no more.
-        self._news: list[Chart | None] = []
+        # The newest chart, if it was not sent yet.
+        self._news: list[Chart] = []
+        self._is_over = False
+        self._sender: threading.Thread | None = None
 
     def show(self, chart: Chart) -> str | None:
-        """Hand over a chart; never waits and never fails.
+        """Send a chart; never waits and never fails.
 
         Returns:
             What went wrong, the first time that the window is found to be broken.
-            The caller then has no window any more.
+            The caller then has no window.
         """
         try:
             if self._process is None:
@@ -55,11 +61,21 @@ class Window:
             return _broken(error)
         ended = self._process.poll() if self._process is not None else None
         if ended is not None:
-            self._tell(None)
+            self.finish()
             expected = (0, NO_TOOLKIT, CLOSED)
             return None if ended in expected else _broken(f"it ended with {ended}")
-        self._tell(chart)
+        with self._has_news:
+            self._news = [chart]
+            self._has_news.notify()
         return None
+
+    def finish(self) -> None:
+        """Send the newest chart and no more; waits two seconds for that at most."""
+        with self._has_news:
+            self._is_over = True
+            self._has_news.notify()
+        if self._sender is not None:
+            self._sender.join(_SEND_SECONDS)
 
     def wait(self, timeout_seconds: float) -> int:
         """Wait until the window is closed, and return how its process ended."""
@@ -73,27 +89,23 @@ class Window:
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        thread = threading.Thread(
+        self._sender = threading.Thread(
             target=self._send, args=(self._process.stdin,), name="window", daemon=True
         )
-        thread.start()
-
-    def _tell(self, chart: Chart | None) -> None:
-        with self._has_news:
-            self._news = [chart]
-            self._has_news.notify()
+        self._sender.start()
+        atexit.register(self.finish)
 
     def _send(self, pipe: IO[str]) -> None:
-        """Send the newest chart as long as somebody reads; None ends it."""
-        # How the process ended is told by `show`.
+        """Send the newest chart while the child reads."""
+        # `show` reports how the process ended.
         with contextlib.suppress(OSError), contextlib.closing(pipe):
             while True:
                 with self._has_news:
-                    while not self._news:
+                    while not self._news and not self._is_over:
                         self._has_news.wait()
+                    if not self._news:
+                        return
                     chart = self._news.pop()
-                if chart is None:
-                    return
                 pipe.write(json.dumps(asdict(chart)) + "\n")
                 pipe.flush()
 

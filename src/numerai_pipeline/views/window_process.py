@@ -1,16 +1,20 @@
 """The process of the window: reads charts, a JSON line each, and draws the newest."""
 
 import json
+import math
 import sys
 import threading
 from typing import IO, Any
 
-from numerai_pipeline.core import Chart
-from numerai_pipeline.training import draw_training
+from numerai_pipeline.core import stopwatch
+from numerai_pipeline.training import Chart, Epoch, draw_training
 from numerai_pipeline.views.window import CLOSED, NO_TOOLKIT
 
-# How often the window looks for a new chart and answers the mouse.
+# How often the window checks for a new chart and handles the mouse.
 _GLANCE_SECONDS = 0.1
+
+# How long it stays after the training: no window is left for ever.
+_KEEP_SECONDS = 3_600.0
 
 
 class _Inbox:
@@ -25,7 +29,10 @@ class _Inbox:
     def take(self) -> Chart | None:
         """Return the newest chart that was not taken yet."""
         line, self._newest = self._newest, None
-        return None if line is None else Chart(**json.loads(line))
+        if line is None:
+            return None
+        record = json.loads(line)
+        return Chart(**{**record, "rows": [Epoch(**row) for row in record["rows"]]})
 
     def _read(self) -> None:
         for line in self._stream:
@@ -34,7 +41,7 @@ class _Inbox:
 
 
 def main(stream: IO[str] = sys.stdin) -> int:
-    """Show charts until the stream ends or the window is closed.
+    """Show charts until the window is closed, or an hour after the stream ends.
 
     Args:
         stream: charts as ``Window`` sends them.
@@ -43,15 +50,22 @@ def main(stream: IO[str] = sys.stdin) -> int:
         0 if the stream ended, else ``NO_TOOLKIT`` or ``CLOSED``.
     """
     plt = _pyplot()
-    return NO_TOOLKIT if plt is None else show_charts(plt, stream)
+    return NO_TOOLKIT if plt is None else show_charts(plt, stream, _KEEP_SECONDS)
 
 
-def show_charts(plt: Any, stream: IO[str]) -> int:
-    """Show charts in a window of ``matplotlib.pyplot``; see ``main``."""
+def show_charts(plt: Any, stream: IO[str], keep_seconds: float) -> int:
+    """Show charts in a window of ``matplotlib.pyplot``; see ``main``.
+
+    Args:
+        plt: the module.
+        stream: charts as ``Window`` sends them.
+        keep_seconds: how long the window stays when the stream has ended.
+    """
     inbox = _Inbox(stream)
     figure: Any = None
+    closes_at = math.inf
     while True:
-        is_over = inbox.is_over  # looked at first: the last chart is drawn too
+        is_over = inbox.is_over  # read first: the last chart is drawn too
         chart = inbox.take()
         if chart is not None:
             if figure is None:
@@ -61,7 +75,12 @@ def show_charts(plt: Any, stream: IO[str]) -> int:
             figure.canvas.draw_idle()
         if figure is not None and not plt.fignum_exists(figure.number):
             return CLOSED
-        if is_over:
+        if is_over and closes_at == math.inf:
+            closes_at = stopwatch() + (keep_seconds if figure is not None else 0.0)
+            if figure is not None:
+                title = "training is over: close this window"
+                figure.canvas.manager.set_window_title(title)
+        if stopwatch() >= closes_at:
             return 0
         if figure is None:
             threading.Event().wait(_GLANCE_SECONDS)

@@ -124,7 +124,7 @@ def assigned(tmp_path, shards):
                 folder / "history.csv",
                 checked.training,
                 unit="epoch",
-                curves=None,
+                tensorboard=None,
                 progress=progress,
             ),
             progress=progress,

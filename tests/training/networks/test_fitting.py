@@ -121,7 +121,7 @@ ALL_THAT_IS_RANDOM = {
     },
     "classes": {
         "parameters": {"dropout": 0.5},
-        "training": {"monitor": "val_accuracy", "era_weights": "eras"},
+        "training": {"monitor": "val_corr", "era_weights": "eras"},
     },
     "members": {
         "parameters": {"noise": 0.1, "precision": "mixed_float16"},

@@ -23,24 +23,14 @@ def best_of(task):
     return task.recorder.best, load_network(task.best_path)
 
 
-def test_a_class_is_hit_where_it_is_the_most_probable(fitted, tiny, validation):
+def test_classes_predict_their_expectation(fitted, tiny, validation):
     x, y, eras = validation
-    training = {"monitor": "val_accuracy", "epochs": 5}
-    task = fitted(tiny["classes"], training=training)
-    best, network = best_of(task)
-    rows = task.recorder.rows
-    assert best.val_accuracy == max(row.val_accuracy for row in rows)
+    training = {"monitor": "val_corr", "epochs": 5}
+    best, network = best_of(fitted(tiny["classes"], training=training))
     values = network.predict(x, verbose=0)[:, 0]
     corr = corr_per_era(values, y[:, 0], eras).summary().mean
     assert best.val_corr == pytest.approx(corr, abs=1e-6)
     assert corr > 0.25
-    # The largest class is half of the rows; some more are right.
-    assert 0.5 < best.val_accuracy < 0.9
-
-
-@pytest.mark.parametrize("family", ["values", "members"])
-def test_what_learns_no_classes_hits_none(fitted, tiny, family):
-    assert np.isnan(fitted(tiny[family]).recorder.rows[-1].val_accuracy)
 
 
 def test_members_lose_each_and_predict_their_mean(fitted, tiny, validation):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from numerai_pipeline.core import (
     ConfigError,
@@ -115,12 +115,17 @@ class ClassesTraining(KerasTraining):
     loss: Literal["crossentropy"] = Field(  # type: ignore[assignment]
         default="crossentropy", description="makes it predict probabilities of classes"
     )
-    monitor: Literal["val_loss", "val_corr", "val_accuracy"] = Field(  # type: ignore[assignment]
-        default="val_loss",
-        description="the best epoch has the lowest val_loss, or the highest val_corr "
-        "(mean CORR per validation era), or the highest val_accuracy (share of rows "
-        "whose most probable class is theirs)",
-    )
+
+    @field_validator("monitor", mode="before")
+    @classmethod
+    def _refuse_accuracy(cls, monitor: object) -> object:
+        if monitor == "val_accuracy":
+            raise ValueError(
+                "val_accuracy cannot choose an epoch: the middle class, half of all "
+                "rows, is nearly always the most probable, so it stays at 0.5. Choose "
+                "val_loss or val_corr"
+            )
+        return monitor
 
 
 @dataclass(frozen=True)

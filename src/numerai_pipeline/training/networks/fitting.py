@@ -11,7 +11,6 @@ A resumed training repairs what a kill between any two of them left.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -42,10 +41,13 @@ from numerai_pipeline.training.networks.steps import (
     raw_head,
     set_clipping,
 )
-from numerai_pipeline.training.networks.validation import Evaluation, ValidationRows
+from numerai_pipeline.training.networks.validation import ValidationRows
 
-# Reading a loss waits for the device, so that it idles until the next batch comes.
+# Reading a loss waits for the device, which then idles until the next batch comes.
 _STEPS_UNREAD = 32
+
+# Share of an epoch's progress: an epoch is over when its line is in the history.
+_EVALUATION = 0.01
 
 # Eras that an error names; a batch of rows from anywhere holds hundreds.
 _NAMED_ERAS = 5
@@ -60,7 +62,7 @@ def device(_training: TrainingTable) -> str:
 
 
 def fit(task: Task, *, packed: bool | None = None) -> None:
-    """Train one network up to its last epoch, and keep the best one.
+    """Train one network up to its last epoch, and keep the best epoch's model.
 
     Args:
         task: what to train.
@@ -96,20 +98,12 @@ def fit(task: Task, *, packed: bool | None = None) -> None:
                     break
                 started = stopwatch()
                 _reseed(model, seed, epoch)
-                learned = fitting.learn(steps, epoch, advance)
-                evaluation = fitting.evaluate(steps)
+                measured = fitting.learn(steps, epoch, advance)
+                measured |= fitting.evaluate(steps)
                 save_network(model, _last_path(task.checkpoints, epoch))
                 recorder.watch(model)
-                recorder.record(
-                    epoch,
-                    loss=learned.loss,
-                    val_loss=evaluation.val_loss,
-                    val_corr=evaluation.val_corr,
-                    seconds=stopwatch() - started,
-                    val_accuracy=evaluation.val_accuracy,
-                    rows_per_second=learned.rows_per_second,
-                    waiting=learned.waiting,
-                )
+                recorder.record(epoch, **measured, seconds=stopwatch() - started)
+                advance(_EVALUATION)
                 fitting.keep(predicting, epoch)
     except tf.errors.ResourceExhaustedError as error:
         raise ConfigError(
@@ -119,15 +113,6 @@ def fit(task: Task, *, packed: bool | None = None) -> None:
         ) from error
     for path in task.checkpoints.glob("last-*"):
         path.unlink()
-
-
-@dataclass(frozen=True)
-class _Epoch:
-    """What an epoch of learning came to; see ``history.Epoch``."""
-
-    loss: float
-    rows_per_second: float
-    waiting: float
 
 
 class _Fitting:
@@ -149,7 +134,7 @@ class _Fitting:
 
     @property
     def is_over(self) -> bool:
-        """Whether there is nothing left to do, not even to tidy up."""
+        """Whether nothing is left to do, not even to clean up."""
         recorder, checkpoints = self._task.recorder, self._task.checkpoints
         done = len(recorder.rows)
         return (
@@ -170,10 +155,14 @@ class _Fitting:
             self._unpack,
         )
 
-    def evaluate(self, steps: Steps) -> Evaluation:
-        """Measure the network on the validation eras, where there are any."""
+    def evaluate(self, steps: Steps) -> dict[str, float]:
+        """Measure the network on the validation eras, where there are any.
+
+        Returns:
+            What was measured, by column of the history.
+        """
         if not self._task.has_validation:
-            return Evaluation()
+            return {}
         return self._validation.evaluate(
             steps, self.devices, self._loss, self._to_evaluate
         )
@@ -225,7 +214,7 @@ class _Fitting:
         done = len(self._task.recorder.rows)
         if done:
             path = _last_path(self._task.checkpoints, done)
-            # Without it nothing can go on: the weights are nowhere else.
+            # Without it nothing can be resumed: the weights are nowhere else.
             remedy = f"Delete {self._task.folder}, then train again."
             model = load_network(path, compiled=True, remedy=remedy)
         else:
@@ -244,7 +233,7 @@ class _Fitting:
         return model
 
     def _check_head(self, model: Any) -> None:
-        """Check that the network gives as much as there is to learn."""
+        """Check that the network's head has the shape of what it learns."""
         n_targets = len(self._task.model.targets)
         wanted = {
             "values": (n_targets,),
@@ -286,8 +275,12 @@ class _Fitting:
 
     def learn(
         self, steps: Steps, epoch: int, advance: Callable[[float], None]
-    ) -> _Epoch:
-        """Learn from every row once, and measure what that takes."""
+    ) -> dict[str, float]:
+        """Train on every row once.
+
+        Returns:
+            What was measured, by column of the history.
+        """
         sizes = [len(rows) for rows in self._cuts(epoch)]
         total, waited, started = 0.0, 0.0, stopwatch()
         batches = iter(self._dataset(self._rows, epoch))
@@ -297,31 +290,37 @@ class _Fitting:
             batch = next(batches)
             waited += stopwatch() - waited_since
             unread.append(steps.train(*batch))
-            advance(1 / len(sizes))
+            advance((1 - _EVALUATION) / len(sizes))
             if len(unread) == _STEPS_UNREAD or number == len(sizes):
                 first = number - len(unread) + 1
-                for at, (found, is_lost) in enumerate(unread, start=first):
+                for at, (found, is_broken) in enumerate(unread, start=first):
                     loss = float(found)
                     if not math.isfinite(loss):
-                        raise self._lost(loss, epoch, at, self.devices.parts(is_lost))
+                        raise self._not_finite(
+                            loss, epoch, at, self.devices.parts(is_broken)
+                        )
                     total += loss * sizes[at - 1]
                 unread.clear()
         seconds = stopwatch() - started
-        return _Epoch(total / sum(sizes), sum(sizes) / seconds, waited / seconds)
+        return {
+            "loss": total / sum(sizes),
+            "rows_per_second": sum(sizes) / seconds,
+            "waiting": waited / seconds,
+        }
 
-    def _lost(
-        self, loss: float, epoch: int, number: int, is_lost: list[npt.NDArray[Any]]
+    def _not_finite(
+        self, loss: float, epoch: int, number: int, is_broken: list[npt.NDArray[Any]]
     ) -> DataError:
         rows = self._cuts(epoch)[number - 1]
-        # A row that counts nothing may stand at the end of each device's part.
+        # Each device's part may end with a padding row.
         parts = np.array_split(rows, len(self.devices))
-        lost = np.concatenate(
+        broken = np.concatenate(
             [
                 part[flags[: len(part)]]
-                for part, flags in zip(parts, is_lost, strict=True)
+                for part, flags in zip(parts, is_broken, strict=True)
             ]
         )
-        eras = np.unique(self._rows.eras[lost if len(lost) else rows])
+        eras = np.unique(self._rows.eras[broken if len(broken) else rows])
         named = ", ".join(f"{era:04d}" for era in eras[:_NAMED_ERAS])
         more = f" and {len(eras) - _NAMED_ERAS} more" if len(eras) > _NAMED_ERAS else ""
         of_eras = f"rows of era{'s' * (len(eras) > 1)} {named}{more}"
@@ -346,7 +345,7 @@ class _Fitting:
 
 
 def _reseed(model: Any, seed: int, epoch: int) -> None:
-    """Set all randomness to what this epoch has in every run of this recipe.
+    """Seed all randomness as this epoch has it in every run of this recipe.
 
     Keras does not save the states of dropout and noise, so they cannot just go on.
     """

@@ -9,21 +9,11 @@ import numpy.typing as npt
 
 from numerai_pipeline.core import DataError
 from numerai_pipeline.data import PackedRows, Part, ShardReader
-from numerai_pipeline.models import CLASS_VALUES
 from numerai_pipeline.training.labels import Labels
 from numerai_pipeline.training.networks.losses import TargetLoss
 from numerai_pipeline.training.networks.steps import Devices, Steps
 
 Values = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What an evaluation on the validation eras found; see ``Epoch``."""
-
-    val_loss: float = math.nan
-    val_corr: float = math.nan
-    val_accuracy: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -53,7 +43,7 @@ class ValidationRows:
         """Read them.
 
         Raises:
-            DataError: if not a single row has all targets.
+            DataError: if no row has all targets.
         """
         rows = reader.load(
             part.split, features=features, target=targets[0], eras=part.eras
@@ -75,22 +65,25 @@ class ValidationRows:
 
     def evaluate(
         self, steps: Steps, devices: Devices, loss: TargetLoss, dataset: Any
-    ) -> Evaluation:
+    ) -> dict[str, float]:
         """Let a network predict them and measure how good it is.
 
         Args:
             steps: what the network does with a batch.
             devices: where it does it.
-            loss: what it learns by.
+            loss: its loss.
             dataset: ``rows``, as they are stored, from ``Devices.share_out``.
+
+        Returns:
+            What was measured, by column of the history.
         """
-        values, losses, hits, start = [], [], [], 0
+        values, losses, start = [], [], 0
         for batch in dataset:
             found = steps.evaluate(*batch)
             for head, value, share in zip(
                 *(devices.parts(part) for part in (*found, batch[2])), strict=True
             ):
-                # A device without rows of its own was given one that counts nothing.
+                # A device without rows was given a padding row.
                 n_rows = int(np.count_nonzero(share))
                 if not n_rows:
                     continue
@@ -99,20 +92,15 @@ class ValidationRows:
                 losses.append(
                     head if loss.is_of_batch else _of_rows(loss, wanted, head)
                 )
-                if loss.learns == "classes":
-                    hits.append(_is_hit(wanted, head))
                 start += n_rows
         val_loss = self._mean(loss, np.concatenate(losses))
         if not math.isfinite(val_loss):
-            return Evaluation(val_loss)
-        return Evaluation(
-            val_loss,
-            self.labels.corr(np.concatenate(values)),
-            float(np.concatenate(hits).mean()) if hits else math.nan,
-        )
+            return {"val_loss": val_loss}
+        val_corr = self.labels.corr(np.concatenate(values))
+        return {"val_loss": val_loss, "val_corr": val_corr}
 
     def _mean(self, loss: TargetLoss, found: Values) -> float:
-        """Return the mean over rows, or over eras of a loss that is one per era."""
+        """Return the mean over rows, or over eras of a loss per era."""
         is_whole = ~np.isnan(self.targets).any(axis=1)
         if not loss.is_of_batch:
             return float(found[is_whole].mean(dtype=np.float64))
@@ -125,9 +113,3 @@ class ValidationRows:
 
 def _of_rows(loss: TargetLoss, targets: Values, head: Values) -> Values:
     return np.asarray(loss.call(targets, head))
-
-
-def _is_hit(targets: Values, probabilities: Values) -> npt.NDArray[np.bool_]:
-    """Return per row whether its class of the first target is the most probable."""
-    classes = np.rint(targets[:, 0] * (len(CLASS_VALUES) - 1))
-    return np.asarray(probabilities[:, 0].argmax(axis=-1) == classes)

@@ -1,4 +1,4 @@
-"""What the engine of trees needs of a library, and what it hands to it."""
+"""What the engine of trees needs from a library, and what it passes to it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -97,7 +97,7 @@ class TreeRows:
         """Read the codes of the features.
 
         Args:
-            rows_per_block: rows a block, all but the last one.
+            rows_per_block: rows per block, all but the last one.
 
         Yields:
             ``(rows, F)`` uint8 in 0..5, valid until the next one is asked for.
@@ -133,7 +133,7 @@ class TreeJob:
         booster: the library's own parameters, from the untrained model.
         is_classification: five classes are learned.
         device: as ``TreeBackend.device`` resolved it.
-        cache: folder beside the shards for binned data; swept by nobody else.
+        cache: folder beside the shards for binned data; nothing else deletes from it.
         checkpoints: folder of the run for what a resumed training needs.
         n_done: trees that the checkpoint to go on from has; 0: begin.
         max_ram_bytes: memory that the process may take.
@@ -152,10 +152,10 @@ class TreeJob:
     progress: Progress
 
     def monotone(self) -> dict[int, int]:
-        """Return -1 or 1 by the place of the feature that it is about.
+        """Return -1 or 1 by the place of the feature.
 
         Raises:
-            ConfigError: if one of them is no feature of the model.
+            ConfigError: if one of them is not a feature of the model.
         """
         named: Mapping[str, int] = self.booster.get("monotone", {})
         return dict(zip(self._places(list(named)), named.values(), strict=True))
@@ -164,7 +164,7 @@ class TreeJob:
         """Return the places of features that may stand in one branch.
 
         Raises:
-            ConfigError: if one of them is no feature of the model.
+            ConfigError: if one of them is not a feature of the model.
         """
         groups: Sequence[Sequence[str]] = self.booster.get("interaction", ())
         return [self._places(names) for names in groups]
@@ -226,8 +226,8 @@ class Importance:
 
     Attributes:
         gain: ``(F,)`` float64, what its splits gained, summed.
-        split: ``(F,)`` float64, how many splits it has; NaN where a library does not
-            tell.
+        split: ``(F,)`` float64, how many splits it has; NaN where a library does
+            not report it.
     """
 
     gain: Values
@@ -247,7 +247,7 @@ class GrowingModel(Protocol):
         weights: npt.NDArray[np.float32] | None,
         advance: Advance,
     ) -> int:
-        """Add trees: those between two looks.
+        """Add trees: those between two evaluations.
 
         Args:
             n_trees: how many.
@@ -291,7 +291,7 @@ class TreeBackend(Protocol):
             wanted: ``auto``, ``cpu`` or ``cuda``.
 
         Raises:
-            ConfigError: if ``cuda`` is wanted and not there; it says what to do.
+            ConfigError: if ``cuda`` is wanted and not available, with the remedy.
         """
         ...
 
@@ -318,5 +318,5 @@ class TreeBackend(Protocol):
         ...
 
     def importance(self, path: Path, n_features: int) -> Importance:
-        """Tell how much each feature matters in a saved model."""
+        """Return how much each feature matters in a saved model."""
         ...

@@ -1,7 +1,7 @@
-"""Checksums of checkpoints, by which one that was changed since is found.
+"""Checksums of checkpoints, to find those that were changed.
 
-A library reads most changed files without a word and goes on with other trees, so a
-checkpoint proves itself before a library sees it.
+A library reads most changed files without an error and grows other trees from them,
+so a checkpoint is verified before a library reads it.
 """
 
 from pathlib import Path
@@ -23,8 +23,8 @@ class CheckpointChecksums:
     def check(self) -> None:
         """Compare the files with their checksums.
 
-        A file that is gone is left to who needs it: a kill between a new checkpoint
-        and its checksum leaves those of older ones.
+        A missing file is reported by whoever needs it: a kill between a new checkpoint
+        and its checksum leaves the checksums of older ones.
 
         Raises:
             DataError: if a file is not what was written.

@@ -1,4 +1,4 @@
-"""Grows boosted trees, some at a time, so that a killed training goes on exactly.
+"""Grows boosted trees, some at a time, so that a killed training is resumed exactly.
 
 After every evaluation the library writes its checkpoint first, then the line in
 ``history.csv`` makes the trees count. All randomness of a tree depends on the
@@ -6,7 +6,6 @@ recipe's seed and the tree's number, so trees grown after a kill are those that 
 have been grown without it.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -31,7 +30,7 @@ from numerai_pipeline.training.trees.backend import (
 from numerai_pipeline.training.trees.checksums import CheckpointChecksums
 from numerai_pipeline.training.trees.importance import write_importance
 
-# Of the machine: a training is what it is there for while it lasts.
+# Of the machine's: it has nothing else to do while it trains.
 _RAM_SHARE = 0.75
 
 
@@ -138,19 +137,13 @@ def _weights(
 def _evaluate(
     job: TreeJob, model: GrowingModel, task: Task, done: int, seconds: float
 ) -> None:
-    val_loss, val_corr = math.nan, math.nan
+    measured = {"loss": model.loss("train"), "seconds": seconds}
     if task.has_validation:
         with np.errstate(over="ignore"):  # the recorder refuses infinite ones
             predictions = model.predictions("valid").astype(np.float32)
-        val_loss = model.loss("valid")
-        val_corr = job.held_out.labels.corr(predictions)
-    task.recorder.record(
-        done,
-        loss=model.loss("train"),
-        val_loss=val_loss,
-        val_corr=val_corr,
-        seconds=seconds,
-    )
+        measured["val_loss"] = model.loss("valid")
+        measured["val_corr"] = job.held_out.labels.corr(predictions)
+    task.recorder.record(done, **measured)
 
 
 def _job(task: Task, untrained: dict[str, Any], device: str, done: int) -> TreeJob:
@@ -167,7 +160,7 @@ def _job(task: Task, untrained: dict[str, Any], device: str, done: int) -> TreeJ
     if task.has_validation:
         held_out = rows("valid", fold.part("validation"), task.validation)
     else:
-        # The libraries want rows to evaluate on; what comes of it is not recorded.
+        # The libraries need rows to evaluate on; the result is not recorded.
         last = Part((int(train.eras[-1]),), part.split)
         held_out = rows("valid", last, Labels.read(reader, last, target))
     return TreeJob(

@@ -1,4 +1,4 @@
-"""Which features and groups a model of trees goes by, as a table and a picture."""
+"""The feature importance of a model of trees, as a table and a plot."""
 
 import csv
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ def write_importance(folder: Path, importance: Importance, plan: Plan) -> None:
     Args:
         folder: the run.
         importance: of the run's features.
-        plan: names of the features, and their groups where the job knows them.
+        plan: names of the features, and their groups if the job knows them.
     """
     order = np.argsort(-importance.gain, kind="stable")
     with (
@@ -85,6 +85,6 @@ def _draw(path: Path, importance: Importance, plan: Plan) -> None:
         axes.set_xlabel("share of the gain, %")
         axes.tick_params(axis="y", labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(f"{plan.job.name}: what its trees go by", fontsize=11)
+    figure.suptitle(f"{plan.job.name}: feature importance", fontsize=11)
     with atomic_path(path) as partial:
         figure.savefig(partial, format="png", dpi=120)
