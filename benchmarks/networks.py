@@ -1,7 +1,7 @@
 """The same networks, fed by our reader, by the row-wise way, and from memory.
 
-A network of one layer of 32 units, for which reading is most of the work, and the
-original's MLP, for which learning is. Every way is a process of its own on the
+A network of one layer of 32 units, for which reading is most of the work, and the MLP
+of the preset `funnel`, for which learning is. Every way is a process of its own on the
 simulated market at full width, 2,748 features; the same loop hands the network one
 batch after the other, and its second epoch is timed. A last way is `nai train` itself.
 Run it as:
@@ -23,9 +23,9 @@ from readers import MISSING, loaded, row_wise_batches, write_rows
 
 NETWORKS = {
     "32 units": {"units": [32], "dropout": 0.0},
-    "the original's MLP": {},
+    "the funnel MLP": {},
 }
-PRESETS = {"the original's MLP": "original"}
+PRESETS = {"the funnel MLP": "funnel"}
 BATCH_ROWS = 1_024
 # Eras that are looked at, not learned from.
 N_HELD_OUT = 1

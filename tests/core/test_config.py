@@ -115,8 +115,8 @@ def test_an_editor_that_writes_a_byte_order_mark_is_borne(tmp_path: Path) -> Non
     [
         ("x = " + "[" * 90_000, "numerai.toml is nested too deeply"),
         ("x = " + "{ y = " * 90_000, "numerai.toml is nested too deeply"),
-        ("a." * 90_000 + "b = 1", "numerai.toml"),
-        ("[" + "a." * 5_000 + "b]", "numerai.toml"),
+        ("a." * 2_000 + "b = 1", "numerai.toml"),
+        ("[" + "a." * 2_000 + "b]", "numerai.toml"),
         ("x = " + "9" * 5_000, "numerai.toml is not valid TOML"),
         ("x = 9999-99-99", "numerai.toml is not valid TOML"),
         ("x = \x00", "numerai.toml is not valid TOML"),

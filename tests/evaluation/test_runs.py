@@ -288,9 +288,7 @@ def test_a_purge_below_the_horizon_is_printed(world, copied):
     done["sha256"]["config.toml"] = sha256_of(run.folder / "config.toml")
     (run.folder / "DONE").write_text(json.dumps(done))
     evaluation = evaluate(Run.open(run.folder), world.shards, meta_model=None)
-    assert evaluation.warnings == [
-        "Leak: the purge is 2 eras, but the targets look 8 eras ahead."
-    ]
+    assert evaluation.warnings == ["Leak: the purge is 2 eras, but the targets need 8."]
 
 
 def test_shards_split_by_rows_leak_and_the_scores_say_so(

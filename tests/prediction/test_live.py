@@ -123,7 +123,7 @@ def test_predictions_that_are_no_numbers_are_refused(world, copied, with_leaves)
             "has a row without an id",
         ),
         (
-            lambda frame: frame.set_axis(pd.Index(range(len(frame)), name="id")),
+            lambda frame: frame.set_axis(pd.Index([*range(len(frame))], name="id")),
             "has the id 0, which is not text",
         ),
         (

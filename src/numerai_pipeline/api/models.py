@@ -20,6 +20,7 @@ from numerai_pipeline.api.production import (
     compare,
     find_run,
     references_of,
+    tested_run,
 )
 from numerai_pipeline.api.results import Best, Written, Zoo, ZooEntry
 from numerai_pipeline.api.scored import Scored
@@ -156,7 +157,7 @@ class ModelCommands(Base):
             monitor: Metric that selects the best epoch: val_loss, val_corr, ...
             patience: Epochs without improvement before training stops.
             seed: Seed of first weights, order of rows and dropout.
-            allow_leak: Accept parts of the fold that share returns; scores say so.
+            allow_leak: Accept a purge shorter than the target's horizon; scores say so.
             restart: Delete the run of this recipe, broken or not, and train it again.
             **parameters: A parameter of the family, or training.KEY for training.
 
@@ -216,7 +217,7 @@ class ModelCommands(Base):
 
         Args:
             name: A model of the workspace.
-            run: latest, production, or the name of a run or its end.
+            run: latest, production, or a run's name (its end is enough).
 
         Raises:
             ConfigError: if there is no such model or run.
@@ -238,16 +239,16 @@ class ModelCommands(Base):
     ) -> Scored:
         """Score models per era, out-of-sample, beside benchmarks and meta model.
 
-        Test eras chose nothing: they come later than what the run learned from or was
-        chosen on, a purge away from it. The scores on validation eras are too high,
-        for they chose the epoch; where there are no test eras, they are scored, and the
-        table says so. Meta model and benchmarks are compared with where they were
+        Nothing was chosen on test eras: they come later than all eras that the run
+        learned from or was chosen on, a purge away. Scores on validation eras are too
+        high, for the epoch was chosen on them; without test eras they are scored, and
+        the table says so. Meta model and benchmarks are included if they were
         downloaded.
 
         Args:
             names: Models of the workspace.
-            on: test or validation eras.
-            run: latest, production, or the name of a run or its end.
+            on: Which eras to score: test or validation.
+            run: latest, production, or a run's name (its end is enough).
             force: Score again even if up to date.
 
         Returns:
@@ -268,13 +269,14 @@ class ModelCommands(Base):
         return Scored(each(names_of(names), scored))
 
     def promote(self, name: str, run: str = "latest") -> Promoted:
-        """Let a run predict live data from now on, after comparing it with the present one.
+        """Make a run the production run, after comparing it with the current one.
 
-        Both are scored on the test eras that they have in common.
+        Both are scored on their common test eras. A refit, which has none, is compared
+        by the run that it is a refit of.
 
         Args:
             name: A model of the workspace.
-            run: latest, or the name of a run or its end.
+            run: latest, or a run's name (its end is enough).
 
         Raises:
             ConfigError: if there is no such model or run.
@@ -282,7 +284,7 @@ class ModelCommands(Base):
 
         Examples:
             nai promote mlp
-        """  # noqa: E501 - one line of help
+        """
         from numerai_pipeline.training import production_run, set_production
 
         chosen = find_run(self, name, run)
@@ -295,7 +297,10 @@ class ModelCommands(Base):
             promoted = Promoted(name, ProductionRun.of(chosen))
         else:
             try:
-                new, old = (self._evaluate(one, on="test") for one in (chosen, before))
+                new, old = (
+                    self._evaluate(tested_run(one), on="test")
+                    for one in (chosen, before)
+                )
                 promoted = compare(name, chosen, before, (new, old))
             except DataError as error:
                 promoted = Promoted(
@@ -310,15 +315,15 @@ class ModelCommands(Base):
     def refit(
         self, name: str, run: str = "production", *, max_ram: Size = None
     ) -> Trained:
-        """Train a run's recipe on every resolved era, as long as the run found best.
+        """Retrain on every resolved era, for the best epochs or trees of a run.
 
-        No era is left to test it on: its scores are those of the run. It predicts live
+        No era is left to test it on: its scores are those of that run. It predicts live
         data after `nai promote`.
 
         Args:
             name: A model of the workspace.
-            run: production, latest, or the name of a run or its end: its recipe, and
-                its number of epochs or trees.
+            run: Whose recipe and number of epochs or trees: production, latest, or a
+                run's name (its end is enough).
             max_ram: Memory that trees may take: 6GB, 50%; 75% by default.
 
         Raises:

@@ -100,7 +100,7 @@ class PlayCommands(Base):
             folder: The demo's workspace; delete it to start over.
             size: Size of the market: tiny, small or full.
             predict: Only the open round: predict and submit.
-            next_round: With --predict: let the next round open first.
+            next_round: With --predict: move to the next round first.
 
         Examples:
             nai demo --folder demo

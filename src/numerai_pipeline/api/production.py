@@ -150,6 +150,13 @@ def find_run(project: Base, name: str, run: str, *, is_tested: bool = False) -> 
     return Run.open(found[0])
 
 
+def tested_run(run: "Run") -> "Run":
+    """Return the run that has test eras: of a refit, the one that it is a refit of."""
+    from numerai_pipeline.training import Run
+
+    return Run.open(run.folder.with_name(run.refit_of)) if run.refit_of else run
+
+
 def note_of(project: Base, run: "Run") -> str:
     """Return why another run could be expected to predict; empty if nothing does."""
     from numerai_pipeline.models import load_recipe

@@ -211,7 +211,7 @@ class ZooEntry:
         best_epoch: of a model's latest run.
         monitor: what the best epoch was chosen by.
         best_value: the monitored value.
-        corr: mean CORR per held-out era, where the run was scored.
+        corr: mean CORR per test era, where the run was scored.
     """
 
     kind: str

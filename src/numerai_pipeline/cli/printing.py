@@ -211,7 +211,7 @@ def _(result: Promoted) -> None:
         )
         echo(f"difference {found.mean:+.4f}, {interval}")
     if result.warning:
-        echo(f"not compared: {result.warning}")
+        echo(f"{result.name}: {result.warning}")
     echo(
         f"{result.name}: {result.run.id} predicts live data now, no longer "
         f"{result.before.id}"

@@ -34,6 +34,7 @@ from numerai_pipeline.core.errors import (
     explain,
 )
 from numerai_pipeline.core.files import (
+    PARTIAL_SUFFIX,
     atomic_folder,
     atomic_path,
     digest_of,
@@ -51,11 +52,12 @@ from numerai_pipeline.core.machine import memory_bytes, parse_bytes, show_bytes
 from numerai_pipeline.core.progress import SILENT, Advance, Progress, counted
 from numerai_pipeline.core.suggestions import did_you_mean
 from numerai_pipeline.core.text import printable
-from numerai_pipeline.core.workspace import Workspace
+from numerai_pipeline.core.workspace import Workspace, retrain
 
 __all__ = [
     "EXIT_BUG",
     "NUMERAI_URL",
+    "PARTIAL_SUFFIX",
     "SILENT",
     "Advance",
     "Clock",
@@ -97,6 +99,7 @@ __all__ = [
     "printable",
     "read_json",
     "read_toml",
+    "retrain",
     "sha256_of",
     "show_bytes",
     "stopwatch",

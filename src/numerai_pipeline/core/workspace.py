@@ -86,3 +86,21 @@ class Workspace:
     def ledger_path(self) -> Path:
         """The ledger's SQLite file, used when no other database is set."""
         return self.root / "ledger.sqlite"
+
+
+def retrain(path: Path) -> str:
+    """Return the remedy for a run that is broken.
+
+    Args:
+        path: the run's folder, or a file or folder in it.
+
+    >>> retrain(Path("models/mlp/runs/2026/checkpoints/best.keras"))
+    'Run `nai train --restart mlp`, or delete models/mlp/runs/2026 and train again.'
+    """
+    run = next(
+        (one for one in (path, *path.parents) if one.parent.name == "runs"), None
+    )
+    if run is None:  # not in a workspace
+        return "Train the model again."
+    name = run.parent.parent.name
+    return f"Run `nai train --restart {name}`, or delete {run} and train again."

@@ -125,8 +125,8 @@ class Evaluation:
             )
         elif self.purge < self.horizon:
             found.append(
-                f"Leak: the purge is {self.purge} eras, but the targets look "
-                f"{self.horizon} eras ahead."
+                f"Leak: the purge is {self.purge} eras, but the targets need "
+                f"{self.horizon}."
             )
         return found
 

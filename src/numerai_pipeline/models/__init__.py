@@ -16,19 +16,19 @@ from numerai_pipeline.models.networks.family import (
 )
 from numerai_pipeline.models.networks.files import load_network, save_network
 from numerai_pipeline.models.networks.heads import Learns, class_head
+from numerai_pipeline.models.networks.keras_backend import load_keras
 from numerai_pipeline.models.networks.parts import (
     KerasParameters,
     network_input,
     target_head,
 )
-from numerai_pipeline.models.networks.quiet_keras import load_keras
 from numerai_pipeline.models.protocol import (
     CLASS_VALUES,
     Engine,
     Family,
-    Origin,
     Predictor,
     TrainingTable,
+    UntrainedSpec,
 )
 from numerai_pipeline.models.recipe import (
     CheckedRecipe,
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from numerai_pipeline.models.networks.reconstruction import ReconstructionLoss
     from numerai_pipeline.models.networks.unpacking import UnpackFeatures
 
-# Layers of our own: classes of Keras, which need Keras.
+# This package's own layers: subclasses of Keras classes, which need Keras.
 _LAYERS = {
     "MemberDense": "members",
     "ReconstructionLoss": "reconstruction",
@@ -76,7 +76,6 @@ __all__ = [
     "LayerParameters",
     "Learns",
     "MemberDense",
-    "Origin",
     "Positive",
     "PositiveFloat",
     "Predictor",
@@ -87,6 +86,7 @@ __all__ = [
     "TreesParameters",
     "TreesTraining",
     "UnpackFeatures",
+    "UntrainedSpec",
     "UserFamilies",
     "check_recipe",
     "class_head",
@@ -108,7 +108,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a layer when it is asked for."""
+    """Import a layer on its first use."""
     if name in _LAYERS:
         module = import_module(f"{__name__}.networks.{_LAYERS[name]}")
         return getattr(module, name)

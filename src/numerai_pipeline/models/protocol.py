@@ -1,4 +1,4 @@
-"""What every family of models can do, and what every trained model can do."""
+"""The protocols of a model family and of a trained model."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,11 +9,14 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from numerai_pipeline.core import DataError, Frozen, Positive, digest_of
+from numerai_pipeline.core import DataError, Frozen, Positive, digest_of, retrain
 
 # The values of the five classes of a target; the prediction is their mean, weighted
 # by the probabilities.
 CLASS_VALUES = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+
+# Of an untrained model's file that is broken.
+REBUILD = "Delete it; the next `nai train` builds it from the recipe."
 
 NonNegative = Annotated[int, Field(ge=0)]
 
@@ -21,7 +24,7 @@ Engine = Literal["keras", "lightgbm", "xgboost", "catboost"]
 
 
 class TrainingTable(Frozen):
-    """``[training]``: what all families share, which is how the best epoch is found."""
+    """``[training]``: the options of all families: how the best epoch is chosen."""
 
     monitor: Literal["val_loss", "val_corr"] = Field(
         default="val_loss",
@@ -34,16 +37,16 @@ class TrainingTable(Frozen):
     threshold: float = Field(
         default=0.0,
         ge=0.0,
-        description="a smaller improvement does not renew the patience; "
-        "the best epoch is the true best all the same",
+        description="a smaller improvement does not reset the patience; "
+        "the best epoch is still the true best",
     )
     window_eras: NonNegative = Field(
         default=0,
-        description="rolling windows: one model per window of so many training eras, "
-        "validated on the window after it; 0: one model of all eras",
+        description="rolling windows: one model per window of this many training "
+        "eras, validated on the next window; 0: one model on all eras",
     )
     window_step: NonNegative = Field(
-        default=0, description="eras from window to window; 0: window_eras"
+        default=0, description="eras between the starts of two windows; 0: window_eras"
     )
     window_purge: NonNegative = Field(
         default=0,
@@ -53,18 +56,18 @@ class TrainingTable(Frozen):
 
 
 @dataclass(frozen=True)
-class Origin:
-    """What an untrained model was made from; written into its file.
+class UntrainedSpec:
+    """What an untrained model was made from; written into its file as ``origin``.
 
-    Training compares it with the recipe, so that an edited recipe is followed and
-    a file that somebody made by hand (which has no origin) is left as it is.
+    Training compares it with the recipe: after an edit of the recipe the file is
+    rebuilt. A file made by hand has no spec and is used as it is.
 
     Attributes:
         family: name of the family.
         n_features: width of the input.
-        seed: decided the first weights.
+        seed: seed of the initial weights.
         parameters: ``[parameters]`` with all defaults.
-        source: digest of a user's own family; empty for ours.
+        source: digest of a user's own family; empty for a built-in one.
     """
 
     family: str
@@ -76,8 +79,8 @@ class Origin:
     @classmethod
     def of(
         cls, kind: "Family", parameters: Frozen, *, n_features: int, seed: int
-    ) -> "Origin":
-        """Return the origin of what a family makes from these."""
+    ) -> "UntrainedSpec":
+        """Return the spec of the model that a family makes from these."""
         return cls(
             family=kind.name,
             n_features=n_features,
@@ -91,7 +94,7 @@ class Origin:
         return asdict(self)
 
     def is_same(self, other: Mapping[str, Any]) -> bool:
-        """Tell whether another origin, as read from a file, is this one."""
+        """Return whether a spec that was read from a file equals this one."""
         return digest_of(self.to_dict()) == digest_of(dict(other))
 
 
@@ -99,7 +102,7 @@ class Predictor(Protocol):
     """A trained model."""
 
     def predict(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Predict a value a row, or one a row and model.
+        """Predict one value per row, or one per row and model.
 
         Args:
             features: ``(rows, n_features)`` float32, as ``data.decode_features``
@@ -113,15 +116,15 @@ class Predictor(Protocol):
 
 
 class Family(Protocol):
-    """A kind of model: its parameters, how it begins, how a trained one is loaded.
+    """A kind of model: its parameters, its untrained file, how a trained one is loaded.
 
-    An engine of ``training`` trains it; families of one engine share its table of
-    training options.
+    An engine of ``training`` trains it; the families of an engine share its table
+    ``[training]``.
     """
 
     @property
     def name(self) -> str:
-        """The word in ``nai new`` and in the recipe."""
+        """Its name in ``nai new`` and in the recipe."""
         ...
 
     @property
@@ -131,7 +134,7 @@ class Family(Protocol):
 
     @property
     def engine(self) -> Engine:
-        """What trains it."""
+        """The engine that trains it."""
         ...
 
     @property
@@ -146,7 +149,7 @@ class Family(Protocol):
 
     @property
     def presets(self) -> Mapping[str, Mapping[str, Any]]:
-        """Named sets of what differs from the defaults, as ``--set`` takes it."""
+        """Named sets of values other than the defaults, with the keys of ``--set``."""
         ...
 
     @property
@@ -156,12 +159,12 @@ class Family(Protocol):
 
     @property
     def trained_suffix(self) -> str:
-        """Ending of a trained model's file, with its dot."""
+        """Suffix of a trained model's file, with its dot."""
         ...
 
     @property
     def source(self) -> str:
-        """Text of the file of a user's own family; empty for ours."""
+        """Text of the file of a user's own family; empty for a built-in one."""
         ...
 
     def write_untrained(
@@ -172,13 +175,13 @@ class Family(Protocol):
         Args:
             parameters: an instance of ``Parameters``.
             n_features: width of the input.
-            seed: decides the first weights.
+            seed: seed of the initial weights.
             path: the file to write, whole.
         """
         ...
 
-    def origin_of(self, path: Path) -> Mapping[str, Any] | None:
-        """Read what an untrained model was made from; None: made by hand.
+    def spec_of(self, path: Path) -> Mapping[str, Any] | None:
+        """Return the spec of an untrained model; None if it was made by hand.
 
         Raises:
             DataError: if the file is broken.
@@ -188,9 +191,9 @@ class Family(Protocol):
     def load(self, path: Path) -> Predictor:
         """Load a trained model from its file alone.
 
-        Models of the same file name in folders beside it, of other targets or of
-        other windows of eras, predict with it, each in its own columns. It may be
-        missing if there are such.
+        Models with the same file name in the folders beside it (of other targets or
+        other windows of eras) predict with it, each in its own columns; the file itself
+        may then be missing.
 
         Raises:
             DataError: if the file is missing or broken.
@@ -206,19 +209,19 @@ def load_models(path: Path, load: Callable[[Path], Predictor]) -> Predictor:
         load: loads one of them.
 
     Raises:
-        DataError: if there is none of them, or one is broken.
+        DataError: if no file exists, or one is broken.
     """
     own = [path] if path.is_file() else []
     found = [*own, *sorted(path.parent.glob(f"*/{path.name}"))]
     if not found:
-        raise DataError(f"{path} does not exist. Train the model again.")
+        raise DataError(f"{path} does not exist. {retrain(path)}")
     models = [load(one) for one in found]
     return models[0] if len(models) == 1 else _Together(models)
 
 
 @dataclass(frozen=True)
 class _Together:
-    """Several models, which predict beside each other."""
+    """Several models, each with columns of its own."""
 
     models: Sequence[Predictor]
 

@@ -1,4 +1,4 @@
-"""From a recipe's text to a checked recipe, and from nothing to a new model."""
+"""Checks recipes, and writes the recipe and untrained file of a new model."""
 
 import math
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from numerai_pipeline.data import eras_subset
 from numerai_pipeline.models.networks.family import KerasFamily
 from numerai_pipeline.models.networks.parts import KerasParameters
 from numerai_pipeline.models.networks.transform import parse_transform
-from numerai_pipeline.models.protocol import Family, Origin, TrainingTable
+from numerai_pipeline.models.protocol import Family, TrainingTable, UntrainedSpec
 from numerai_pipeline.models.registry import family
 
 RECIPE_FILE = "model.toml"
@@ -112,8 +112,8 @@ class CheckedRecipe:
     def write_untrained(self, existing: Path, *, n_features: int, into: Path) -> bool:
         """Write the model from which training starts.
 
-        ``existing`` is copied if it was made from this very recipe, or by hand.
-        Otherwise the recipe was edited since, and the model is built from it.
+        ``existing`` is copied if it was made from this recipe, or by hand. Otherwise
+        the recipe was edited since, and the model is built from it.
 
         Args:
             existing: the untrained model in the model's folder; may be missing.
@@ -126,15 +126,15 @@ class CheckedRecipe:
         Raises:
             DataError: if ``existing`` is broken.
         """
-        origin = Origin.of(
+        spec = UntrainedSpec.of(
             self.family,
             self.parameters,
             n_features=n_features,
             seed=self.recipe.seed,
         )
         if existing.is_file():
-            found = self.family.origin_of(existing)
-            if found is None or origin.is_same(found):
+            found = self.family.spec_of(existing)
+            if found is None or spec.is_same(found):
                 with atomic_path(into) as partial:
                     partial.write_bytes(existing.read_bytes())
                 return True
@@ -149,7 +149,7 @@ def check_recipe(recipe: Recipe, kind: Family | None = None) -> CheckedRecipe:
 
     Args:
         recipe: as it was written.
-        kind: its family, if that is not a built-in one.
+        kind: its family, if it is not a built-in one.
 
     Raises:
         ConfigError: if the family is unknown, a key or value of its tables is wrong, or
@@ -158,8 +158,8 @@ def check_recipe(recipe: Recipe, kind: Family | None = None) -> CheckedRecipe:
     kind = kind or family(recipe.family)
     if math.isinf(recipe.missing):
         raise ConfigError(
-            f"{RECIPE_FILE}: 'missing' is {recipe.missing}, with which no family can "
-            "compute. Write a number, such as missing = 2.0."
+            f"{RECIPE_FILE}: 'missing' is {recipe.missing}, which no family can "
+            "use. Write a number, such as missing = 2.0."
         )
     if recipe.eras:
         eras_subset(recipe.eras)
@@ -219,24 +219,24 @@ def new_model(
     """Write a model's recipe, with every key and its reason, and its untrained file.
 
     Args:
-        model_dir: the model's folder; made if it is not there.
+        model_dir: the model's folder; created if missing.
         kind: its family.
         feature_set: features it sees, a set of ``features.json``.
         n_features: how many those are.
         target: target it learns, by name.
         overrides: values that differ from the defaults: ``units`` for a parameter,
             ``training.epochs`` for a training option.
-        preset: name of a set of such values that the family has; ``overrides`` come
-            on top.
-        force: write over a model that is there; its runs stay.
+        preset: name of a set of such values of the family; ``overrides`` take
+            precedence.
+        force: overwrite an existing model; its runs stay.
 
     Raises:
-        ConfigError: if a model is there, or the preset or a key is unknown.
+        ConfigError: if the model exists, or the preset or a key is unknown.
     """
     recipe_path = model_dir / RECIPE_FILE
     if recipe_path.exists() and not force:
         raise ConfigError(
-            f"{recipe_path} exists. Edit it, or pass --force to write over it."
+            f"{recipe_path} exists. Edit it, or pass --force to overwrite it."
         )
     chosen = _preset(kind, preset)
     parameters, training = _split({**chosen, **(overrides or {})})
@@ -256,7 +256,7 @@ def new_model(
         seed=checked.recipe.seed,
         path=model_dir / checked.family.untrained_file,
     )
-    # The recipe comes last: a model is there when it is.
+    # The recipe is written last: with it the model exists.
     write_text(recipe_path, _HEADER + commented_toml(_typed(checked)))
     return checked
 
@@ -266,7 +266,7 @@ def _parameters(kind: Family, table: Mapping[str, Any]) -> Frozen:
 
 
 def _fills_missing(parameters: Frozen) -> bool:
-    """Tell whether a network itself fills missing features: then it must see them."""
+    """Return whether the network itself fills missing features, so must see NaN."""
     if not isinstance(parameters, KerasParameters):
         return False
     return parse_transform(parameters.transform).takes_missing
@@ -284,7 +284,7 @@ def _preset(kind: Family, name: str | None) -> Mapping[str, Any]:
 
 
 def _split(overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Part ``training.KEY`` from the keys of parameters.
+    """Separate ``training.KEY`` from the keys of parameters.
 
     >>> _split({"dropout": 0.1, "training.epochs": 3})
     ({'dropout': 0.1}, {'epochs': 3})

@@ -1,4 +1,4 @@
-"""The families that come with the product, by name."""
+"""The built-in families, by name."""
 
 from collections.abc import Iterable
 
@@ -47,10 +47,10 @@ def family(name: str, others: Iterable[Family] = ()) -> Family:
 
     Args:
         name: as a recipe has it.
-        others: families of a workspace's own, beside the built-in ones.
+        others: further families, such as the user's own.
 
     Raises:
-        ConfigError: if there is none; the nearest name is suggested.
+        ConfigError: if the name is unknown; the nearest one is suggested.
 
     >>> family("lightgmb")
     Traceback (most recent call last):

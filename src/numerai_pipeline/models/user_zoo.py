@@ -1,4 +1,4 @@
-"""A user's own families: files in the workspace's folder ``zoo``, a family per file."""
+"""A user's own families: files in the workspace's folder ``zoo``, one family each."""
 
 import re
 import signal
@@ -13,15 +13,15 @@ from types import FrameType, ModuleType
 
 from numerai_pipeline.core import ConfigError, DataError, PipelineError, digest_of
 from numerai_pipeline.models.networks.family import KerasFamily
+from numerai_pipeline.models.networks.keras_backend import load_keras
 from numerai_pipeline.models.networks.parts import KerasParameters
-from numerai_pipeline.models.networks.quiet_keras import load_keras
 from numerai_pipeline.models.protocol import Family
 from numerai_pipeline.models.registry import families, family
 
-# Keras must come by `load_keras`, which chooses its backend.
+# Keras must first be imported by `load_keras`, which chooses its backend.
 _IMPORTS_KERAS = re.compile(r"^\s*(?:import|from)\s+(?:keras|tensorflow)\b", re.M)
 
-# A file that only defines a family runs in milliseconds; Keras is imported before.
+# A file that only defines a family runs in milliseconds; Keras is imported first.
 _LIMIT_SECONDS = 30.0
 
 
@@ -31,7 +31,7 @@ class UserFamilies:
 
     Attributes:
         found: one per file that can be run, in the order of the files.
-        broken: why each other file has none.
+        broken: the error of each other file.
     """
 
     found: tuple[KerasFamily, ...] = ()
@@ -41,7 +41,8 @@ class UserFamilies:
         """Return a family by its name, a built-in one or the user's.
 
         Raises:
-            ConfigError: if there is none; broken files, which may hold it, are named.
+            ConfigError: if the name is unknown; broken files, which may define it, are
+                named.
         """
         try:
             return family(name, self.found)
@@ -49,17 +50,19 @@ class UserFamilies:
             if not self.broken:
                 raise
             reasons = " ".join(str(broken) for broken in self.broken)
-            raise ConfigError(f"{error} Files that were left out: {reasons}") from None
+            raise ConfigError(
+                f"{error} These files could not be used: {reasons}"
+            ) from None
 
 
 def load_user_families(folder: Path) -> UserFamilies:
     """Read a workspace's own families.
 
-    A broken file stops none of the others.
+    A broken file does not affect the others.
 
     Args:
         folder: the workspace's ``zoo``; may be missing. Each ``*.py`` in it, unless
-            its name begins with ``_``, has one ``FAMILY = KerasFamily(...)``.
+            its name begins with ``_``, must define ``FAMILY = KerasFamily(...)``.
     """
     files = [f for f in sorted(folder.glob("*.py")) if not f.name.startswith("_")]
     taken = {kind.name for kind in families()}
@@ -99,13 +102,13 @@ def read_user_family(file: Path) -> KerasFamily:
 def run_user_family(
     text: str, file: Path, *, limit_seconds: float = _LIMIT_SECONDS
 ) -> KerasFamily:
-    """Run the text of a family's file, once per process as long as it stays the same.
+    """Run the text of a family's file, once per process unless it changes.
 
     Args:
-        text: what the file holds.
+        text: the content of the file.
         file: its path, for errors; it need not exist.
-        limit_seconds: for running it; an endless loop ends there where the process
-            can be interrupted (the main thread, not on Windows).
+        limit_seconds: time limit; it needs the main thread and does not work on
+            Windows.
 
     Raises:
         ConfigError: if it cannot be run, or has no ``FAMILY``.
@@ -118,14 +121,14 @@ def run_user_family(
     sys.modules[name] = module  # pydantic looks for its annotations there
     try:
         with _time_limit(limit_seconds):
-            exec(compile(text, str(file), "exec"), module.__dict__)  # noqa: S102 - theirs
+            exec(compile(text, str(file), "exec"), module.__dict__)  # noqa: S102
     except KeyboardInterrupt:
         del sys.modules[name]
         raise
     except _TookTooLong:
         del sys.modules[name]
         raise ConfigError(
-            f"{file} runs longer than {limit_seconds:g} s when it is imported. Move "
+            f"{file} ran longer than {limit_seconds:g} s when it was imported. Move "
             "its work into build."
         ) from None
     except BaseException as error:
@@ -134,9 +137,10 @@ def run_user_family(
         raise ConfigError(f"{file} cannot be run: {what}.") from error
     kind = getattr(module, "FAMILY", None)
     if not isinstance(kind, KerasFamily):
-        found = "has none" if kind is None else f"has a {type(kind).__name__}"
+        found = "it is missing" if kind is None else f"it is a {type(kind).__name__}"
         raise ConfigError(
-            f"{file} must have FAMILY = KerasFamily(...), but {found}. See docs/zoo.md."
+            f"{file} must define FAMILY = KerasFamily(...), but {found}. See "
+            "docs/zoo.md."
         )
     if not issubclass(kind.Parameters, KerasParameters):
         raise ConfigError(
@@ -170,9 +174,9 @@ def _time_limit(seconds: float) -> Iterator[None]:
 
 
 def _line(error: BaseException, file: Path) -> str:
-    """Return where in the file it happened."""
+    """Return the line of the file that raised the error."""
     if isinstance(error, SyntaxError):
-        return ""  # its text says it
+        return ""  # its message has the line
     numbers = []
     trace = error.__traceback__
     while trace is not None:

@@ -126,14 +126,14 @@ def open_engine(url: URL, *, read_only: bool = False) -> Engine:
     try:
         engine = create_engine(url, **options)
         engine.dialect.create_connect_args(url)  # checks the options of the URL
-    except (ArgumentError, TypeError, ValueError):
-        raise ConfigError(_NO_URL) from None
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise ConfigError(
             f"[submission] ledger in numerai.toml needs a database driver that is not "
             f"installed ({error}). For PostgreSQL run `pip install psycopg[binary]` "
             "and write postgresql+psycopg://..."
         ) from None
+    except (ArgumentError, TypeError, ValueError):
+        raise ConfigError(_NO_URL) from None
     if is_file and not read_only:
         event.listen(engine, "connect", _tune_sqlite)
         event.listen(engine, "begin", _begin_immediate)

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any, Literal, get_type_hints
 
-from numerai_pipeline.core import DataError, atomic_path
+from numerai_pipeline.core import DataError, atomic_path, retrain
 
 
 @dataclass(frozen=True)
@@ -263,8 +263,7 @@ def read_history(path: Path) -> list[Epoch]:
             return [_row(record) for record in csv.DictReader(file, strict=True)]
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise DataError(
-            f"{path} is not a whole history ({error}). Delete the folder "
-            f"{path.parent} and train again."
+            f"{path} is not a whole history ({error}). {retrain(path)}"
         ) from error
 
 

@@ -322,7 +322,7 @@ def _hand_made(job: TrainingJob, checked: CheckedRecipe) -> str:
     One that `nai new` made follows from the recipe, but not byte for byte: it is dated.
     """
     path = job.untrained
-    if not path.is_file() or checked.family.origin_of(path) is not None:
+    if not path.is_file() or checked.family.spec_of(path) is not None:
         return ""
     return sha256_of(path)
 

@@ -14,6 +14,7 @@ from numerai_pipeline.core import (
     parse_time,
     read_json,
     read_toml,
+    retrain,
     sha256_of,
     write_json,
     write_text,
@@ -374,20 +375,5 @@ def _read_done(folder: Path) -> Mapping[str, Any]:
     return done
 
 
-def retrain(folder: Path) -> str:
-    """Return the remedy for a run folder that is broken.
-
-    >>> retrain(Path("models/mlp/runs/2026"))
-    "Run `nai train --restart mlp`, or delete models/mlp/runs/2026 and train again."
-    """
-    name = folder.parent.parent.name
-    return f"Run `nai train --restart {name}`, or delete {folder} and train again."
-
-
 def _broken(path: Path, reason: object) -> DataError:
-    # A run folder is one level below `runs`, its files at any depth.
-    places = [folder for folder in path.parents if folder.parent.name == "runs"]
-    folder = places[0] if places else path.parent
-    return DataError(
-        f"{path} of a run is broken or changed: {reason}. {retrain(folder)}"
-    )
+    return DataError(f"{path} of a run is broken or changed: {reason}. {retrain(path)}")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from numerai_pipeline.core import (
+    PARTIAL_SUFFIX,
     SILENT,
     ConfigError,
     DataError,
@@ -23,6 +24,7 @@ from numerai_pipeline.core import (
     format_time,
     locked,
     read_toml,
+    retrain,
     write_json,
     write_text,
     write_toml,
@@ -133,6 +135,7 @@ def train(
     plan = make_plan(job)
     with locked(job.runs / _short(plan), doing=f"training '{job.name}'"):
         folder = find_run(job.runs, plan.fingerprint)
+        _sweep(job.runs, plan, folder)
         name = folder.name if folder else _name(plan)
         if folder is not None and restart:
             # What explains the run goes last: a killed deletion leaves a run that is
@@ -163,6 +166,14 @@ def train(
             write_curves(folder / HISTORY_FILE, curves)
         on_done(run)
     return run
+
+
+def _sweep(runs: Path, plan: Plan, folder: Path | None) -> None:
+    """Delete what killed trainings of this very run have left half-written."""
+    for leftover in runs.glob(f".*-{_short(plan)}.*{PARTIAL_SUFFIX}"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    for leftover in folder.rglob(f".*{PARTIAL_SUFFIX}") if folder else ():
+        leftover.unlink(missing_ok=True)
 
 
 def find_run(runs: Path, fingerprint: str) -> Path | None:
@@ -295,8 +306,7 @@ def _check_unchanged(plan: Plan, begun: Run) -> None:
         plan.features, plan.checked.complete()
     ):
         raise DataError(
-            f"{begun.folder} was changed since it was started. Delete it and train "
-            "again."
+            f"{begun.folder} was changed since it was begun. {retrain(begun.folder)}"
         )
 
 
@@ -310,6 +320,6 @@ def _check_shards(plan: Plan, folder: Path) -> None:
     job = plan.job
     if ShardReader(job.shards).manifest.fingerprint != plan.reader.manifest.fingerprint:
         raise DataError(
-            f"{job.shards} was rebuilt while '{job.name}' was training. Delete "
-            f"{folder} and train again."
+            f"{job.shards} was rebuilt while '{job.name}' was training. "
+            f"{retrain(folder)}"
         )

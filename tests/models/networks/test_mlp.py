@@ -74,8 +74,8 @@ def test_keras_reads_an_untrained_file_without_us(untrained):
 
 def test_a_network_made_by_hand_has_no_origin(untrained, tmp_path):
     load_network(untrained()).save(tmp_path / "mine.keras")
-    assert family("mlp").origin_of(tmp_path / "mine.keras") is None
-    assert family("mlp").origin_of(untrained())["n_features"] == 6
+    assert family("mlp").spec_of(tmp_path / "mine.keras") is None
+    assert family("mlp").spec_of(untrained())["n_features"] == 6
     checked = check_recipe(Recipe(family="mlp"))
     assert checked.write_untrained(
         tmp_path / "mine.keras", n_features=6, into=tmp_path / "a.keras"

@@ -56,7 +56,7 @@ def test_the_untrained_file_holds_all_that_catboost_is_told(tmp_path):
         "random_strength": 0.0,
         "leaf_estimation_iterations": 1,
     }
-    assert kind.origin_of(path)["parameters"]["max_depth"] == 7
+    assert kind.spec_of(path)["parameters"]["max_depth"] == 7
 
 
 @pytest.mark.parametrize("preset", family("catboost").presets)

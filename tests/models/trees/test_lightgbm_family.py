@@ -38,7 +38,7 @@ def test_the_untrained_file_holds_all_that_the_booster_is_told(tmp_path):
     assert booster["min_data_in_bin"] == 1
     assert booster["max_bin"] == 7
     assert booster["force_col_wise"] is True
-    assert kind.origin_of(path)["parameters"]["num_leaves"] == 5
+    assert kind.spec_of(path)["parameters"]["num_leaves"] == 5
 
 
 def test_a_booster_predicts_from_its_file(trained):

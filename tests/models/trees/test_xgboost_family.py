@@ -45,7 +45,7 @@ def test_the_untrained_file_holds_all_that_the_booster_is_told(tmp_path):
     assert booster["tree_method"] == "hist"
     # Six values at most, each with a bin of its own.
     assert booster["max_bin"] == 8
-    assert kind.origin_of(path)["parameters"]["min_child_weight"] == 5
+    assert kind.spec_of(path)["parameters"]["min_child_weight"] == 5
 
 
 @pytest.mark.parametrize("name", ["quick", "hello", "large", "deep"])

@@ -1,4 +1,4 @@
-"""``autoencoder``: a bottleneck from which features and target are told."""
+"""``autoencoder``: a bottleneck that reconstructs features and predicts the target."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from pydantic import Field
 from numerai_pipeline.core import Positive
 from numerai_pipeline.models.networks.dense import DenseParameters, dense_layers
 from numerai_pipeline.models.networks.family import KerasFamily
+from numerai_pipeline.models.networks.keras_backend import load_keras
 from numerai_pipeline.models.networks.parts import (
     Share,
     centre,
@@ -14,21 +15,20 @@ from numerai_pipeline.models.networks.parts import (
     target_head,
     with_noise,
 )
-from numerai_pipeline.models.networks.quiet_keras import load_keras
 
 
 class BottleneckParameters(DenseParameters):
-    """What both autoencoders have in ``[parameters]``."""
+    """The ``[parameters]`` that both autoencoders share."""
 
     units: tuple[Positive, ...] = Field(
         default=(128,),
-        description="width of each layer of the encoder; the decoder has the same, "
-        "backwards",
+        description="width of each layer of the encoder; the decoder has the same in "
+        "reverse order",
     )
     bottleneck: Positive = Field(
         default=64,
-        description="width of the middle; thousands of features move along some "
-        "dozens of common factors",
+        description="width of the bottleneck; thousands of features follow a few "
+        "dozen common factors",
     )
     head_units: tuple[Positive, ...] = Field(
         default=(32,),
@@ -36,8 +36,8 @@ class BottleneckParameters(DenseParameters):
     )
     dropout: Share = Field(
         default=0.2,
-        description="share of each layer hidden in a step; less than mlp's, since the "
-        "reconstruction holds the noise down too",
+        description="share of each layer dropped in a step; less than mlp's, since the "
+        "reconstruction reduces overfitting too",
     )
 
 
@@ -47,8 +47,8 @@ class AutoencoderParameters(BottleneckParameters):
     reconstruction_weight: float = Field(
         default=0.1,
         ge=0.0,
-        description="of the features' loss beside the target's: 0.1 of 0.5 at the "
-        "start, as much as the target's loss is",
+        description="weight of the features' loss; 0.1 makes it as large at the "
+        "start as the target's loss, since it is 0.5 then",
     )
 
 
@@ -58,7 +58,7 @@ def build(parameters: AutoencoderParameters, n_features: int) -> Any:
 
     keras = load_keras()
     inputs, codes = code_input(parameters, n_features, flat=True)
-    # The clean features are told, also where noise hides them from the encoder.
+    # The clean features are reconstructed, even if noise hides them from the encoder.
     clean = centre(codes)
     middle, decoded = encode_and_decode(with_noise(clean, parameters), parameters)
     reconstruct = keras.layers.Dense(
@@ -71,7 +71,7 @@ def build(parameters: AutoencoderParameters, n_features: int) -> Any:
 
 
 def encode_and_decode(x: Any, parameters: BottleneckParameters) -> tuple[Any, Any]:
-    """Return the bottleneck and what the decoder makes of it, without its last layer.
+    """Return the bottleneck and the decoder's output before its last layer.
 
     Args:
         x: ``(batch, F)``, centred.
@@ -85,14 +85,14 @@ def encode_and_decode(x: Any, parameters: BottleneckParameters) -> tuple[Any, An
 
 
 def target_from(middle: Any, parameters: BottleneckParameters) -> Any:
-    """Return the raw head: the target, told from the bottleneck."""
+    """Return the raw head: the target, predicted from the bottleneck."""
     x = dense_layers(middle, parameters.head_units, parameters, prefix="head_")
     return target_head(x, parameters)
 
 
 FAMILY = KerasFamily(
     name="autoencoder",
-    summary="bottleneck (Keras) that tells the features again, and the target",
+    summary="bottleneck (Keras): reconstructs the features, predicts the target",
     Parameters=AutoencoderParameters,
     build=build,
 )

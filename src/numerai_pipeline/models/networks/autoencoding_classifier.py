@@ -1,4 +1,4 @@
-"""``autoencoding_classifier``: tells each feature again as one of five classes."""
+"""``autoencoding_classifier``: reconstructs each feature as one of five classes."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from numerai_pipeline.models.networks.autoencoder import (
 )
 from numerai_pipeline.models.networks.family import KerasFamily
 from numerai_pipeline.models.networks.heads import N_CLASSES
+from numerai_pipeline.models.networks.keras_backend import load_keras
 from numerai_pipeline.models.networks.parts import centre, code_input, with_noise
-from numerai_pipeline.models.networks.quiet_keras import load_keras
 
 
 class AutoencodingClassifierParameters(BottleneckParameters):
@@ -21,8 +21,8 @@ class AutoencodingClassifierParameters(BottleneckParameters):
     reconstruction_weight: float = Field(
         default=0.03,
         ge=0.0,
-        description="of the features' cross-entropy beside the target's loss: 0.03 of "
-        "1.6 at the start, as much as the target's loss is",
+        description="weight of the features' cross-entropy; 0.03 makes it as large "
+        "at the start as the target's loss, since it is 1.6 then",
     )
 
 
@@ -30,7 +30,7 @@ def build(parameters: AutoencodingClassifierParameters, n_features: int) -> Any:
     """Build the network: ``(batch, n_features)`` codes to ``(batch, targets)``.
 
     The logits of a batch are ``(batch, F, 5)``: 56 MB for 1,024 rows of 2,748 features,
-    which training holds about three times.
+    of which training holds about three.
     """
     from numerai_pipeline.models.networks.reconstruction import ReconstructionLoss
 
@@ -53,7 +53,7 @@ def build(parameters: AutoencodingClassifierParameters, n_features: int) -> Any:
 
 FAMILY = KerasFamily(
     name="autoencoding_classifier",
-    summary="bottleneck (Keras) that tells each feature's class again, and the target",
+    summary="bottleneck (Keras): reconstructs features as classes, predicts the target",
     Parameters=AutoencodingClassifierParameters,
     build=build,
 )

@@ -1,4 +1,4 @@
-"""``classifier``: learns which of the five classes a target is in."""
+"""``classifier``: predicts which of the five classes a target is in."""
 
 from typing import Annotated, Any, Literal
 
@@ -12,8 +12,8 @@ from numerai_pipeline.models.networks.heads import (
     expectation,
     most_likely,
 )
+from numerai_pipeline.models.networks.keras_backend import load_keras
 from numerai_pipeline.models.networks.parts import network_input
-from numerai_pipeline.models.networks.quiet_keras import load_keras
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -23,14 +23,14 @@ class ClassifierParameters(DenseParameters):
 
     value: Literal["expectation", "argmax", "thresholds"] = Field(
         default="expectation",
-        description="what the five probabilities become: the mean of the classes' "
-        "values, the likeliest class, or a class by thresholds. The last two make few "
-        "values, so most rows tie",
+        description="how five probabilities become a prediction: the mean of the "
+        "classes' values, the likeliest class, or a class by thresholds. The last two "
+        "have few values, so most rows tie",
     )
     thresholds: tuple[Probability, Probability] = Field(
         default=(0.10, 0.48),
-        description="for value = thresholds: with less probability than this for the "
-        "middle class, the outermost or the next class is taken; the original's",
+        description="for value = thresholds: if the middle class is less probable than "
+        "the first, an outermost class is taken; than the second, the next class",
     )
 
 
@@ -42,7 +42,7 @@ def build(parameters: ClassifierParameters, n_features: int) -> Any:
 
 
 def value(parameters: ClassifierParameters, probabilities: Any) -> Any:
-    """Make a value of five probabilities, in the way of the parameters."""
+    """Turn five probabilities into a value, as the parameters say."""
     if parameters.value == "argmax":
         return most_likely(parameters, probabilities)
     if parameters.value == "thresholds":

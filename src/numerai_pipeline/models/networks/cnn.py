@@ -13,11 +13,11 @@ from numerai_pipeline.models.networks.dense import (
     dense_layers,
 )
 from numerai_pipeline.models.networks.family import KerasFamily
+from numerai_pipeline.models.networks.keras_backend import load_keras
 from numerai_pipeline.models.networks.parts import (
     network_input,
     target_head,
 )
-from numerai_pipeline.models.networks.quiet_keras import load_keras
 
 
 class CnnParameters(LayerParameters):
@@ -26,39 +26,39 @@ class CnnParameters(LayerParameters):
     grid: str = Field(
         default="",
         pattern=r"^(\d+x\d+)?$",
-        description="rows x columns, such as 44x63, filled up with the middle bin; "
-        "empty: that of the transform, or else as square as the features allow",
+        description="rows x columns, such as 44x63, padded with the middle bin; "
+        "empty: that of the transform, or else as square as possible",
     )
     convolution: Literal["1d", "2d"] = Field(
         default="2d",
-        description="1d goes along the rows and takes a whole row for channels, "
-        "2d sees a square of neighbours",
+        description="1d moves along the rows, each row is its channels; 2d sees a "
+        "square of neighbours",
     )
     filters: tuple[Positive, ...] = Field(
         default=(16, 32),
         min_length=1,
         description="channels of each convolution; few, since a feature's neighbours "
-        "say little of it",
+        "say little about it",
     )
-    kernel: Positive = Field(default=3, description="neighbours that are seen together")
+    kernel: Positive = Field(default=3, description="width of a convolution")
     stride: Positive = Field(
         default=2, description="2 halves the grid with each convolution"
     )
     units: tuple[Positive, ...] = Field(
         default=(64,),
-        description="width of each dense layer after the convolutions; these alone are "
-        "normalized and dropped out",
+        description="width of each dense layer after the convolutions; only these have "
+        "normalization and dropout",
     )
     activation: Activation = Field(
-        default="relu", description="gelu takes twice the time on so many places"
+        default="relu", description="gelu takes twice the time in convolutions"
     )
 
 
 def build(parameters: CnnParameters, n_features: int) -> Any:
     """Build the network: ``(batch, n_features)`` codes to ``(batch, targets)``.
 
-    The convolutions go without normalization and dropout: on their thousands of places
-    these took three times as long as all the rest, at 2,748 features on a CPU.
+    The convolutions have neither normalization nor dropout: at 2,748 features on a CPU
+    these took three times as long as everything else.
     """
     keras = load_keras()
     layers = keras.layers
@@ -82,27 +82,27 @@ def build(parameters: CnnParameters, n_features: int) -> Any:
 
 
 def _as_grid(x: Any, parameters: CnnParameters) -> Any:
-    """Make ``(batch, y, x)`` or ``(batch, y, x, channels)`` of the features.
+    """Reshape the features to ``(batch, y, x)`` or ``(batch, y, x, channels)``.
 
     Raises:
-        ConfigError: if there are too many features for the grid, or two grids.
+        ConfigError: if the grid is too small, or there are two grids.
     """
     keras = load_keras()
     is_flat = len(x.shape) == 2
     if parameters.grid and not is_flat:
         raise ConfigError(
-            f"grid is {parameters.grid}, but the transform makes a grid already. "
-            "Leave one of them out."
+            f"grid is {parameters.grid}, but the transform already makes a grid. "
+            "Remove one of them."
         )
     if is_flat:
         rows, columns = _grid(parameters.grid, x.shape[1])
-        # The features are centred by now: 0 is the middle bin.
+        # The features are centred: 0 is the middle bin.
         x = keras.ops.pad(x, ((0, 0), (0, rows * columns - x.shape[1])))
         x = keras.layers.Reshape((rows, columns), name="grid")(x)
     if parameters.convolution == "1d" and len(x.shape) == 4:
         raise ConfigError(
             "convolution is 1d, which takes a grid of y, x, but the transform makes "
-            "one of y, x, z. Write convolution = 2d, or leave the channels out."
+            'one of y, x, z. Set convolution = "2d", or remove the channels.'
         )
     if parameters.convolution == "2d" and len(x.shape) == 3:
         x = keras.layers.Reshape((*x.shape[1:], 1), name="channel")(x)
@@ -126,7 +126,7 @@ def _grid(text: str, n_features: int) -> tuple[int, int]:
         fitting = math.ceil(n_features / max(rows, 1))
         raise ConfigError(
             f"grid {text} has {rows * columns:,} places, but there are {n_features:,} "
-            f"features. Write grid={max(rows, 1)}x{fitting}, or a smaller feature set."
+            f"features. Set grid to {max(rows, 1)}x{fitting}, or use fewer features."
         )
     return rows, columns
 
@@ -137,7 +137,7 @@ FAMILY = KerasFamily(
     Parameters=CnnParameters,
     build=build,
     presets={
-        # The original's, for 2,376 features, and one for the 2,748 of v5.3.
+        # Three for the 2,376 features of earlier data, and one for the 2,748 of v5.3.
         "22x108": {"grid": "22x108", "convolution": "1d"},
         "44x54": {"grid": "44x54"},
         "88x27": {"grid": "88x27"},

@@ -1,4 +1,4 @@
-"""Dense layers, as ``mlp`` and those families have them that stand on it."""
+"""The dense layers of ``mlp`` and the families that build on it."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -6,24 +6,25 @@ from typing import Any, Literal
 from pydantic import Field
 
 from numerai_pipeline.core import Positive
+from numerai_pipeline.models.networks.keras_backend import load_keras
 from numerai_pipeline.models.networks.parts import KerasParameters, Share
-from numerai_pipeline.models.networks.quiet_keras import load_keras
 
 Activation = Literal["relu", "gelu", "silu", "selu", "tanh"]
 Normalization = Literal["batch", "layer", "none"]
 
 
 class LayerParameters(KerasParameters):
-    """What hidden layers of all families have in common."""
+    """The ``[parameters]`` of hidden layers."""
 
     activation: Activation = Field(default="gelu", description="a smooth relu")
     normalization: Normalization = Field(
-        default="batch", description="before each activation; steadies the first epochs"
+        default="batch",
+        description="before each activation; stabilizes the first epochs",
     )
     dropout: Share = Field(
         default=0.5,
-        description="share of each layer hidden in a step; the signal is weak, "
-        "so much of what a network finds is noise",
+        description="share of each layer dropped in a step; high, since the signal is "
+        "weak and a network overfits fast",
     )
 
 
@@ -33,7 +34,7 @@ class DenseParameters(LayerParameters):
     units: tuple[Positive, ...] = Field(
         default=(128, 64),
         min_length=1,
-        description="width of each hidden layer; wider ones learn the noise sooner",
+        description="width of each hidden layer; wider ones overfit sooner",
     )
 
 
@@ -45,8 +46,8 @@ def dense_layers(
     Args:
         x: ``(batch, width)``.
         units: width of each layer.
-        parameters: how they are.
-        prefix: begins the layers' names, where a network has several such stacks.
+        parameters: their activation, normalization and dropout.
+        prefix: start of the layers' names, if a network has several such stacks.
 
     Returns:
         ``(batch, units[-1])``.
@@ -62,9 +63,9 @@ def activated(x: Any, parameters: LayerParameters, *, name: str) -> Any:
     """Normalize, activate and drop out.
 
     Args:
-        x: what a dense or convolutional layer gave.
-        parameters: how.
-        name: name of the layers, with ``{}`` where the word for each goes.
+        x: output of a dense or convolutional layer.
+        parameters: normalization, activation and dropout.
+        name: name of the layers, with ``{}`` in the place of what each does.
     """
     x = normalized(x, parameters.normalization, name=name.format("normalize"))
     layers = load_keras().layers

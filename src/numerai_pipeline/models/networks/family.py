@@ -21,18 +21,18 @@ from numerai_pipeline.core import (
 )
 from numerai_pipeline.models.networks.files import (
     KerasPredictor,
-    read_origin,
+    read_spec,
     save_network,
 )
 from numerai_pipeline.models.networks.heads import VALUES, Learns
+from numerai_pipeline.models.networks.keras_backend import load_keras
 from numerai_pipeline.models.networks.parts import HEAD, KerasParameters
-from numerai_pipeline.models.networks.quiet_keras import load_keras
 from numerai_pipeline.models.networks.transform import parse_transform
 from numerai_pipeline.models.protocol import (
     Engine,
-    Origin,
     Predictor,
     TrainingTable,
+    UntrainedSpec,
     load_models,
 )
 
@@ -41,56 +41,59 @@ class KerasTraining(TrainingTable):
     """``[training]`` of every Keras family."""
 
     epochs: Positive = Field(
-        default=30, description="at most; early stopping usually ends it before"
+        default=30, description="maximum; early stopping usually ends training before"
     )
     batch_rows: Positive = Field(
-        default=1_024, description="rows a step; fewer learn more in an epoch, slower"
+        default=1_024,
+        description="rows per step; smaller batches learn more per epoch, but slower",
     )
     batches: Literal["rows", "eras"] = Field(
         default="rows",
-        description="eras: each batch has the rows of one era, and every era as many "
-        "batches, so that all weigh the same",
+        description="eras: each batch has rows of one era, and all eras have the same "
+        "number of batches, so they weigh the same",
     )
     era_weights: Literal["rows", "eras"] = Field(
-        default="rows", description="eras: every era weighs the same, whatever its rows"
+        default="rows",
+        description="eras: all eras have the same weight",
     )
     loss: Literal["mse", "mae", "huber", "corr"] = Field(
         default="mse",
-        description="mse makes it predict the mean of the target; corr is 1 - CORR "
-        'of a batch of one era, and needs batches = "eras"',
+        description="mse predicts the mean of the target; corr is 1 - CORR of a "
+        'batch of one era, and needs batches = "eras"',
     )
     optimizer: Literal["adamw", "adam", "sgd", "lion"] = Field(
-        default="adamw", description="adam with a weight decay of its own"
+        default="adamw", description="adamw is adam with decoupled weight decay"
     )
     learning_rate: PositiveFloat = Field(
-        default=1e-3, description="the common default of adamw; lion wants a tenth"
+        default=1e-3, description="the usual default of adamw; use a tenth with lion"
     )
     weight_decay: float = Field(
         default=1e-2,
         ge=0.0,
-        description="of adamw and lion; the signal is weak, so shrink",
+        description="of adamw and lion; regularizes, since the signal is weak",
     )
     clip_norm: PositiveFloat = Field(
-        default=1.0, description="longer gradients are cut: one odd batch does no harm"
+        default=1.0,
+        description="maximum norm of a gradient: limits the effect of an odd batch",
     )
     schedule: Literal["constant", "cosine"] = Field(
         default="constant",
-        description="cosine: the learning rate falls to 0 with the last of all "
-        "epochs, so set epochs to what you mean to train",
+        description="cosine: the learning rate falls to 0 at the last epoch, so set "
+        "epochs to the number that you want to train",
     )
     warmup_epochs: float = Field(
         default=0.0,
         ge=0.0,
-        description="the learning rate rises for so long, also half an epoch",
+        description="epochs in which the learning rate rises; fractions are allowed",
     )
     xla: bool = Field(
         default=False,
-        description="compile a step with XLA: longer to begin, and for one device only",
+        description="compile a step with XLA: slower to start, one device only",
     )
     deterministic: bool = Field(
         default=False,
-        description="operations that give the same bits on a GPU each time, slower; "
-        "a CPU's do already",
+        description="use reproducible operations on a GPU, which are slower; "
+        "those of a CPU always are reproducible",
     )
 
     @model_validator(mode="after")
@@ -111,9 +114,9 @@ class KerasTraining(TrainingTable):
 class ClassesTraining(KerasTraining):
     """``[training]`` of the families that learn classes."""
 
-    # A table of choices of its own: none of the other losses is for classes.
+    # The other losses do not work with classes.
     loss: Literal["crossentropy"] = Field(  # type: ignore[assignment]
-        default="crossentropy", description="makes it predict probabilities of classes"
+        default="crossentropy", description="predicts the probabilities of the classes"
     )
 
     @field_validator("monitor", mode="before")
@@ -133,23 +136,23 @@ class KerasFamily:
     """A family of networks.
 
     Attributes:
-        name: the word in the recipe.
+        name: its name in the recipe.
         summary: one line for ``nai zoo``.
         Parameters: the table ``[parameters]``.
-        build: makes the network from parameters and the number of features. Input:
+        build: builds the network from parameters and the number of features. Input:
             ``(batch, n_features)`` float32, codes 0..4 and the recipe's value for
             missing ones. Its one output is the raw head, or passes that through.
         Training: the table ``[training]``.
         presets: name -> parameters and ``training.`` options that differ from the
             defaults.
-        learns: what the raw head gives, which is the layer named ``target``.
+        learns: the output of the raw head, which is the layer named ``target``.
             ``values``: ``(batch, targets)``; ``classes``: probabilities, ``(batch,
             targets, 5)``; ``members``: ``(batch, targets, members)``, a value of each
             member of an ensemble, which learn the target each.
-        value: makes ``(batch, targets)`` values of parameters and raw head, with
+        value: turns parameters and raw head into ``(batch, targets)`` values, with
             ``keras.ops`` alone, so that Keras can load it. None: the head itself, the
-            expectation over the classes, the mean over the members.
-        source: text of the file of a user's own family; empty for ours.
+            expectation over the classes, or the mean over the members.
+        source: text of the file of a user's own family; empty for a built-in one.
     """
 
     name: str
@@ -174,7 +177,7 @@ class KerasFamily:
             missing: its value of a missing feature.
 
         Raises:
-            ConfigError: if the transform is wrong, nobody fills missing features, or
+            ConfigError: if the transform is wrong, nothing fills missing features, or
                 a target is named twice.
         """
         table = cast(KerasParameters, parameters)
@@ -207,23 +210,23 @@ class KerasFamily:
             raise
         except tf.errors.ResourceExhaustedError as error:
             raise ConfigError(
-                f"a network '{self.name}' of these [parameters] does not fit into "
-                "memory. Choose smaller ones."
+                f"the network '{self.name}' with these [parameters] does not fit "
+                "into memory. Make it smaller."
             ) from error
         except Exception as error:
             if not self.source:
                 raise
             raise ConfigError(
                 f"build of the family '{self.name}' in zoo/ fails with "
-                f"{type(error).__name__}: {_first_line(error)}. Mend its file."
+                f"{type(error).__name__}: {_first_line(error)}. Fix its file."
             ) from error
 
     def predicting(self, model: Any, parameters: Frozen) -> Any:
-        """Return the part of a network that predicts, with the very same layers.
+        """Return the part of a network that predicts, with the same layers.
 
         Args:
-            model: what ``build`` made, or a network made by hand, whose output is
-                taken for values unless it has a layer ``target``.
+            model: what ``build`` returned, or a network made by hand, whose output is
+                the values unless it has a layer ``target``.
             parameters: what it was made from.
 
         Returns:
@@ -242,12 +245,12 @@ class KerasFamily:
         """Write the network with its first weights; see ``Family``."""
         load_keras().utils.set_random_seed(seed)
         model = self.network(parameters, n_features)
-        origin = Origin.of(self, parameters, n_features=n_features, seed=seed)
-        save_network(model, path, origin)
+        spec = UntrainedSpec.of(self, parameters, n_features=n_features, seed=seed)
+        save_network(model, path, spec)
 
-    def origin_of(self, path: Path) -> Mapping[str, Any] | None:
-        """Read what the network was made from; see ``Family``."""
-        return read_origin(path)
+    def spec_of(self, path: Path) -> Mapping[str, Any] | None:
+        """Return the spec of an untrained network; see ``Family``."""
+        return read_spec(path)
 
     def load(self, path: Path) -> Predictor:
         """Load a trained network for prediction; see ``Family``."""
@@ -255,13 +258,13 @@ class KerasFamily:
 
 
 def _first_line(error: Exception) -> str:
-    """Return what happened; Keras adds the whole call to it, in lines of its own."""
+    """Return the first line of a message; Keras appends the whole call to it."""
     return str(error).partition("\n")[0].rstrip(".") or "no reason given"
 
 
 @contextmanager
 def _precision(policy: str) -> Iterator[None]:
-    """Let Keras build layers of a precision."""
+    """Make Keras build layers with a precision."""
     keras = load_keras()
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)

@@ -1,4 +1,4 @@
-"""Networks as files, and a network that predicts."""
+"""Load, save and predict with a network's file."""
 
 import json
 import zipfile
@@ -10,75 +10,70 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from numerai_pipeline.core import DataError, atomic_path
-from numerai_pipeline.models.networks.quiet_keras import load_keras
-from numerai_pipeline.models.protocol import Origin
+from numerai_pipeline.core import DataError, atomic_path, retrain
+from numerai_pipeline.models.networks.keras_backend import load_keras
+from numerai_pipeline.models.protocol import REBUILD, UntrainedSpec
 
-# A `.keras` file is a zip; this member is ours, Keras passes it over.
-_ORIGIN_MEMBER = "origin.json"
+# A `.keras` file is a zip; Keras ignores this member of it.
+_SPEC_MEMBER = "origin.json"
 
-# Modules with layers of our own, which Keras knows once they are imported.
+# Modules with this package's layers, which Keras knows once they are imported.
 _LAYERS = ("unpacking", "reconstruction", "members")
 
-# Rows that a network sees at once in prediction: 45 MB at 2,748 features.
+# Rows that a network predicts at once: 45 MB at 2,748 features.
 _PREDICT_ROWS = 4_096
 
 
-_REMEDY = "Delete it and make it again."
-
-
-def load_network(path: Path, *, compiled: bool = False, remedy: str = "") -> Any:
+def load_network(path: Path, *, compiled: bool = False) -> Any:
     """Load a network from a ``.keras`` file.
 
     Args:
         path: the file.
         compiled: with loss and optimizer, to go on training.
-        remedy: what to do if it is missing or broken, where making this one file
-            again is no help.
 
     Raises:
         DataError: if the file is missing or broken; it is named.
     """
     keras = load_keras()
     if not path.is_file():
-        raise DataError(f"{path} does not exist. {remedy or 'Train the model again.'}")
+        raise DataError(f"{path} does not exist. {retrain(path)}")
     try:
         with zipfile.ZipFile(path) as archive:
             broken_member = archive.testzip()
         if broken_member:
             raise DataError(
                 f"{path} is broken: its part {broken_member} is not what was written. "
-                f"{remedy or _REMEDY}"
+                f"{retrain(path)}"
             )
         for module in _LAYERS:
             import_module(f"numerai_pipeline.models.networks.{module}")
         return keras.saving.load_model(path, compile=compiled)
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError) as error:
-        raise _broken(path, error, remedy or _REMEDY) from error
+        raise _broken(path, error, retrain(path)) from error
 
 
-def save_network(model: Any, path: Path, origin: Origin | None = None) -> None:
+def save_network(model: Any, path: Path, spec: UntrainedSpec | None = None) -> None:
     """Write a network as a ``.keras`` file, whole.
 
     Args:
         model: the network; if it is compiled, its optimizer's state is saved too.
         path: the file.
-        origin: what it was made from, for an untrained one.
+        spec: what it was made from, for an untrained one.
     """
     with atomic_path(path) as partial:
         # Keras insists on its suffix, which the partial name does not have.
         whole = partial.with_name(f"{partial.name}.keras")
         try:
             model.save(whole)
-            if origin is not None:
+            if spec is not None:
                 with zipfile.ZipFile(whole, "a") as archive:
-                    archive.writestr(_ORIGIN_MEMBER, json.dumps(origin.to_dict()))
+                    archive.writestr(_SPEC_MEMBER, json.dumps(spec.to_dict()))
             whole.replace(partial)
         finally:
             whole.unlink(missing_ok=True)
 
 
-def read_origin(path: Path) -> Mapping[str, Any] | None:
+def read_spec(path: Path) -> Mapping[str, Any] | None:
     """Read what a network was made from; None: made by hand.
 
     Raises:
@@ -86,12 +81,12 @@ def read_origin(path: Path) -> Mapping[str, Any] | None:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            if _ORIGIN_MEMBER not in archive.namelist():
+            if _SPEC_MEMBER not in archive.namelist():
                 return None
-            origin: dict[str, Any] = json.loads(archive.read(_ORIGIN_MEMBER))
-            return origin
+            spec: dict[str, Any] = json.loads(archive.read(_SPEC_MEMBER))
+            return spec
     except (zipfile.BadZipFile, json.JSONDecodeError, OSError) as error:
-        raise _broken(path, error, _REMEDY) from error
+        raise _broken(path, error, REBUILD) from error
 
 
 def _broken(path: Path, error: Exception, remedy: str) -> DataError:
@@ -106,7 +101,7 @@ class KerasPredictor:
         import tensorflow as tf
 
         self._n_targets = int(model.output_shape[-1])
-        # Compiled once for any number of rows: Keras would compile anew for the last
+        # Compiled once for any number of rows: Keras would compile again for the last
         # block of an era.
         self._predict = tf.function(
             lambda rows: model(rows, training=False),
@@ -114,7 +109,7 @@ class KerasPredictor:
         )
 
     def predict(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Predict a value a row, or one a row and target."""
+        """Predict one value per row, or one per row and target."""
         predictions = np.empty((len(features), self._n_targets), dtype=np.float32)
         for start in range(0, len(features), _PREDICT_ROWS):
             batch = features[start : start + _PREDICT_ROWS]

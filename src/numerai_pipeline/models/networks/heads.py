@@ -1,7 +1,7 @@
-"""From what a network learns to a value a row.
+"""The heads of networks, and how their outputs become one value per row.
 
-Everything here is written with Keras's own operations: a saved network that predicts
-needs neither this package nor the recipe.
+Everything here uses Keras's own operations: a saved network that predicts needs neither
+this package nor the recipe.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from numerai_pipeline.models.networks.keras_backend import load_keras
 from numerai_pipeline.models.networks.parts import HEAD, KerasParameters
-from numerai_pipeline.models.networks.quiet_keras import load_keras
 from numerai_pipeline.models.protocol import CLASS_VALUES
 
 Learns = Literal["values", "classes", "members"]
@@ -24,7 +24,7 @@ N_CLASSES = len(CLASS_VALUES)
 def class_head(x: Any, parameters: KerasParameters) -> Any:
     """End a network that learns classes: ``(batch, units)`` to ``(batch, targets, 5)``.
 
-    All probabilities start at the shares that the classes have among the targets.
+    All probabilities start at the shares of the classes among the targets.
     """
     layers = load_keras().layers
     logits = layers.Dense(
@@ -47,13 +47,13 @@ def expectation(_parameters: object, probabilities: Any) -> Any:
 
 
 def most_likely(_parameters: object, probabilities: Any) -> Any:
-    """Return the value of the most likely class; the lower one of equal ones."""
+    """Return the value of the most likely class; the lower one of a tie."""
     ops = load_keras().ops
     return ops.cast(ops.argmax(probabilities, axis=-1), "float32") * 0.25
 
 
 def by_thresholds(probabilities: Any, outer: float, inner: float) -> Any:
-    """Return a class's value, chosen by how sure the middle class is.
+    """Return a class's value, chosen by the probability of the middle class.
 
     If its probability is below ``outer``, it is 0 or 1, the likelier one; else, if
     it is below ``inner``, 0.25 or 0.75; else 0.5.
@@ -80,7 +80,7 @@ def _mean_of_members(_parameters: object, members: Any) -> Any:
     return load_keras().ops.mean(members, axis=-1)
 
 
-# What makes the values, unless a family says otherwise.
+# How outputs become values, unless a family has a ``value`` of its own.
 VALUES: Mapping[Learns, Callable[[Any, Any], Any]] = {
     "values": _itself,
     "classes": expectation,

@@ -5,17 +5,17 @@ Importing this module imports Keras and registers the layer.
 
 from typing import Any, Literal
 
-from numerai_pipeline.models.networks.quiet_keras import load_keras
+from numerai_pipeline.models.networks.keras_backend import load_keras
 
 keras = load_keras()
 
 
 @keras.saving.register_keras_serializable(package="numerai_pipeline")
 class MemberDense(keras.layers.Layer):  # type: ignore[misc, name-defined]
-    """A dense layer whose kernel ``M`` members share, and each of them scales.
+    """A dense layer whose kernel ``M`` members share, scaled by each of them.
 
-    Member ``m`` makes ``((x * r[m]) @ kernel) * s[m] + bias[m]``: its own are two
-    vectors and a bias, not a kernel.
+    Member ``m`` computes ``((x * r[m]) @ kernel) * s[m] + bias[m]``: it has two vectors
+    and a bias of its own, but no kernel.
 
     Input: ``(batch, width)``, which all members see, or ``(batch, members, width)``.
     Output: ``(batch, members, units)``.
@@ -23,8 +23,8 @@ class MemberDense(keras.layers.Layer):  # type: ignore[misc, name-defined]
     Args:
         units: width of the output.
         members: M, how many share the kernel.
-        first_scales: how ``r`` starts. ``signs``: 1 or -1 by chance, which makes the
-            members differ; ``ones``: as if there were no scale.
+        first_scales: initial ``r``. ``signs``: random 1 or -1, which makes the members
+            differ; ``ones``: no scaling.
 
     Source: Wen et al. 2020, BatchEnsemble (arXiv 2002.06715); Gorishniy et al. 2024,
     TabM (arXiv 2410.24210), section 3.3.
@@ -59,8 +59,8 @@ class MemberDense(keras.layers.Layer):  # type: ignore[misc, name-defined]
         """Apply the layer of each member."""
         ops = keras.ops
         if len(x.shape) == 2:
-            # Scaled kernels are M * width * units numbers, scaled rows M * width *
-            # batch, which is more; and all is one product of matrices.
+            # Scaled kernels have M * width * units numbers, scaled rows M * width *
+            # batch, which is more; and this is a single matrix product.
             scale = ops.transpose(self.input_scale)
             kernels = ops.expand_dims(scale, 2) * ops.expand_dims(self.kernel, 1)
             flat = ops.reshape(kernels, (x.shape[1], self.members * self.units))
@@ -76,7 +76,7 @@ class MemberDense(keras.layers.Layer):  # type: ignore[misc, name-defined]
         return input_shape[0], self.members, self.units
 
     def get_config(self) -> dict[str, Any]:
-        """Return what makes the layer again."""
+        """Return the arguments that recreate the layer."""
         own = {
             "units": self.units,
             "members": self.members,
@@ -86,6 +86,6 @@ class MemberDense(keras.layers.Layer):  # type: ignore[misc, name-defined]
 
 
 def _signs(shape: tuple[int, ...], dtype: Any = None) -> Any:
-    """Return 1 or -1 by chance."""
+    """Return random 1 or -1."""
     drawn = keras.random.uniform(shape)
     return keras.ops.cast(keras.ops.where(drawn < 0.5, -1.0, 1.0), dtype)

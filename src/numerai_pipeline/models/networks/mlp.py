@@ -4,8 +4,8 @@ from typing import Any
 
 from numerai_pipeline.models.networks.dense import DenseParameters, dense_layers
 from numerai_pipeline.models.networks.family import KerasFamily
+from numerai_pipeline.models.networks.keras_backend import load_keras
 from numerai_pipeline.models.networks.parts import network_input, target_head
-from numerai_pipeline.models.networks.quiet_keras import load_keras
 
 
 class MlpParameters(DenseParameters):
@@ -25,7 +25,7 @@ FAMILY = KerasFamily(
     Parameters=MlpParameters,
     build=build,
     presets={
-        "original": {
+        "funnel": {
             "units": [1_024, 512, 256, 128, 64, 32, 5],
             "activation": "relu",
             "dropout": 0.0,

@@ -1,42 +1,42 @@
-"""Where every network begins and ends: input, transform, centring, head."""
+"""What every network starts and ends with: input, transform, centering, head."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from numerai_pipeline.core import Frozen
-from numerai_pipeline.models.networks.quiet_keras import load_keras
+from numerai_pipeline.models.networks.keras_backend import load_keras
 from numerai_pipeline.models.networks.transform import parse_transform
 
-# The layer that gives what is learned, before it is made a value.
+# The layer whose output is learned, before it becomes a value.
 HEAD = "target"
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class KerasParameters(Frozen):
-    """What ``[parameters]`` of every family of networks has."""
+    """The ``[parameters]`` that all families of networks share."""
 
     transform: str = Field(
         default="",
         description="steps between the features and the network, such as "
-        "NaN,2.0,_|Slice,0,1000; none: the features as they are",
+        "NaN,2.0,_|Slice,0,1000; empty: none",
     )
     also_targets: tuple[str, ...] = Field(
         default=(),
-        description="further targets, a head of the same network each; the prediction "
-        "is the mean of the heads' ranks within the era",
+        description="further targets, one head each in the same network; the "
+        "prediction is the mean of the heads' ranks within the era",
     )
     input_noise: float = Field(
         default=0.0,
         ge=0.0,
-        description="deviation of the normal noise on the features, which are -1..1 "
-        "then; 0.1 hides no bin, 0.5 does",
+        description="standard deviation of Gaussian noise on the features, which are "
+        "scaled to -1..1 in steps of 0.5",
     )
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
         default="float32",
-        description="mixed ones are for GPUs with tensor cores; a CPU is slower by "
-        "them. Weights and head stay float32",
+        description="mixed precision is for GPUs with tensor cores; it slows down a "
+        "CPU. Weights and head stay float32",
     )
 
     @property
@@ -48,16 +48,16 @@ class KerasParameters(Frozen):
 def network_input(
     parameters: KerasParameters, n_features: int, *, flat: bool = False
 ) -> tuple[Any, Any]:
-    """Begin a network: features, transformed, centred, with noise.
+    """Start a network: features, transformed, centered, with noise.
 
     Args:
-        parameters: ``transform`` and ``input_noise`` count.
+        parameters: ``transform`` and ``input_noise`` are used.
         n_features: width of the data.
-        flat: make a row again of a grid that the transform made.
+        flat: flatten a grid that the transform made.
 
     Returns:
         ``inputs``, ``(batch, n_features)`` codes, for ``keras.Model``, and ``x`` to
-        go on with: ``(batch, *shape)``, -1..1, where 0 is the middle bin.
+        continue with: ``(batch, *shape)``, -1..1, where 0 is the middle bin.
 
     Raises:
         ConfigError: if the transform is wrong or does not fit the features.
@@ -69,7 +69,7 @@ def network_input(
 def code_input(
     parameters: KerasParameters, n_features: int, *, flat: bool = False
 ) -> tuple[Any, Any]:
-    """Begin a network as ``network_input`` does, but leave the codes as they are."""
+    """Start a network as ``network_input`` does, but do not center the codes."""
     keras = load_keras()
     inputs = keras.Input((n_features,), name="features")
     codes = parse_transform(parameters.transform).apply(inputs)
@@ -79,9 +79,9 @@ def code_input(
 
 
 def centre(codes: Any) -> Any:
-    """Make -1..1 of the codes 0..4.
+    """Scale the codes 0..4 to -1..1.
 
-    So the middle bin, and a missing value with it, is 0 and says nothing.
+    So the middle bin, which also stands for missing, is 0 and has no effect.
     """
     return load_keras().layers.Rescaling(scale=0.5, offset=-1.0, name="center")(codes)
 
@@ -98,7 +98,7 @@ def target_head(x: Any, parameters: KerasParameters) -> Any:
     """End a network that learns values: ``(batch, units)`` to ``(batch, targets)``.
 
     The signal is a hundredth of the targets' variance. So all predictions start at
-    0.5, the mean of the targets, instead of far around it: nothing is unlearned.
+    0.5, the mean of the targets: random ones would first have to be unlearned.
     """
     keras = load_keras()
     head = keras.layers.Dense(

@@ -1,11 +1,11 @@
-"""``ReconstructionLoss``: what an autoencoder loses, as a layer of the network.
+"""``ReconstructionLoss``: the loss of an autoencoder's reconstruction, as a layer.
 
 Importing this module imports Keras and registers the layer.
 """
 
 from typing import Any, Literal
 
-from numerai_pipeline.models.networks.quiet_keras import load_keras
+from numerai_pipeline.models.networks.keras_backend import load_keras
 
 keras = load_keras()
 
@@ -26,7 +26,7 @@ class ReconstructionLoss(keras.layers.Layer):  # type: ignore[misc, name-defined
     """
 
     def __init__(self, weight: float, kind: Kind, **of_layer: Any) -> None:
-        # Losses are small numbers, which half precision would round away.
+        # Losses are small numbers, which half precision would round to zero.
         super().__init__(**{**of_layer, "dtype": "float32"})
         self.weight = weight
         self.kind = kind
@@ -44,14 +44,14 @@ class ReconstructionLoss(keras.layers.Layer):  # type: ignore[misc, name-defined
         return head
 
     def get_config(self) -> dict[str, Any]:
-        """Return what makes the layer again."""
+        """Return the arguments that recreate the layer."""
         config = {**super().get_config(), "weight": self.weight, "kind": self.kind}
         del config["dtype"]
         return config
 
 
 def _crossentropy(codes: Any, logits: Any) -> Any:
-    # A value of one's own for what is missing may lie outside of the classes.
+    # The recipe's value for missing may be outside of the classes.
     classes = keras.ops.clip(keras.ops.round(codes), 0, logits.shape[-1] - 1)
     return keras.ops.sparse_categorical_crossentropy(
         keras.ops.cast(classes, "int32"), logits, from_logits=True

@@ -1,4 +1,4 @@
-"""``resnet``: residual blocks of dense layers for tables.
+"""``resnet``: residual blocks of dense layers for tabular data.
 
 Source: Gorishniy et al. 2021, Revisiting Deep Learning Models for Tabular Data
 (arXiv 2106.11959), section 3.2.
@@ -14,13 +14,13 @@ from numerai_pipeline.models.networks.dense import (
     normalized,
 )
 from numerai_pipeline.models.networks.family import KerasFamily
+from numerai_pipeline.models.networks.keras_backend import load_keras
 from numerai_pipeline.models.networks.parts import (
     KerasParameters,
     Share,
     network_input,
     target_head,
 )
-from numerai_pipeline.models.networks.quiet_keras import load_keras
 
 
 class ResnetParameters(KerasParameters):
@@ -28,14 +28,14 @@ class ResnetParameters(KerasParameters):
 
     width: Positive = Field(
         default=64,
-        description="of the stream that the blocks add to; with 128 the loss rose "
-        "after two epochs on the simulated market",
+        description="width of the stream that the blocks add to; with 128 the loss "
+        "rose after two epochs on the simulated market",
     )
     blocks: Positive = Field(
-        default=2, description="the paper tunes 1 to 8; on a weak signal few suffice"
+        default=2, description="the paper tunes 1 to 8; a weak signal needs few"
     )
     hidden_factor: PositiveFloat = Field(
-        default=2.0, description="width inside a block by that of the stream"
+        default=2.0, description="width inside a block, as a multiple of the stream's"
     )
     normalization: Literal["batch", "layer"] = Field(
         default="batch", description="before each block; the paper's"
@@ -43,12 +43,11 @@ class ResnetParameters(KerasParameters):
     activation: Activation = Field(default="relu", description="the paper's")
     hidden_dropout: Share = Field(
         default=0.5,
-        description="inside a block and before the head; as mlp's, since the signal "
-        "is weak",
+        description="in a block and before the head; high, since the signal is weak",
     )
     residual_dropout: Share = Field(
         default=0.5,
-        description="of what a block adds; the paper tunes 0 to 0.5, and the signal is "
+        description="of a block's output; the paper tunes 0 to 0.5, and the signal is "
         "weak",
     )
 
@@ -67,7 +66,7 @@ def build(parameters: ResnetParameters, n_features: int) -> Any:
 
 
 def _block(x: Any, parameters: ResnetParameters, index: int) -> Any:
-    """Normalize, widen, activate, narrow, and add to what came in."""
+    """Normalize, widen, activate, narrow, and add to the input."""
     layers = load_keras().layers
     hidden = max(1, round(parameters.width * parameters.hidden_factor))
     added = normalized(x, parameters.normalization, name=f"normalize_{index}")
@@ -81,7 +80,7 @@ def _block(x: Any, parameters: ResnetParameters, index: int) -> Any:
 
 FAMILY = KerasFamily(
     name="resnet",
-    summary="residual blocks of dense layers (Keras), as Gorishniy et al. 2021",
+    summary="residual blocks of dense layers (Keras), after Gorishniy et al. 2021",
     Parameters=ResnetParameters,
     build=build,
 )

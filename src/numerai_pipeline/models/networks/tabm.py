@@ -1,7 +1,7 @@
 """``tabm``: an ensemble of multilayer perceptrons in one network.
 
-The members share all kernels, and each scales what goes in and out of them by vectors
-of its own. Each learns the target itself; the prediction is their mean.
+The members share all kernels; each scales their inputs and outputs by vectors of its
+own. Each learns the target; the prediction is their mean.
 
 Source: Gorishniy et al. 2024, TabM: Advancing Tabular Deep Learning with
 Parameter-Efficient Ensembling (arXiv 2410.24210), section 3.3.
@@ -14,13 +14,13 @@ from pydantic import Field
 from numerai_pipeline.core import Positive
 from numerai_pipeline.models.networks.dense import Activation
 from numerai_pipeline.models.networks.family import KerasFamily
+from numerai_pipeline.models.networks.keras_backend import load_keras
 from numerai_pipeline.models.networks.parts import (
     HEAD,
     KerasParameters,
     Share,
     network_input,
 )
-from numerai_pipeline.models.networks.quiet_keras import load_keras
 
 
 class TabmParameters(KerasParameters):
@@ -28,8 +28,8 @@ class TabmParameters(KerasParameters):
 
     members: Positive = Field(
         default=16,
-        description="how many share the kernels; the paper takes 32, but time grows "
-        "with them: at full width each takes as long as an mlp",
+        description="number of networks that share the kernels; the paper has 32, but "
+        "with all features each takes as long as an mlp",
     )
     units: tuple[Positive, ...] = Field(
         default=(128, 64),
@@ -39,8 +39,8 @@ class TabmParameters(KerasParameters):
     activation: Activation = Field(default="relu", description="the paper's")
     dropout: Share = Field(
         default=0.3,
-        description="share of each layer hidden in a step, for each member another; "
-        "less than mlp's, since the mean over the members shrinks the noise too",
+        description="share of each layer dropped in a step, different for each member; "
+        "less than mlp's, since the mean over the members reduces overfitting too",
     )
 
 
@@ -55,7 +55,7 @@ def build(parameters: TabmParameters, n_features: int) -> Any:
         x = MemberDense(
             units,
             parameters.members,
-            # Members that begin alike would learn alike; one layer makes them differ.
+            # Equal members would learn the same; one layer makes them differ.
             first_scales="signs" if index == 1 else "ones",
             name=f"dense_{index}",
         )(x)
@@ -75,7 +75,7 @@ def build(parameters: TabmParameters, n_features: int) -> Any:
 
 FAMILY = KerasFamily(
     name="tabm",
-    summary="ensemble of MLPs in one network (Keras), as TabM, arXiv 2410.24210",
+    summary="ensemble of MLPs in one network (Keras), after TabM, arXiv 2410.24210",
     Parameters=TabmParameters,
     build=build,
     learns="members",

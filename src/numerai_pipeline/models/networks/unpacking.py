@@ -1,13 +1,13 @@
-"""``UnpackFeatures``: packed bytes go to the device, the model unpacks them there.
+"""``UnpackFeatures``: a layer that unpacks packed bytes on the device.
 
-Importing this module imports Keras and registers the layer; a file that has the layer
-can be loaded after that.
+Importing this module imports Keras and registers the layer. Keras can load a file with
+the layer only after that.
 """
 
 from typing import Any
 
 from numerai_pipeline.data import decode_packed
-from numerai_pipeline.models.networks.quiet_keras import load_keras
+from numerai_pipeline.models.networks.keras_backend import load_keras
 
 keras = load_keras()
 
@@ -16,15 +16,15 @@ keras = load_keras()
 class UnpackFeatures(keras.layers.Layer):  # type: ignore[misc, name-defined]
     """Unpack and decode features, as training and prediction do without it.
 
-    Before a network that reads floats, it lets batches of ``dataset(packed=True)`` in:
-    916 bytes a row of 2,748 features instead of 10,992.
+    In front of a network that reads floats, it accepts batches of
+    ``dataset(packed=True)``: 916 bytes per row of 2,748 features instead of 10,992.
 
         packed = keras.Input((rows.x.shape[1],), dtype="uint8")
         outputs = network(UnpackFeatures(rows.n_features, missing=2.0)(packed))
         model = keras.Model(packed, outputs)
 
     Input: ``(batch, P)`` uint8 with P = ceil(F / 3). Output: ``(batch, F)``, float32
-    unless Keras is told another precision.
+    unless the policy of Keras has another precision.
 
     Args:
         n_features: F, how many features are packed.
@@ -42,6 +42,6 @@ class UnpackFeatures(keras.layers.Layer):  # type: ignore[misc, name-defined]
         return keras.ops.cast(decoded, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what makes the layer again."""
+        """Return the arguments that recreate the layer."""
         own = {"n_features": self.n_features, "missing": self.missing}
         return {**super().get_config(), **own}

@@ -1,7 +1,7 @@
-"""Boosted trees: a file per family, what all of them share, and one inner door.
+"""Boosted trees: one file per family, and what all of them share.
 
-What stands here is for the code that grows trees, `numerai_pipeline.training.trees`;
-a family's author finds everything in `numerai_pipeline.models`.
+Its exports are for the code that grows trees, `numerai_pipeline.training.trees`;
+whoever writes a family finds everything in `numerai_pipeline.models`.
 """
 
 from numerai_pipeline.models.trees.catboost_family import (

@@ -1,4 +1,4 @@
-"""``catboost``: gradient-boosted trees that split all leaves of a level alike."""
+"""``catboost``: gradient-boosted trees with one split per level."""
 
 import hashlib
 from functools import cache
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from numerai_pipeline.core import ConfigError, DataError, Positive, atomic_path
+from numerai_pipeline.core import ConfigError, DataError, Positive, atomic_path, retrain
 from numerai_pipeline.models.protocol import Predictor
 from numerai_pipeline.models.trees.family import (
     Share,
@@ -19,9 +19,8 @@ from numerai_pipeline.models.trees.family import (
     numerai_presets,
 )
 
-# A file is CatBoost's magic, the size of the model, the model, and our checksum.
-# CatBoost reads the model and stops; without the checksum it would crash on a changed
-# byte.
+# A file is CatBoost's magic, the size of the model, the model, and a checksum. CatBoost
+# ignores the checksum, but would crash on a changed byte, so it is verified first.
 _MAGIC = b"CBM1"
 _SIZE_BYTES = 4
 _CHECKSUM = b"sha256:"
@@ -29,12 +28,12 @@ _CHECKSUM_BYTES = len(_CHECKSUM) + hashlib.sha256().digest_size
 
 
 class CatboostParameters(TreesParameters):
-    """``[parameters]`` of ``catboost``, under CatBoost's names beside the common ones.
+    """``[parameters]`` of ``catboost``, with CatBoost's names besides the common ones.
 
     ``max_depth`` is its ``depth``, ``colsample_bytree`` its ``rsm``.
     """
 
-    # A part of the model must not change the sums of those before it.
+    # A part of the model must not change the sums of earlier parts.
     RESERVED: ClassVar[frozenset[str]] = frozenset(
         {"boost_from_average", "loss_function", "model_shrink_mode"}
         | {"model_shrink_rate", "posterior_sampling", "task_type"}
@@ -42,28 +41,28 @@ class CatboostParameters(TreesParameters):
 
     max_depth: Annotated[int, Field(ge=1, le=16)] = Field(
         default=5,
-        description="deep trees learn the noise of single eras; CatBoost allows 16",
+        description="deep trees fit the noise of single eras; CatBoost allows 16",
     )
     colsample_bytree: Share = Field(
         default=0.1,
         description="share of the features that a split may choose from (CatBoost has "
-        "no share of a tree); features come in correlated groups",
+        "no share per tree); features come in correlated groups",
     )
     interaction: tuple[tuple[str, ...], ...] = Field(
-        default=(), description="CatBoost has no such constraints; leave it empty"
+        default=(), description="CatBoost has no such constraints; keep it empty"
     )
     grow_policy: Literal["SymmetricTree", "Depthwise"] = Field(
         default="SymmetricTree",
-        description="CatBoost's own: one split for all leaves of a level, fast and "
-        "hard to overfit; Depthwise: a split a leaf",
+        description="CatBoost's default: one split for all leaves of a level, fast and "
+        "hard to overfit; Depthwise: one split per leaf",
     )
     min_data_in_leaf: Positive = Field(
-        default=1, description="rows a leaf has at least; Depthwise alone heeds it"
+        default=1, description="minimum rows of a leaf; only for Depthwise"
     )
     l2_leaf_reg: float = Field(
         default=3.0,
         ge=0.0,
-        description="shrinks leaves; CatBoost's own, little beside the rows of a leaf",
+        description="shrinks leaves; CatBoost's default, little against a leaf's rows",
     )
 
     @model_validator(mode="after")
@@ -75,12 +74,12 @@ class CatboostParameters(TreesParameters):
             )
         if self.grow_policy == "SymmetricTree" and self.min_data_in_leaf > 1:
             raise ValueError(
-                f"'min_data_in_leaf' is {self.min_data_in_leaf}, which CatBoost heeds "
-                'in trees of grow_policy = "Depthwise" alone. Set one of the two'
+                f"'min_data_in_leaf' is {self.min_data_in_leaf}, which CatBoost "
+                'uses only with grow_policy = "Depthwise". Change one of the two'
             )
         if self.grow_policy == "Depthwise" and self.monotone:
             raise ValueError(
-                "CatBoost has monotone constraints in symmetric trees alone. Set "
+                "CatBoost has monotone constraints only in symmetric trees. Set "
                 "grow_policy = \"SymmetricTree\", or delete 'monotone'"
             )
         return self
@@ -98,9 +97,9 @@ def _booster(parameters: CatboostParameters, seed: int) -> dict[str, Any]:
         "l2_leaf_reg": parameters.l2_leaf_reg,
         "monotone": parameters.monotone,
         "random_seed": seed,
-        # The same trees whatever was grown before them: CatBoost would choose by the
-        # size of the data, shrink what it sums, and add noise that fades with the
-        # number of trees since it was begun.
+        # Without these, trees would depend on where a part starts: CatBoost chooses by
+        # the size of the data, shrinks the sums, and adds noise that decreases with the
+        # number of trees in a part.
         "boosting_type": "Plain",
         "bootstrap_type": "No",
         "score_function": "L2",
@@ -130,8 +129,8 @@ def load_catboost() -> Any:
 
 
 def write_catboost(model: Any, path: Path) -> None:
-    """Write a model and its checksum; CatBoost itself reads the file, too."""
-    # When it was made would make a file differ from its like.
+    """Write a model and its checksum; CatBoost itself can read the file."""
+    # Time and GUID would make files of the same model differ.
     metadata = model.get_metadata()
     for key in ("train_finish_time", "model_guid"):
         if key in metadata:
@@ -142,17 +141,13 @@ def write_catboost(model: Any, path: Path) -> None:
             file.write(_CHECKSUM + hashlib.sha256(partial.read_bytes()).digest())
 
 
-def read_catboost(path: Path, *, remedy: str) -> Any:
+def read_catboost(path: Path) -> Any:
     """Read a model that ``write_catboost`` wrote, or CatBoost itself.
-
-    Args:
-        path: the file.
-        remedy: a sentence for the error.
 
     Raises:
         DataError: if the file is missing, cut or changed.
     """
-    catboost = load_catboost()
+    catboost, remedy = load_catboost(), retrain(path)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -191,7 +186,7 @@ def class_probabilities(
 
 
 def _load(path: Path) -> Predictor:
-    return _CatboostPredictor(read_catboost(path, remedy="Train the model again."))
+    return _CatboostPredictor(read_catboost(path))
 
 
 class _CatboostPredictor:
@@ -206,7 +201,7 @@ class _CatboostPredictor:
 
 FAMILY = TreesFamily(
     name="catboost",
-    summary="gradient-boosted symmetric trees (CatBoost): a split a level",
+    summary="gradient-boosted symmetric trees (CatBoost): one split per level",
     engine="catboost",
     Parameters=CatboostParameters,
     booster=_booster,

@@ -19,10 +19,11 @@ from numerai_pipeline.core import (
 )
 from numerai_pipeline.models.protocol import (
     CLASS_VALUES,
+    REBUILD,
     Engine,
-    Origin,
     Predictor,
     TrainingTable,
+    UntrainedSpec,
     load_models,
 )
 
@@ -30,47 +31,48 @@ Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
 class TreesParameters(Frozen):
-    """What ``[parameters]`` of all families of trees have, under the common names."""
+    """The ``[parameters]`` that all families of trees share, under common names."""
 
-    # The library's parameters that decide what the data and the checkpoints are.
+    # The library's parameters that determine the data and the checkpoints.
     RESERVED: ClassVar[frozenset[str]] = frozenset()
 
     objective: Literal["regression", "classification"] = Field(
         default="regression",
-        description="classification learns five classes; the prediction is the mean "
-        "of their values, weighted by their probabilities",
+        description="classification predicts five classes; the prediction is the "
+        "mean of their values, weighted by their probabilities",
     )
     also_targets: tuple[str, ...] = Field(
         default=(),
-        description="further targets, a model of its own each; the prediction is the "
+        description="further targets, with one model each; the prediction is the "
         "mean of the models' ranks within the era",
     )
     n_estimators: Positive = Field(
-        default=2_000, description="trees, at most; early stopping usually ends before"
+        default=2_000,
+        description="maximum number of trees; early stopping usually ends before",
     )
     learning_rate: PositiveFloat = Field(
-        default=0.01, description="small steps; Numerai's own examples use it"
+        default=0.01, description="small steps; Numerai's examples use it"
     )
     max_depth: Positive = Field(
-        default=5, description="deep trees learn the noise of single eras"
+        default=5, description="deep trees fit the noise of single eras"
     )
     colsample_bytree: Share = Field(
         default=0.1,
-        description="share of the features a tree sees; features come in "
-        "correlated groups, so each tree gets some of every group",
+        description="share of the features that a tree sees; features come in "
+        "correlated groups, so each tree sees some of every group",
     )
     monotone: dict[str, Literal[-1, 1]] = Field(
         default_factory=dict,
-        description="features whose effect may only fall (-1) or rise (1)",
+        description="features whose effect may only decrease (-1) or increase (1)",
     )
     interaction: tuple[tuple[str, ...], ...] = Field(
         default=(),
-        description="lists of features that may stand in one branch; none: all may",
+        description="lists of features that may share a branch; empty: no constraint",
     )
     extra: dict[str, bool | int | float | str] = Field(
         default_factory=dict,
         description="further parameters under the library's own names, such as those "
-        "of bagging; the library refuses what it does not know",
+        "of bagging; unknown ones are refused",
     )
 
     @field_validator("extra")
@@ -89,26 +91,27 @@ class TreesParameters(Frozen):
 
 
 class TreesTraining(TrainingTable):
-    """``[training]`` of trees; its history has a line a look, not a tree."""
+    """``[training]`` of trees; a line of the history is an evaluation, not a tree."""
 
     evaluate_every: Positive = Field(
         default=50,
-        description="trees between two looks at the held-out eras; what is lost by a "
-        "kill at most; patience counts looks",
+        description="trees between two evaluations on the validation eras; a kill "
+        "loses at most this many; patience counts evaluations",
     )
     patience: Positive = Field(
-        default=6, description="looks without improvement before training stops"
+        default=6, description="evaluations without improvement before training stops"
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="auto: a GPU if the library can use one here"
     )
     era_weights: Literal["rows", "eras"] = Field(
-        default="rows", description="eras: every era weighs the same, whatever its rows"
+        default="rows",
+        description="eras: all eras have the same weight",
     )
     era_boost_share: Share = Field(
         default=1.0,
-        description="era boosting, below 1: after each look the next trees learn from "
-        "this share of the eras alone, those with the lowest CORR in training",
+        description="era boosting, if below 1: after each evaluation the next trees "
+        "learn only from this share of the eras, those with the lowest training CORR",
     )
 
 
@@ -117,13 +120,13 @@ class TreesFamily:
     """A family of boosted trees.
 
     Attributes:
-        name: the word in the recipe.
+        name: its name in the recipe.
         summary: one line for ``nai zoo``.
-        engine: what trains it.
+        engine: the engine that trains it.
         Parameters: the table ``[parameters]``.
-        booster: makes of the parameters and the seed what the library is called with.
+        booster: turns parameters and seed into the library's own parameters.
         load_model: loads a trained model.
-        trained_suffix: ending of the library's portable format.
+        trained_suffix: suffix of the library's portable format.
         presets: name -> parameters and ``training.`` options that differ from the
             defaults.
     """
@@ -144,27 +147,26 @@ class TreesFamily:
         self, parameters: Frozen, *, n_features: int, seed: int, path: Path
     ) -> None:
         """Write the booster's parameters as JSON; see ``Family``."""
-        origin = Origin.of(self, parameters, n_features=n_features, seed=seed)
+        spec = UntrainedSpec.of(self, parameters, n_features=n_features, seed=seed)
         write_json(
             path,
             {
-                "origin": origin.to_dict(),
+                "origin": spec.to_dict(),
                 "n_features": n_features,
-                "n_estimators": origin.parameters["n_estimators"],
+                "n_estimators": spec.parameters["n_estimators"],
                 "booster": self.booster(parameters, seed),
             },
         )
 
-    def origin_of(self, path: Path) -> Mapping[str, Any] | None:
-        """Read what the parameters were made from; see ``Family``."""
-        untrained = read_json(path)
+    def spec_of(self, path: Path) -> Mapping[str, Any] | None:
+        """Return the spec of the parameters; see ``Family``."""
+        untrained = read_json(path, remedy=REBUILD)
         if not isinstance(untrained, dict) or "booster" not in untrained:
             raise DataError(
-                f"{path} has no 'booster' with the parameters of {self.name}. "
-                "Delete it and make it again."
+                f"{path} has no 'booster' with the parameters of {self.name}. {REBUILD}"
             )
-        origin: Mapping[str, Any] | None = untrained.get("origin")
-        return origin
+        spec: Mapping[str, Any] | None = untrained.get("origin")
+        return spec
 
     def load(self, path: Path) -> Predictor:
         """Load a trained model from its file; see ``Family``."""
@@ -176,8 +178,8 @@ def numerai_presets(
 ) -> dict[str, dict[str, Any]]:
     """Return the presets that every family of trees has.
 
-    ``hello``, ``large`` and ``deep`` are Numerai's published sets, ``quick`` is for a
-    first try.
+    ``hello``, ``large`` and ``deep`` are sets that Numerai published, ``quick`` is for
+    a first try.
 
     Args:
         large: what a library adds to ``large`` under its own names.
@@ -197,7 +199,7 @@ def numerai_presets(
 
 
 def expected_value(predictions: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Return a value a row.
+    """Return one value per row.
 
     Args:
         predictions: ``(rows,)`` values, which are returned, or ``(rows, 5)``

@@ -1,8 +1,8 @@
 """Prediction by RAPIDS nvForest, the successor of cuML's forest inference, on a GPU.
 
 It reads the files of LightGBM and XGBoost and predicts a block of rows with thousands
-of trees at once. It is used where the extra ``rapids`` is installed and an NVIDIA GPU
-is there; else the library that grew the trees predicts.
+of trees at once. It is used if the extra ``rapids`` is installed and there is an NVIDIA
+GPU; otherwise the library that grew the trees predicts.
 """
 
 import importlib.util
@@ -24,7 +24,7 @@ Format = Literal["lightgbm", "xgboost_ubj"]
 
 @cache
 def can_infer_on_gpu() -> bool:
-    """Tell whether nvForest is installed and an NVIDIA driver is there."""
+    """Return whether nvForest and an NVIDIA driver are installed."""
     is_installed = importlib.util.find_spec("nvforest") is not None
     return is_installed and shutil.which("nvidia-smi") is not None
 
@@ -36,21 +36,21 @@ class ForestPredictor:
         import nvforest
 
         with warnings.catch_warnings():
-            # Of Treelite, that nvForest was built with another version of it.
+            # Treelite warns that nvForest was built with another version of it.
             warnings.simplefilter("ignore")
             self._forest: Any = nvforest.load_model(
                 path, model_type=kind, device=device, precision="double"
             )
-        # Classes have probabilities, values have none.
+        # Only classifiers have probabilities.
         is_classifier = hasattr(self._forest, "predict_proba")
         self._predict = (
             self._forest.predict_proba if is_classifier else self._forest.predict
         )
 
     def predict(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Predict a value a row; see ``Predictor``."""
+        """Predict one value per row; see ``Predictor``."""
         found = self._predict(np.ascontiguousarray(features))
-        # Of a GPU it is an array of CuPy.
+        # On a GPU it is an array of CuPy.
         outputs = np.asarray(found.get() if hasattr(found, "get") else found)
         if outputs.ndim == 2 and outputs.shape[1] == 1:
             outputs = outputs[:, 0]

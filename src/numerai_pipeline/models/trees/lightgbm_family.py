@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from numerai_pipeline.core import DataError, Positive
+from numerai_pipeline.core import DataError, Positive, retrain
 from numerai_pipeline.models.protocol import Predictor
 from numerai_pipeline.models.trees.family import (
     TreesFamily,
@@ -23,9 +23,9 @@ from numerai_pipeline.models.trees.openmp import load_openmp
 
 LIGHTGBM_LOGGER = "numerai_pipeline.lightgbm"
 
-# How LightGBM reads the data, always the same: each of a feature's few values gets a
-# bin of its own whatever its size, and there is nothing sparse to bundle, which
-# LightGBM would look for long.
+# How LightGBM reads the data: each of a feature's few values gets a bin of its own,
+# however rare. LightGBM must not search for sparse features to bundle: there are none,
+# and the search is slow.
 LIGHTGBM_DATASET: Mapping[str, Any] = {
     "max_bin": 7,
     "min_data_in_bin": 1,
@@ -44,13 +44,14 @@ class LightgbmParameters(TreesParameters):
     )
 
     num_leaves: Annotated[int, Field(ge=2)] = Field(
-        default=31, description="one less than a full tree of depth 5 has"
+        default=31, description="one less than in a full tree of depth 5"
     )
     min_data_in_leaf: Positive = Field(
-        default=20, description="LightGBM's; raise it to hundreds on the full data"
+        default=20,
+        description="LightGBM's default; raise it to hundreds on the full data",
     )
     lambda_l2: float = Field(
-        default=0.0, ge=0.0, description="shrinks leaves; small steps do it already"
+        default=0.0, ge=0.0, description="shrinks leaves; small steps already do"
     )
 
 
@@ -84,24 +85,24 @@ def _load(path: Path) -> Predictor:
     """Load a trained booster from its text file."""
     lightgbm = load_lightgbm()
     text = path.read_text(encoding="utf-8", errors="replace")
-    # LightGBM crashes on a text that ends early; this line stands at its end.
+    # LightGBM crashes on a truncated text; this line is at its end.
     if not text.startswith("tree\n") or "\npandas_categorical:" not in text:
-        raise DataError(f"{path} is not a whole LightGBM model. Train the model again.")
+        raise DataError(f"{path} is not a whole LightGBM model. {retrain(path)}")
     try:
         booster = lightgbm.Booster(model_str=text)
     except lightgbm.basic.LightGBMError as error:
         raise DataError(
-            f"{path} is not a LightGBM model ({error}). Train the model again."
+            f"{path} is not a LightGBM model ({error}). {retrain(path)}"
         ) from error
     return on_gpu(path, "lightgbm") or _LightgbmPredictor(booster)
 
 
 @cache
 def load_lightgbm() -> Any:
-    """Import LightGBM and return the module, without its chatter.
+    """Import LightGBM and return the module, with its messages off.
 
-    It prints to stdout, and ``verbosity`` does not reach the making of data sets,
-    where it warns that the sample for the bins is small, which is on purpose.
+    It prints to stdout, and ``verbosity`` has no effect while it makes data sets, where
+    it warns that the sample for the bins is small, which is on purpose.
 
     Raises:
         ConfigError: if the system lacks what LightGBM needs.

@@ -1,4 +1,4 @@
-"""The OpenMP library that LightGBM needs and its Linux wheel does not bring."""
+"""The OpenMP library that LightGBM needs and its Linux wheel does not include."""
 
 import ctypes
 import re
@@ -15,13 +15,12 @@ OPENMP = "libgomp.so.1"
 def load_openmp(soname: str = OPENMP, *, packages: Iterable[str] | None = None) -> None:
     """Load OpenMP, so that LightGBM finds it loaded.
 
-    A system without ``libgomp1``, such as a minimal Debian, has none where the loader
-    looks. The wheels of XGBoost and scikit-learn bring a copy each under a name of
-    their own, which the loader does not take for the library: so a copy that carries
-    the right name is loaded. Other systems than Linux need none of this.
+    A system without ``libgomp1``, such as a minimal Debian, has none. The wheels of
+    XGBoost and scikit-learn each include a copy under another name, which the loader
+    does not recognize: so a copy with the right name is loaded. Only Linux needs this.
 
     Args:
-        soname: the name that is asked for.
+        soname: the name that LightGBM asks for.
         packages: folders that packages are installed in; by default those of this
             Python.
 
@@ -35,7 +34,7 @@ def load_openmp(soname: str = OPENMP, *, packages: Iterable[str] | None = None) 
             with tempfile.NamedTemporaryFile(suffix=f"-{soname}") as copy:
                 copy.write(_renamed(path.read_bytes(), path.name, soname))
                 copy.flush()
-                # What is loaded stays loaded, also after its file is gone.
+                # It stays loaded after its file is deleted.
                 if _loads(copy.name) and _loads(soname):
                     return
     raise ConfigError(
@@ -53,7 +52,7 @@ def _loads(name: str) -> bool:
 
 
 def _renamed(library: bytes, old: str, new: str) -> bytes:
-    """Return the library under another name, which must not be longer."""
-    # A name ends with a zero; zeros after it leave all else where it was.
+    """Return the library with another name, which must not be longer."""
+    # A name ends with a zero byte; padding with zeros keeps all offsets.
     padded = new.encode().ljust(len(old), b"\0")
     return re.sub(re.escape(old.encode()) + rb"(?=\0)", padded, library)

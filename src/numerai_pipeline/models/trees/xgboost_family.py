@@ -1,4 +1,4 @@
-"""``xgboost``: gradient-boosted trees whose data may lie on disk while they grow."""
+"""``xgboost``: gradient-boosted trees whose data may be on disk while they grow."""
 
 from functools import cache
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from numerai_pipeline.core import DataError
+from numerai_pipeline.core import DataError, retrain
 from numerai_pipeline.models.protocol import CLASS_VALUES, Predictor
 from numerai_pipeline.models.trees.family import (
     Share,
@@ -19,10 +19,10 @@ from numerai_pipeline.models.trees.family import (
 )
 from numerai_pipeline.models.trees.forest_inference import on_gpu
 
-# A feature has five values, and a missing one may be a sixth: each gets its own bin.
+# A feature has five values, and missing may be a sixth one: each has its own bin.
 XGBOOST_MAX_BIN = 8
 
-# The last key of a model's file; what is cut has lost it.
+# The last key of a model's file; a truncated file lacks it.
 _LAST_KEY = b"L\x00\x00\x00\x00\x00\x00\x00\x07version["
 _LAST_BYTES = 64
 
@@ -30,11 +30,11 @@ _LAST_BYTES = 64
 class XgboostParameters(TreesParameters):
     """``[parameters]`` of ``xgboost``, under the names of its scikit-learn interface.
 
-    The ones that all families have are XGBoost's names already.
+    The names that all families share are XGBoost's.
     """
 
     RESERVED: ClassVar[frozenset[str]] = frozenset(
-        # Other names of keys of [parameters], of which XGBoost would take the last.
+        # Aliases of keys of [parameters]: XGBoost would use the last one.
         {"eta", "lambda"}
         | {"booster", "device", "max_bin", "num_class", "process_type", "tree_method"}
         | {"updater"}
@@ -46,16 +46,18 @@ class XgboostParameters(TreesParameters):
     min_child_weight: float = Field(
         default=20.0,
         ge=0.0,
-        description="rows a leaf has at least, in a regression; as few as LightGBM's, "
-        "raise it to hundreds on the full data",
+        description="minimum rows of a leaf in a regression; LightGBM's default, raise "
+        "it to hundreds on the full data",
     )
     reg_lambda: float = Field(
         default=1.0,
         ge=0.0,
-        description="XGBoost's own; little beside the rows of a leaf",
+        description="XGBoost's default; little against a leaf's rows",
     )
     subsample: Share = Field(
-        default=1.0, description="share of the rows a tree sees; all: colsample does it"
+        default=1.0,
+        description="share of the rows that a tree sees; all, since colsample_bytree "
+        "already makes trees differ",
     )
 
 
@@ -81,7 +83,7 @@ def _booster(parameters: XgboostParameters, seed: int) -> dict[str, Any]:
 
 @cache
 def load_xgboost() -> Any:
-    """Import XGBoost and return the module, without its chatter."""
+    """Import XGBoost and return the module, with its messages off."""
     import xgboost
 
     xgboost.set_config(verbosity=0)  # errors come as exceptions
@@ -92,8 +94,8 @@ def read_xgboost(path: Path) -> Any:
     """Read a booster from its ``.ubj`` file.
 
     Raises:
-        ValueError: if it is broken. XGBoost ends the process over some files that are
-            cut, so a whole one is known by its end before it sees it.
+        ValueError: if it is broken. XGBoost crashes on some truncated files, so the end
+            of the file is checked first.
         OSError: if it cannot be read.
     """
     xgboost = load_xgboost()
@@ -114,7 +116,7 @@ def _load(path: Path) -> Predictor:
         booster = read_xgboost(path)
     except ValueError as error:
         raise DataError(
-            f"{path} is not an XGBoost model ({error}). Train the model again."
+            f"{path} is not an XGBoost model ({error}). {retrain(path)}"
         ) from error
     return on_gpu(path, "xgboost_ubj") or _XgboostPredictor(booster)
 
@@ -131,7 +133,7 @@ class _XgboostPredictor:
 
 FAMILY = TreesFamily(
     name="xgboost",
-    summary="gradient-boosted trees (XGBoost): data past the memory lies on disk",
+    summary="gradient-boosted trees (XGBoost): data larger than memory is on disk",
     engine="xgboost",
     Parameters=XgboostParameters,
     booster=_booster,

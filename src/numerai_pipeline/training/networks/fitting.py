@@ -214,9 +214,7 @@ class _Fitting:
         done = len(self._task.recorder.rows)
         if done:
             path = _last_path(self._task.checkpoints, done)
-            # Without it nothing can be resumed: the weights are nowhere else.
-            remedy = f"Delete {self._task.folder}, then train again."
-            model = load_network(path, compiled=True, remedy=remedy)
+            model = load_network(path, compiled=True)
         else:
             model = load_network(self._task.untrained)
             self._task.check_width(model.input_shape[-1])

@@ -1,1 +1,1 @@
-"""Boosted trees: one engine, a library each for LightGBM, XGBoost and CatBoost."""
+"""Boosted trees: one engine, with LightGBM, XGBoost and CatBoost as its backends."""

@@ -1,10 +1,10 @@
-"""What the engine of trees needs from a library, and what it passes to it."""
+"""The interface between the engine of trees and the three libraries."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +22,14 @@ from numerai_pipeline.training.labels import Labels
 
 Values = npt.NDArray[np.float64]
 
-# Seeds of 31 bits, which every library takes.
+# What rows are for.
+Split = Literal["train", "validation"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+# Every library accepts seeds of 31 bits.
 _SEED_MASK = 0x7FFF_FFFF
 
-# From class to class.
+# Steps between the five classes.
 N_STEPS = len(CLASS_VALUES) - 1
 
 
@@ -35,7 +39,7 @@ class TreeRows:
 
     Attributes:
         reader: the shards.
-        split: what they are for, ``train`` or ``valid``.
+        split: what they are for: ``train`` or ``validation``.
         part: which rows of the shards they are.
         features: names of the features, in order.
         target: name of the target.
@@ -44,7 +48,7 @@ class TreeRows:
     """
 
     reader: ShardReader
-    split: str
+    split: Split
     part: Part
     features: tuple[str, ...]
     target: str
@@ -57,7 +61,7 @@ class TreeRows:
 
     @cached_property
     def known_values(self) -> tuple[float, ...]:
-        """What a feature can be, ascending, NaN last: code -> ``values_of_codes``."""
+        """The values that a feature can have, ascending, NaN last."""
         values = {0.0, 1.0, 2.0, 3.0, 4.0}
         if not np.isnan(self.missing):
             return tuple(sorted(values | {float(self.missing)}))
@@ -65,14 +69,14 @@ class TreeRows:
 
     @property
     def values_of_codes(self) -> npt.NDArray[np.float32]:
-        """``(6,)`` float32: what a model sees of each code."""
+        """``(6,)`` float32: the value that a model sees for each code."""
         values = np.arange(columns.MISSING_CODE + 1, dtype=np.float32)
         values[columns.MISSING_CODE] = self.missing
         return values
 
     @cached_property
     def key(self) -> str:
-        """Digest of what decides the features of the rows, whatever their targets."""
+        """Digest of everything that determines the features of the rows."""
         has_target = [
             np.packbits(~np.isnan(block.y[:, 0])).tobytes().hex()
             for block in self.reader.blocks(
@@ -97,10 +101,10 @@ class TreeRows:
         """Read the codes of the features.
 
         Args:
-            rows_per_block: rows per block, all but the last one.
+            rows_per_block: rows per block; the last one has the rest.
 
         Yields:
-            ``(rows, F)`` uint8 in 0..5, valid until the next one is asked for.
+            ``(rows, F)`` uint8 in 0..5, valid until the next block is requested.
         """
         held = np.empty((rows_per_block, len(self.features)), np.uint8)
         n_held = 0
@@ -125,23 +129,23 @@ class TreeRows:
 
 @dataclass(frozen=True)
 class TreeJob:
-    """What a library is to grow.
+    """What a library is asked to grow.
 
     Attributes:
         train: rows to learn from.
-        held_out: rows to evaluate on.
+        validation: rows to evaluate on.
         booster: the library's own parameters, from the untrained model.
-        is_classification: five classes are learned.
-        device: as ``TreeBackend.device`` resolved it.
-        cache: folder beside the shards for binned data; nothing else deletes from it.
+        is_classification: whether five classes are learned.
+        device: what ``TreeBackend.device`` returned.
+        cache: folder beside the shards for binned data; the library sweeps it.
         checkpoints: folder of the run for what a resumed training needs.
-        n_done: trees that the checkpoint to go on from has; 0: begin.
-        max_ram_bytes: memory that the process may take.
+        n_done: trees in the checkpoint to resume from; 0: start without one.
+        max_ram_bytes: memory that the process may use.
         progress: where to report.
     """
 
     train: TreeRows
-    held_out: TreeRows
+    validation: TreeRows
     booster: Mapping[str, Any]
     is_classification: bool
     device: str
@@ -152,19 +156,19 @@ class TreeJob:
     progress: Progress
 
     def monotone(self) -> dict[int, int]:
-        """Return -1 or 1 by the place of the feature.
+        """Return the monotone constraints, -1 or 1, by the feature's index.
 
         Raises:
-            ConfigError: if one of them is not a feature of the model.
+            ConfigError: if the model has no such feature.
         """
         named: Mapping[str, int] = self.booster.get("monotone", {})
         return dict(zip(self._places(list(named)), named.values(), strict=True))
 
     def interaction(self) -> list[list[int]]:
-        """Return the places of features that may stand in one branch.
+        """Return groups of features, as indices, that may share a branch.
 
         Raises:
-            ConfigError: if one of them is not a feature of the model.
+            ConfigError: if the model has no such feature.
         """
         groups: Sequence[Sequence[str]] = self.booster.get("interaction", ())
         return [self._places(names) for names in groups]
@@ -192,7 +196,7 @@ class TreeJob:
 
 
 def seed_at(seed: int, n_trees: int) -> int:
-    """Return the seed of the trees after some; the first ones have the recipe's.
+    """Return the seed of the trees grown after ``n_trees``; 0: the recipe's.
 
     >>> seed_at(7, 0), seed_at(7, 50) == seed_at(7, 51)
     (7, False)
@@ -204,7 +208,7 @@ def seed_at(seed: int, n_trees: int) -> int:
 
 
 def sample_rows(job: TreeJob) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any]]:
-    """Return a few rows of noise, ``(10, F)`` and ``(10,)``, to try parameters on."""
+    """Return a few rows of noise, ``(10, F)`` and ``(10,)``, to test parameters on."""
     n_rows = 2 * len(CLASS_VALUES)
     source = np.random.default_rng(1)
     features = source.integers(0, len(CLASS_VALUES), (n_rows, len(job.train.features)))
@@ -213,7 +217,7 @@ def sample_rows(job: TreeJob) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any]
 
 
 def refused(library: str, reason: str) -> ConfigError:
-    """Return the error about parameters that a library does not take."""
+    """Return the error about parameters that a library refuses."""
     return ConfigError(
         f"{library} refuses the parameters ({reason.strip().rstrip('.')}). Correct "
         "[parameters] in model.toml."
@@ -225,9 +229,9 @@ class Importance:
     """How much each feature matters, in the order of the features.
 
     Attributes:
-        gain: ``(F,)`` float64, what its splits gained, summed.
-        split: ``(F,)`` float64, how many splits it has; NaN where a library does
-            not report it.
+        gain: ``(F,)`` float64, sum of the gains of its splits.
+        split: ``(F,)`` float64, number of its splits; NaN where the library does not
+            report it.
     """
 
     gain: Values
@@ -235,10 +239,10 @@ class Importance:
 
 
 class GrowingModel(Protocol):
-    """A growing model over its own data sets.
+    """A growing model and its data sets.
 
-    With the same job and the same weights at the same trees it grows the same trees,
-    whether or not it was closed and opened again at a checkpoint in between.
+    The same job with the same weights grows the same trees, whether or not it was
+    closed and reopened at a checkpoint in between.
     """
 
     def grow(
@@ -247,32 +251,32 @@ class GrowingModel(Protocol):
         weights: npt.NDArray[np.float32] | None,
         advance: Advance,
     ) -> int:
-        """Add trees: those between two evaluations.
+        """Add the trees between two evaluations.
 
         Args:
             n_trees: how many.
-            weights: ``(rows,)`` of the training rows; None: all the same. They may
-                differ from those of the call before.
-            advance: called with the number of trees done since the last call.
+            weights: ``(rows,)`` of the training rows; None: all equal. They may
+                differ from those of the previous call.
+            advance: called with the number of trees grown since its last call.
 
         Returns:
-            How many were added; fewer where nothing is left to split.
+            How many were added; fewer if no split improves the loss.
         """
         ...
 
-    def predictions(self, split: str) -> Values:
-        """Return ``(rows,)`` predictions of ``train`` or ``valid`` with all trees.
+    def predictions(self, split: Split) -> Values:
+        """Return ``(rows,)`` predictions of all trees for the rows of a split.
 
         Classification gives the expected value of the classes.
         """
         ...
 
-    def loss(self, split: str) -> float:
-        """Return the loss that is minimised: mean squared error or cross entropy."""
+    def loss(self, split: Split) -> float:
+        """Return the loss that is minimized: mean squared error or cross entropy."""
         ...
 
     def checkpoint(self, n_trees: int) -> None:
-        """Write what opening with ``n_done = n_trees`` needs; whole or not at all."""
+        """Write what opening with ``n_done = n_trees`` needs, atomically."""
         ...
 
 
@@ -291,25 +295,25 @@ class TreeBackend(Protocol):
             wanted: ``auto``, ``cpu`` or ``cuda``.
 
         Raises:
-            ConfigError: if ``cuda`` is wanted and not available, with the remedy.
+            ConfigError: if ``cuda`` is wanted and missing; it says what to do.
         """
         ...
 
     def open(self, job: TreeJob) -> GrowingModel:
-        """Read the data and return a model, without trees or from its checkpoint.
+        """Read the data and return a model, empty or from its checkpoint.
 
         Raises:
-            ConfigError: if the memory is too little, or a parameter is refused.
+            ConfigError: if the memory is too small, or a parameter is refused.
             DataError: if a checkpoint or the shards are broken.
         """
         ...
 
     def save(self, checkpoints: Path, n_trees: int, path: Path) -> None:
-        """Write the model of the first trees, whole, in the library's own format.
+        """Write the model of the first trees in the library's own format, atomically.
 
         Args:
             checkpoints: folder that ``GrowingModel.checkpoint`` wrote to.
-            n_trees: how many trees; there was a checkpoint at this number.
+            n_trees: how many trees; a checkpoint was written at this number.
             path: the file.
 
         Raises:

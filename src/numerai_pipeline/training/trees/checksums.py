@@ -1,12 +1,12 @@
-"""Checksums of checkpoints, to find those that were changed.
+"""Checksums of checkpoints, which find those that were changed.
 
-A library reads most changed files without an error and grows other trees from them,
-so a checkpoint is verified before a library reads it.
+A library loads most damaged files without an error and goes on with other trees, so a
+checkpoint is verified before a library reads it.
 """
 
 from pathlib import Path
 
-from numerai_pipeline.core import DataError, read_json, sha256_of, write_json
+from numerai_pipeline.core import DataError, read_json, retrain, sha256_of, write_json
 
 _NAME = "sha256.json"
 
@@ -16,15 +16,15 @@ class CheckpointChecksums:
 
     def __init__(self, checkpoints: Path) -> None:
         self._folder = checkpoints
-        self._remedy = f"Delete the run's folder {checkpoints.parent} and train again."
+        self._remedy = retrain(checkpoints)
         # Name and time of writing -> checksum: each file is read once.
         self._known: dict[tuple[str, int], str] = {}
 
     def check(self) -> None:
         """Compare the files with their checksums.
 
-        A missing file is reported by whoever needs it: a kill between a new checkpoint
-        and its checksum leaves the checksums of older ones.
+        A missing file is not an error here: a kill between a new checkpoint and its
+        checksum leaves the checksums of older ones. Whatever needs the file reports it.
 
         Raises:
             DataError: if a file is not what was written.

@@ -1,9 +1,9 @@
-"""Grows boosted trees, some at a time, so that a killed training is resumed exactly.
+"""Grows boosted trees in batches, so that a killed training can be resumed exactly.
 
-After every evaluation the library writes its checkpoint first, then the line in
-``history.csv`` makes the trees count. All randomness of a tree depends on the
-recipe's seed and the tree's number, so trees grown after a kill are those that would
-have been grown without it.
+After each batch the library writes its checkpoint first, then the line in
+``history.csv`` makes the trees count. All randomness of a tree follows from the
+recipe's seed and the tree's number, so a resumed training grows the same trees as one
+that was never killed.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from numerai_pipeline.core import memory_bytes, read_json, stopwatch
+from numerai_pipeline.core import memory_bytes, read_json, retrain, stopwatch
 from numerai_pipeline.data import Part
 from numerai_pipeline.models import TreesParameters, TreesTraining
 from numerai_pipeline.training.job import ModelPlan, Plan, Task
@@ -23,6 +23,7 @@ from numerai_pipeline.training.labels import (
 )
 from numerai_pipeline.training.trees.backend import (
     GrowingModel,
+    Split,
     TreeBackend,
     TreeJob,
     TreeRows,
@@ -30,7 +31,7 @@ from numerai_pipeline.training.trees.backend import (
 from numerai_pipeline.training.trees.checksums import CheckpointChecksums
 from numerai_pipeline.training.trees.importance import write_importance
 
-# Of the machine's: it has nothing else to do while it trains.
+# Of the machine's memory; the rest is for the system and other programs.
 _RAM_SHARE = 0.75
 
 
@@ -46,20 +47,17 @@ class TreesEngine:
         return self.backend.packages
 
     def device(self, training: Any) -> str:
-        """Name what trees are grown on."""
+        """Return the device that trees are grown on."""
         return self.backend.device(cast(TreesTraining, training).device)
 
     def fit(self, task: Task) -> None:
-        """Grow what is left and save the model up to its best number of trees.
+        """Grow the remaining trees and save the model up to its best number of trees.
 
         Raises:
-            ConfigError: if the device is not there or the memory is too little.
+            ConfigError: if the device is missing or the memory is too small.
             DataError: if the untrained model or a checkpoint does not fit the data.
         """
-        untrained = read_json(
-            task.untrained,
-            remedy=f"Delete the run's folder {task.folder} and train again.",
-        )
+        untrained = read_json(task.untrained, remedy=retrain(task.folder))
         features = task.plan.features
         task.check_width(untrained.get("n_features", len(features)))
         checksums = CheckpointChecksums(task.checkpoints)
@@ -68,7 +66,9 @@ class TreesEngine:
         best = task.recorder.best
         if best is None:
             return
-        if not task.best_path.is_file():  # else killed after this, and the rest is gone
+        if (
+            not task.best_path.is_file()
+        ):  # else killed after it, and the checkpoints are gone
             self.backend.save(task.checkpoints, best.epoch, task.best_path)
         for path in task.checkpoints.iterdir():
             if path.is_file() and path != task.best_path:
@@ -113,7 +113,7 @@ class TreesEngine:
 
 
 def _described(plan: Plan) -> ModelPlan:
-    """Return the model whose importance is drawn: of the first target, the newest."""
+    """Return the model whose importance is plotted: the last of the first target."""
     first = plan.checked.targets[0]
     return [model for model in plan.models if model.targets[0] == first][-1]
 
@@ -140,9 +140,9 @@ def _evaluate(
     measured = {"loss": model.loss("train"), "seconds": seconds}
     if task.has_validation:
         with np.errstate(over="ignore"):  # the recorder refuses infinite ones
-            predictions = model.predictions("valid").astype(np.float32)
-        measured["val_loss"] = model.loss("valid")
-        measured["val_corr"] = job.held_out.labels.corr(predictions)
+            predictions = model.predictions("validation").astype(np.float32)
+        measured["val_loss"] = model.loss("validation")
+        measured["val_corr"] = job.validation.labels.corr(predictions)
     task.recorder.record(done, **measured)
 
 
@@ -151,21 +151,21 @@ def _job(task: Task, untrained: dict[str, Any], device: str, done: int) -> TreeJ
     reader, (target,) = plan.reader, task.model.targets
     parameters = cast(TreesParameters, plan.checked.parameters)
 
-    def rows(split: str, part: Part, labels: Labels) -> TreeRows:
+    def rows(split: Split, part: Part, labels: Labels) -> TreeRows:
         missing = plan.checked.recipe.missing
         return TreeRows(reader, split, part, plan.features, target, missing, labels)
 
     part = fold.part("train")
     train = Labels.read(reader, part, target)
     if task.has_validation:
-        held_out = rows("valid", fold.part("validation"), task.validation)
+        validation = rows("validation", fold.part("validation"), task.validation)
     else:
         # The libraries need rows to evaluate on; the result is not recorded.
         last = Part((int(train.eras[-1]),), part.split)
-        held_out = rows("valid", last, Labels.read(reader, last, target))
+        validation = rows("validation", last, Labels.read(reader, last, target))
     return TreeJob(
         train=rows("train", part, train),
-        held_out=held_out,
+        validation=validation,
         booster=untrained["booster"],
         is_classification=parameters.objective == "classification",
         device=device,

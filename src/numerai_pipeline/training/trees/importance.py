@@ -1,4 +1,4 @@
-"""The feature importance of a model of trees, as a table and a plot."""
+"""Feature importance of a model of trees, as a table and a plot."""
 
 import csv
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from numerai_pipeline.training.job import Plan
 from numerai_pipeline.training.trees.backend import Importance, Values
 
 TABLE = "importance.csv"
-PICTURE = Path("plots") / "importance.png"
+PLOT = Path("plots") / "importance.png"
 
-# Bars that can still be read on a page.
+# More bars could not be read on a page.
 _N_BARS = 25
 
 _COLOR = "#1f5fa8"
@@ -42,7 +42,7 @@ def write_importance(folder: Path, importance: Importance, plan: Plan) -> None:
                     float(importance.split[place]),
                 ]
             )
-    _draw(folder / PICTURE, importance, plan)
+    _draw(folder / PLOT, importance, plan)
 
 
 def gain_of_groups(

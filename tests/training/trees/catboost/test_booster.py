@@ -18,7 +18,7 @@ pytest.importorskip("catboost")
 from numerai_pipeline.training.trees.catboost.booster import CatboostBackend, part_path
 
 BACKEND = CatboostBackend()
-SPLITS = ("train", "valid")
+SHARDS_SPLIT = {"train": "train", "validation": "valid"}
 
 
 def quiet(_trees):
@@ -36,7 +36,7 @@ def tree_job(make_job, tmp_path):
         checkpoints.mkdir(exist_ok=True)
 
         def rows(split):
-            part = Part(plan.reader.eras(split))
+            part = Part(plan.reader.eras(SHARDS_SPLIT[split]))
             labels = Labels.read(plan.reader, part, "target")
             return TreeRows(
                 plan.reader, split, part, plan.features, "target", missing, labels
@@ -44,7 +44,7 @@ def tree_job(make_job, tmp_path):
 
         return TreeJob(
             train=rows("train"),
-            held_out=rows("valid"),
+            validation=rows("validation"),
             booster=json.loads(job.untrained.read_text())["booster"],
             is_classification=parameters.get("objective") == "classification",
             device="cpu",
@@ -60,21 +60,23 @@ def tree_job(make_job, tmp_path):
 
 def features_of(job, split):
     reader, target = job.train.reader, job.train.target
-    rows = reader.read(split, features=job.train.features, targets=[target])
+    rows = reader.read(
+        SHARDS_SPLIT[split], features=job.train.features, targets=[target]
+    )
     missing = job.train.missing
     return decode_features(rows.x[~np.isnan(rows.y[:, 0])], missing)
 
 
-def grow(trees, *, looks, weights=None, start=0):
-    """Grow ten trees a look, each with its weights, and write checkpoints."""
-    for look in range(start, looks):
-        assert trees.grow(10, weights and weights[look], quiet) == 10
-        trees.checkpoint(10 * (look + 1))
+def grow(trees, *, evaluations, weights=None, start=0):
+    """Grow ten trees per evaluation, each with its weights, and write checkpoints."""
+    for evaluation in range(start, evaluations):
+        assert trees.grow(10, weights and weights[evaluation], quiet) == 10
+        trees.checkpoint(10 * (evaluation + 1))
 
 
 def state_of(trees):
-    return [trees.predictions(split) for split in SPLITS], [
-        trees.loss(split) for split in SPLITS
+    return [trees.predictions(split) for split in SHARDS_SPLIT], [
+        trees.loss(split) for split in SHARDS_SPLIT
     ]
 
 
@@ -112,12 +114,12 @@ def test_killed_at_any_look_it_grows_what_it_would_have_grown(tree_job, paramete
     job = tree_job(name="whole", **parameters)
     weights = some_weights(job)
     whole = BACKEND.open(job)
-    grow(whole, looks=4, weights=weights)
-    for n_looks in range(4):
-        part = tree_job(name=f"killed-{n_looks}", **parameters)
-        grow(BACKEND.open(part), looks=n_looks, weights=weights)
-        resumed = BACKEND.open(replace(part, n_done=10 * n_looks))
-        grow(resumed, looks=4, weights=weights, start=n_looks)
+    grow(whole, evaluations=4, weights=weights)
+    for n_evaluations in range(4):
+        part = tree_job(name=f"killed-{n_evaluations}", **parameters)
+        grow(BACKEND.open(part), evaluations=n_evaluations, weights=weights)
+        resumed = BACKEND.open(replace(part, n_done=10 * n_evaluations))
+        grow(resumed, evaluations=4, weights=weights, start=n_evaluations)
         assert_same(state_of(resumed), state_of(whole))
 
 
@@ -125,14 +127,14 @@ def test_killed_at_any_look_it_grows_what_it_would_have_grown(tree_job, paramete
 def test_the_saved_model_predicts_what_was_looked_at(tree_job, tmp_path, parameters):
     job = tree_job(**parameters)
     trees = BACKEND.open(job)
-    grow(trees, looks=2)
-    seen = trees.predictions("valid")
-    grow(trees, looks=3, start=2)
+    grow(trees, evaluations=2)
+    seen = trees.predictions("validation")
+    grow(trees, evaluations=3, start=2)
     BACKEND.save(job.checkpoints, 20, tmp_path / "best.cbm")
     predictor = family("catboost").load(tmp_path / "best.cbm")
-    predictions = predictor.predict(features_of(job, "valid"))
+    predictions = predictor.predict(features_of(job, "validation"))
     np.testing.assert_allclose(predictions, seen, rtol=1e-6)
-    correlation = np.corrcoef(predictions, job.held_out.labels.values)[0, 1]
+    correlation = np.corrcoef(predictions, job.validation.labels.values)[0, 1]
     assert correlation > 0.2
 
 
@@ -153,8 +155,8 @@ def test_its_pool_is_catboosts_own_of_an_array(tree_job, missing):
         }
     ).fit(features_of(job, "train"), job.train.labels.values)
     np.testing.assert_allclose(
-        trees.predictions("valid"),
-        theirs.predict(features_of(job, "valid")),
+        trees.predictions("validation"),
+        theirs.predict(features_of(job, "validation")),
         rtol=1e-5,
     )
 
@@ -170,8 +172,8 @@ def test_one_tree_at_a_time_is_a_model_too(tree_job, tmp_path):
     BACKEND.save(job.checkpoints, 12, tmp_path / "best.cbm")
     predictor = family("catboost").load(tmp_path / "best.cbm")
     np.testing.assert_allclose(
-        predictor.predict(features_of(job, "valid")),
-        trees.predictions("valid"),
+        predictor.predict(features_of(job, "validation")),
+        trees.predictions("validation"),
         rtol=1e-6,
     )
 
@@ -179,7 +181,7 @@ def test_one_tree_at_a_time_is_a_model_too(tree_job, tmp_path):
 def test_a_look_that_never_came_to_count_is_forgotten(tree_job):
     job = tree_job()
     trees = BACKEND.open(job)
-    grow(trees, looks=2)
+    grow(trees, evaluations=2)
     BACKEND.open(replace(job, n_done=10))
     assert not part_path(job.checkpoints, 20).exists()
     assert part_path(job.checkpoints, 10).exists()
@@ -188,14 +190,14 @@ def test_a_look_that_never_came_to_count_is_forgotten(tree_job):
 def test_losses_are_mean_squared_error_and_cross_entropy(tree_job):
     job = tree_job()
     trees = BACKEND.open(job)
-    values = job.held_out.labels.values.astype(np.float64)
+    values = job.validation.labels.values.astype(np.float64)
     mean = job.train.labels.values.mean(dtype=np.float64)
-    assert trees.loss("valid") == pytest.approx(np.mean((values - mean) ** 2))
+    assert trees.loss("validation") == pytest.approx(np.mean((values - mean) ** 2))
     classes = tree_job(name="classes", objective="classification")
     trees = BACKEND.open(classes)
     shares = np.bincount((job.train.labels.values * 4).astype(int)) / len(job.train)
     expected = -np.log(shares)[(values * 4).astype(int)].mean()
-    assert trees.loss("valid") == pytest.approx(expected)
+    assert trees.loss("validation") == pytest.approx(expected)
     before = trees.loss("train")
     trees.grow(10, None, quiet)
     assert trees.loss("train") < before
@@ -208,15 +210,17 @@ def test_rows_without_weight_teach_nothing(tree_job):
     spoilt = Labels(np.where(halves, labels.values, 1 - labels.values), labels.eras)
     trees = BACKEND.open(replace(job, train=replace(job.train, labels=spoilt)))
     trees.grow(20, halves.astype(np.float32), quiet)
-    corr = job.held_out.labels.corr(trees.predictions("valid").astype(np.float32))
+    corr = job.validation.labels.corr(
+        trees.predictions("validation").astype(np.float32)
+    )
     assert corr > 0.2
 
 
 def test_each_tree_is_told_and_a_kill_there_is_a_kill(tree_job, killed_at):
     trees = BACKEND.open(tree_job())
-    told = []
-    trees.grow(7, None, told.append)
-    assert told == [1] * 7
+    advanced = []
+    trees.grow(7, None, advanced.append)
+    assert advanced == [1] * 7
     progress, kill = killed_at(at_step=3)
     with (
         progress.task("", 10, "trees") as advance,
@@ -228,7 +232,7 @@ def test_each_tree_is_told_and_a_kill_there_is_a_kill(tree_job, killed_at):
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
 def test_a_cut_checkpoint_is_named(tree_job, tmp_path, share):
     job = tree_job()
-    grow(BACKEND.open(job), looks=2)
+    grow(BACKEND.open(job), evaluations=2)
     path = part_path(job.checkpoints, 10)
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
@@ -246,7 +250,7 @@ def test_a_cut_checkpoint_is_named(tree_job, tmp_path, share):
 )
 def test_a_lost_checkpoint_is_named(tree_job, tmp_path, lost, sentence):
     job = tree_job()
-    grow(BACKEND.open(job), looks=2)
+    grow(BACKEND.open(job), evaluations=2)
     part_path(job.checkpoints, lost).unlink()
     with pytest.raises(DataError, match=sentence):
         BACKEND.open(replace(job, n_done=20))
@@ -277,10 +281,10 @@ def test_a_gpu_cannot_choose_from_a_share_of_the_features(tree_job):
 
 def test_a_monotone_feature_only_rises(tree_job, tmp_path):
     job = tree_job(monotone={"feature_a": -1}, colsample_bytree=1.0)
-    grow(BACKEND.open(job), looks=3)
+    grow(BACKEND.open(job), evaluations=3)
     BACKEND.save(job.checkpoints, 30, tmp_path / "best.cbm")
     predictor = family("catboost").load(tmp_path / "best.cbm")
-    features = np.repeat(features_of(job, "valid")[:100], 5, axis=0)
+    features = np.repeat(features_of(job, "validation")[:100], 5, axis=0)
     features[:, 0] = np.tile(np.arange(5), 100)
     steps = np.diff(predictor.predict(features).reshape(100, 5), axis=1)
     assert (steps <= 1e-7).all()
@@ -322,12 +326,12 @@ def test_targets_that_are_all_the_same_are_learned(tree_job):
     labels = Labels(np.full_like(job.train.labels.values, 0.5), job.train.labels.eras)
     trees = BACKEND.open(replace(job, train=replace(job.train, labels=labels)))
     assert trees.grow(5, None, quiet) == 5
-    np.testing.assert_allclose(trees.predictions("valid"), 0.5)
+    np.testing.assert_allclose(trees.predictions("validation"), 0.5)
 
 
 def test_importance_is_of_all_features_in_order(tree_job, tmp_path):
     job = tree_job(colsample_bytree=1.0, max_depth=2)
-    grow(BACKEND.open(job), looks=1)
+    grow(BACKEND.open(job), evaluations=1)
     BACKEND.save(job.checkpoints, 10, tmp_path / "best.cbm")
     importance = BACKEND.importance(tmp_path / "best.cbm", 8)
     assert importance.gain.sum() == pytest.approx(100)

@@ -21,18 +21,17 @@ from numerai_pipeline.training.trees.catboost.rows import (
 
 def rows_of(shards, split, missing=2.0):
     reader = ShardReader(shards)
-    labels = Labels.read(reader, Part(reader.eras(split)), "target")
+    part = Part(reader.eras("valid" if split == "validation" else split))
+    labels = Labels.read(reader, part, "target")
     features = reader.manifest.features
-    return TreeRows(
-        reader, split, Part(reader.eras(split)), features, "target", missing, labels
-    )
+    return TreeRows(reader, split, part, features, "target", missing, labels)
 
 
 @pytest.fixture
 def job(shards, tmp_path, killed_at):
     return TreeJob(
         train=rows_of(shards, "train"),
-        held_out=rows_of(shards, "valid"),
+        validation=rows_of(shards, "validation"),
         booster={"depth": 5},
         is_classification=False,
         device="cpu",
@@ -79,7 +78,7 @@ def test_it_is_the_pool_of_the_rows(shards, tmp_path, missing):
 
 def test_the_memory_is_a_byte_a_value_and_what_a_row_takes(job):
     few = replace(job, train=replace(job.train, features=job.train.features[:4]))
-    n_rows = len(job.train) + len(job.held_out)
+    n_rows = len(job.train) + len(job.validation)
     buffers = 4 * 3 * 16_384
     assert needed_bytes(job) - needed_bytes(few) == 4 * n_rows + buffers
     classes = replace(job, is_classification=True)

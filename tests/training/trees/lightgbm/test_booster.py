@@ -28,12 +28,14 @@ def test_fed_from_shards_it_is_lightgbm_fed_from_an_array(make_job, shards):
         params=parameters,
     )
     n_trees = run.best().epoch
-    seeds = [seed_at(parameters["seed"], look) for look in range(0, n_trees, 10)]
+    seeds = [
+        seed_at(parameters["seed"], evaluation) for evaluation in range(0, n_trees, 10)
+    ]
     booster = lightgbm.train(
         parameters,
         data,
         num_boost_round=n_trees,
-        # As the engine does it after every look.
+        # As the engine does it after every evaluation.
         callbacks=[
             lightgbm.reset_parameter(
                 feature_fraction_seed=np.repeat(seeds, 10).tolist()
@@ -89,12 +91,12 @@ def history_of(run):
         ({}, {"era_weights": "eras", "era_boost_share": 0.3}),
     ],
 )
-@pytest.mark.parametrize("look", [10, 40])
+@pytest.mark.parametrize("evaluation", [10, 40])
 def test_a_kill_at_any_look_changes_nothing(
-    make_job, tmp_path, killed_at, parameters, training, look
+    make_job, tmp_path, killed_at, parameters, training, evaluation
 ):
     job = make_job(parameters=parameters, training=training)
-    progress, kill = killed_at(at_note=f"tree {look}:")
+    progress, kill = killed_at(at_note=f"tree {evaluation}:")
     with pytest.raises(kill):
         train(job, progress=progress)
     resumed = train(job)
@@ -172,7 +174,9 @@ def test_era_options_change_what_is_learned(make_job, edited):
         edited(job, training={**job.recipe.training, "era_boost_share": 0.3})
     )
     (first, second), (same, other) = plain.history()[:2], boosted.history()[:2]
-    assert first.loss == same.loss  # before the first look there are no worst eras
+    assert (
+        first.loss == same.loss
+    )  # before the first evaluation there are no worst eras
     assert second.loss != other.loss
 
 

@@ -1,3 +1,5 @@
+import shutil
+
 import lightgbm
 import numpy as np
 import pytest
@@ -90,8 +92,12 @@ def test_bins_are_made_once_and_swept_with_their_shards(rows, tmp_path):
     assert set(other.paths).isdisjoint(first.paths)
     done = first.paths[0].parent / "done.json"
     done.write_text('{"shards": "of yesterday"}')
+    # An older version named the bins of validation rows like this.
+    older = other.paths[0].parent.with_name("lightgbm-valid-0123456789abcdef")
+    shutil.copytree(other.paths[0].parent, older)
     lightgbm_rows.binned(rows(missing=float("nan")), cache, SILENT)
     assert not first.paths[0].exists()
+    assert not older.exists()
     assert other.paths[0].exists()
 
 
@@ -111,7 +117,7 @@ def test_rows_without_the_target_are_not_binned(rows, tmp_path):
         None,
     ],
 )
-def test_changed_bins_are_made_anew(rows, tmp_path, file, damage):
+def test_changed_bins_are_rebuilt(rows, tmp_path, file, damage):
     """LightGBM would take a flipped bit as it is."""
     first = lightgbm_rows.binned(rows(), tmp_path, SILENT)
     whole = first.paths[0].read_bytes()
@@ -124,7 +130,7 @@ def test_changed_bins_are_made_anew(rows, tmp_path, file, damage):
     assert [path.read_bytes() for path in again.paths] == [whole]
 
 
-def test_bins_of_another_version_of_lightgbm_are_made_anew(rows, tmp_path, monkeypatch):
+def test_bins_of_another_version_of_lightgbm_are_rebuilt(rows, tmp_path, monkeypatch):
     first = lightgbm_rows.binned(rows(), tmp_path, SILENT)
     made = first.paths[0].stat().st_ino
     monkeypatch.setattr(lightgbm, "__version__", "99.0.0")

@@ -23,6 +23,7 @@ from numerai_pipeline.training.trees.xgboost.rows import plan_matrix
 
 BACKEND = XgboostBackend()
 PAGE_BYTES = 4_096
+SHARDS_SPLIT = {"train": "train", "validation": "valid"}
 
 
 def ignored(_amount):
@@ -44,21 +45,14 @@ def make_trees_job(tmp_path, shards, trained_parameters):
         features = reader.manifest.features
 
         def rows(split):
-            labels = Labels.read(reader, Part(reader.eras(split)), "target")
-            return TreeRows(
-                reader,
-                split,
-                Part(reader.eras(split)),
-                features,
-                "target",
-                missing,
-                labels,
-            )
+            part = Part(reader.eras(SHARDS_SPLIT[split]))
+            labels = Labels.read(reader, part, "target")
+            return TreeRows(reader, split, part, features, "target", missing, labels)
 
         booster = trained_parameters(**parameters)
         return TreeJob(
             train=rows("train"),
-            held_out=rows("valid"),
+            validation=rows("validation"),
             booster=booster,
             is_classification="num_class" in booster,
             device="cpu",
@@ -89,13 +83,13 @@ def trained_parameters(tmp_path):
     return make
 
 
-def grow(job, *, looks=4, each=5, weights=None):
+def grow(job, *, evaluations=4, each=5, weights=None):
     """Grow trees as the engine does, without a kill."""
     trees = BACKEND.open(job)
-    for look in range(looks):
-        of_look = None if weights is None else weights(look, trees)
-        assert trees.grow(each, of_look, ignored) == each
-        trees.checkpoint((look + 1) * each)
+    for evaluation in range(evaluations):
+        of_evaluation = None if weights is None else weights(evaluation, trees)
+        assert trees.grow(each, of_evaluation, ignored) == each
+        trees.checkpoint((evaluation + 1) * each)
     return trees
 
 
@@ -119,8 +113,8 @@ def best_corr(run):
 def era_weights(job):
     eras = job.train.labels.eras
 
-    def weights(look, _trees):
-        return np.where(eras % 2 == look % 2, 1.0, 0.0).astype(np.float32)
+    def weights(evaluation, _trees):
+        return np.where(eras % 2 == evaluation % 2, 1.0, 0.0).astype(np.float32)
 
     return weights
 
@@ -136,10 +130,10 @@ def test_fed_from_shards_it_is_xgboost_fed_from_an_array(make_trees_job, missing
     import xgboost
 
     job = make_trees_job(missing=missing, colsample_bytree=0.5, subsample=1.0)
-    trees = grow(job, looks=1, each=20)
+    trees = grow(job, evaluations=1, each=20)
     arrays = {}
-    for rows in (job.train, job.held_out):
-        block = rows.reader.read(rows.split, targets=["target"])
+    for rows in (job.train, job.validation):
+        block = rows.reader.read(SHARDS_SPLIT[rows.split], targets=["target"])
         has_target = ~np.isnan(block.y[:, 0])
         arrays[rows.split] = decode_features(block.x[has_target], missing)
     usual = xgboost.XGBRegressor(
@@ -171,11 +165,11 @@ def test_a_resumed_training_grows_the_same(make_trees_job, objective, is_on_disk
     trees = grow(whole, weights=era_weights(whole))
     for n_done in (5, 10, 15):
         killed = make(f"killed-{n_done}")
-        grow(killed, looks=n_done // 5, weights=era_weights(killed))
+        grow(killed, evaluations=n_done // 5, weights=era_weights(killed))
         resumed = BACKEND.open(replace(killed, n_done=n_done))
-        for look in range(n_done // 5, 4):
-            resumed.grow(5, era_weights(killed)(look, resumed), ignored)
-        for split in ("train", "valid"):
+        for evaluation in range(n_done // 5, 4):
+            resumed.grow(5, era_weights(killed)(evaluation, resumed), ignored)
+        for split in ("train", "validation"):
             np.testing.assert_array_equal(
                 resumed.predictions(split), trees.predictions(split)
             )
@@ -187,7 +181,9 @@ def test_a_resumed_training_grows_the_same(make_trees_job, objective, is_on_disk
 def test_a_look_that_never_came_to_count_is_grown_again(make_trees_job):
     whole, killed = make_trees_job("whole"), make_trees_job("killed")
     grow(whole)
-    grow(killed, looks=3)  # killed after the checkpoint, before the line in history.csv
+    grow(
+        killed, evaluations=3
+    )  # killed after the checkpoint, before the line in history.csv
     resumed = BACKEND.open(replace(killed, n_done=10))
     for n_trees in (15, 20):
         resumed.grow(5, None, ignored)
@@ -198,7 +194,7 @@ def test_a_look_that_never_came_to_count_is_grown_again(make_trees_job):
 def test_an_earlier_best_is_saved_from_the_newest_checkpoint(make_trees_job):
     job, short = make_trees_job(), make_trees_job("short")
     grow(job)
-    grow(short, looks=2)
+    grow(short, evaluations=2)
     assert [path.name for path in job.checkpoints.iterdir()] == ["trees-000020.ubj"]
     assert model_of(job, 10) == model_of(short, 10)
 
@@ -206,8 +202,10 @@ def test_an_earlier_best_is_saved_from_the_newest_checkpoint(make_trees_job):
 def test_weights_decide_what_is_learned(make_trees_job):
     job = make_trees_job()
     halves = np.where(job.train.labels.eras <= 8, 1.0, 0.0).astype(np.float32)
-    trees = grow(job, weights=lambda _look, _trees: halves)
-    other = grow(make_trees_job("other"), weights=lambda _look, _trees: 1 - halves)
+    trees = grow(job, weights=lambda _evaluation, _trees: halves)
+    other = grow(
+        make_trees_job("other"), weights=lambda _evaluation, _trees: 1 - halves
+    )
     errors = np.square(trees.predictions("train") - job.train.labels.values)
     others = np.square(other.predictions("train") - job.train.labels.values)
     assert np.average(errors, weights=halves) < np.average(others, weights=halves)
@@ -222,14 +220,14 @@ def test_boosting_begins_before_the_first_tree(make_job):
 def test_losses_are_the_ones_that_are_minimised(make_trees_job):
     job = make_trees_job(objective="classification")
     trees = grow(job)
-    valid = job.held_out.labels.values
-    assert trees.predictions("valid").shape == valid.shape
-    assert np.corrcoef(trees.predictions("valid"), valid)[0, 1] > 0.3
-    assert 0.8 < trees.loss("train") < trees.loss("valid") < np.log(5)
+    valid = job.validation.labels.values
+    assert trees.predictions("validation").shape == valid.shape
+    assert np.corrcoef(trees.predictions("validation"), valid)[0, 1] > 0.3
+    assert 0.8 < trees.loss("train") < trees.loss("validation") < np.log(5)
     job = make_trees_job("values")
     trees = grow(job)
-    errors = np.square(trees.predictions("valid") - valid)
-    assert trees.loss("valid") == pytest.approx(errors.mean())
+    errors = np.square(trees.predictions("validation") - valid)
+    assert trees.loss("validation") == pytest.approx(errors.mean())
 
 
 @pytest.mark.parametrize("missing", [2.0, 2.5, float("nan")])
@@ -241,7 +239,7 @@ def test_pages_on_disk_give_the_same_and_are_deleted(make_trees_job, missing):
     )
     trees, others = grow(job), grow(on_disk)
     assert len(list(on_disk.cache.glob("xgboost-pages-*/*"))) >= 1
-    for split in ("train", "valid"):
+    for split in ("train", "validation"):
         np.testing.assert_array_equal(
             trees.predictions(split), others.predictions(split)
         )
@@ -362,7 +360,7 @@ def test_importance_knows_the_planted_features(make_trees_job):
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.999])
 def test_a_cut_checkpoint_is_named(make_trees_job, share):
     job = make_trees_job()
-    grow(job, looks=1)
+    grow(job, evaluations=1)
     path = job.checkpoints / "trees-000005.ubj"
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])

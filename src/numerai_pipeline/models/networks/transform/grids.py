@@ -1,11 +1,11 @@
-"""Steps that make a grid of a row of features."""
+"""Steps that reshape a row of features to a grid."""
 
 import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from numerai_pipeline.models.networks.quiet_keras import load_keras
+from numerai_pipeline.models.networks.keras_backend import load_keras
 from numerai_pipeline.models.networks.transform.step import (
     PLACES,
     SIZE,
@@ -17,10 +17,10 @@ from numerai_pipeline.models.networks.transform.step import (
 
 
 class _Reshaping(Step):
-    """A row of features, read into a grid place by place.
+    """A row of features, read into a grid position by position.
 
-    The letters of its name are the axes in the order in which the row is read; in the
-    result they always are y, x and, where there are channels, z.
+    The letters of its name are the axes in the order in which the row is read; the
+    result always has y, x and, if there are channels, z.
     """
 
     def shape(self, shape: Shape) -> Shape:
@@ -34,7 +34,7 @@ class _Reshaping(Step):
         return tuple(self._read_as[axis - 1] for axis in self._axes)
 
     def apply(self, x: Any) -> Any:
-        """Reshape, and bring the axes into their order."""
+        """Reshape and reorder the axes."""
         layers = load_keras().layers
         grid = layers.Reshape(self._read_as)(x)
         if self._axes == tuple(sorted(self._axes)):
@@ -47,7 +47,7 @@ class _Reshaping(Step):
 
     @property
     def _axes(self) -> Shape:
-        """The places of y, x and z in what is read, counted from 1 as Keras does."""
+        """The positions of y, x and z in the order of reading, from 1 as in Keras."""
         return tuple(self.NAME.index(axis) + 1 for axis in "YXZ" if axis in self.NAME)
 
 
@@ -71,7 +71,7 @@ class ColumnByColumn(RowByRow):
 
 @dataclass(frozen=True)
 class PlaceByPlace(_Reshaping):
-    """``YXZ,y,x,z``: ``z`` channels of a place, then the next: ``(y, x, z)``."""
+    """``YXZ,y,x,z``: ``z`` channels of a position, then of the next: ``(y, x, z)``."""
 
     NAME: ClassVar = "YXZ"
     ARGUMENTS: ClassVar = {"y": SIZE, "x": SIZE, "z": SIZE}
@@ -126,7 +126,7 @@ class SixChannels(Step):
         return self.y, self.x, self._CHANNELS
 
     def apply(self, x: Any) -> Any:
-        """Repeat the last ones, and make the channels."""
+        """Repeat the last features, and make the channels."""
         kept = self._FEATURES - self._REPEATED
         parts = [x[:, :kept], *[x[:, kept:]] * self._TIMES]
         whole = load_keras().ops.concatenate(parts, 1)
@@ -139,10 +139,10 @@ class SixChannels(Step):
 
 @dataclass(frozen=True)
 class Pieces(Step):
-    """``ZP,y:x,o0:o1:...``: a piece a row, filled up with zeros: ``(y, x)``.
+    """``ZP,y:x,o0:o1:...``: one piece per row, padded with zeros: ``(y, x)``.
 
-    The features are cut at the offsets. ``y + 1`` of them say where each piece begins
-    and where the last one ends; with ``y`` of them the last one ends with the features.
+    The features are cut at the offsets: ``y + 1`` of them say where each piece starts
+    and where the last one ends; with ``y`` of them it ends with the features.
     """
 
     NAME: ClassVar = "ZP"
@@ -174,7 +174,7 @@ class Pieces(Step):
         return y, x
 
     def apply(self, x: Any) -> Any:
-        """Cut, fill up and stack."""
+        """Cut, pad and stack."""
         ops = load_keras().ops
         width = self.size[1]
         rows = [

@@ -50,8 +50,8 @@ _N_CLASSES = 5
 class Transform:
     """What is done to the features before the network sees them.
 
-    It is made of Keras's own operations, so it is part of the saved model, and Keras
-    alone can load that.
+    It consists of Keras's own operations, so it is part of the saved model, which Keras
+    alone can load.
 
     Attributes:
         steps: in the order in which they are applied.
@@ -65,10 +65,10 @@ class Transform:
         return bool(self.steps) and isinstance(self.steps[0], FillMissing | Mask)
 
     def shape(self, n_features: int) -> Shape:
-        """Return the shape that a row of so many features gets.
+        """Return the shape of a row of ``n_features`` after the steps.
 
         Raises:
-            ConfigError: if a step does not fit what the steps before it make.
+            ConfigError: if a step does not fit the output of the steps before it.
 
         >>> parse_transform("Pad,2376,2420,0|YX,44,55").shape(2376)
         (44, 55)
@@ -76,7 +76,7 @@ class Transform:
         return reduce(lambda shape, step: step.shape(shape), self.steps, (n_features,))
 
     def apply(self, x: Any) -> Any:
-        """Transform a batch, in a graph of Keras or eagerly.
+        """Transform a batch, in a Keras graph or eagerly.
 
         Args:
             x: ``(batch, n_features)``.
@@ -91,40 +91,40 @@ class Transform:
         return reduce(lambda found, step: step.apply(found), self.steps, x)
 
     def check_missing(self, missing: float) -> None:
-        """Check that it and a recipe's ``missing`` say the same of missing features.
+        """Check that it fits a recipe's ``missing``.
 
         Raises:
-            ConfigError: if nobody fills them, or if both do, differently.
+            ConfigError: if nothing fills missing features, or both do differently.
         """
         first = self.steps[0] if self.steps else None
         if not math.isfinite(missing):
             if not (math.isnan(missing) and self.takes_missing):
                 raise ConfigError(
-                    f"'missing' is {missing}, which no network can compute with. Write "
+                    f"'missing' is {missing}, which no network can use. Write "
                     "a number, such as missing = 2.0, or begin the transform with a "
-                    "step that fills what is missing: NaN,2.0,_ or Mask."
+                    "step that fills missing features: NaN,2.0,_ or Mask."
                 )
         elif isinstance(first, Mask) or (
             isinstance(first, FillMissing) and first.value != missing
         ):
             raise ConfigError(
                 f"'missing' is {missing}, so the transform's first step, "
-                f"{first.signature()}, never finds what is missing. "
-                "Write missing = nan, or leave the step out."
+                f"{first.signature()}, never finds missing features. "
+                "Write missing = nan, or remove the step."
             )
 
     def check_targets(self, *, learns_classes: bool, family: str) -> None:
-        """Check what it says of the target.
+        """Check its steps about the target.
 
         Raises:
-            ConfigError: if it speaks of classes that the family does not learn.
+            ConfigError: if it has classes that the family does not learn.
         """
         for step in self.steps:
             if isinstance(step, Sparse) and not learns_classes:
                 raise ConfigError(
                     f"transform step 'Sparse,{step.n_classes},_' makes classes of the "
-                    f"target, but '{family}' learns its value. Leave the step out, or "
-                    "take a family that learns classes, such as classifier."
+                    f"target, but '{family}' learns its value. Remove the step, or "
+                    "choose a family that learns classes, such as classifier."
                 )
             if isinstance(step, Sparse) and step.n_classes != _N_CLASSES:
                 raise ConfigError(
@@ -138,11 +138,11 @@ def parse_transform(text: str) -> Transform:
     """Read a transform: steps with ``|`` between them, arguments with ``,``.
 
     Args:
-        text: such as ``NaN,2.0,_|Pad,2376,2420,0|YX,44,55``; empty: no step.
+        text: such as ``NaN,2.0,_|Pad,2376,2420,0|YX,44,55``; empty: no steps.
 
     Raises:
-        ConfigError: if a step is not known, its arguments are not what it takes, or a
-            step that fills missing features is not the first.
+        ConfigError: if a step is unknown, its arguments are wrong, or a step that fills
+            missing features is not the first.
     """
     if not text.strip():
         return Transform()

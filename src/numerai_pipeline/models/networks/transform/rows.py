@@ -1,9 +1,9 @@
-"""Steps on a row of features, which stays one."""
+"""Steps on a row of features that return a row."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from numerai_pipeline.models.networks.quiet_keras import load_keras
+from numerai_pipeline.models.networks.keras_backend import load_keras
 from numerai_pipeline.models.networks.transform.step import (
     NUMBER,
     NUMBER_OR_UNUSED,
@@ -13,10 +13,10 @@ from numerai_pipeline.models.networks.transform.step import (
     Step,
 )
 
-# The middle one of the codes 0..4, which is 0 once codes are centred.
+# The middle one of the codes 0..4, which is 0 after centering.
 MIDDLE = 2.0
 
-# The highest code, which is 1 once codes are centred.
+# The highest code, which is 1 after centering.
 _HIGHEST = 4.0
 
 
@@ -24,7 +24,7 @@ _HIGHEST = 4.0
 class FillMissing(Step):
     """``NaN,f,t``: a missing feature becomes ``f``.
 
-    ``t`` was what a missing target became. It is read and never used: rows without a
+    ``t`` is the value of a missing target. It is accepted and not used: rows without a
     target are not trained on.
     """
 
@@ -35,17 +35,17 @@ class FillMissing(Step):
     target: float | None = None
 
     def apply(self, x: Any) -> Any:
-        """Fill what is NaN."""
+        """Fill NaN."""
         ops = load_keras().ops
         return ops.where(ops.isnan(x), self.value, x)
 
 
 @dataclass(frozen=True)
 class Mask(Step):
-    """``Mask``: a missing feature becomes 2, and a flag a feature tells which were.
+    """``Mask``: a missing feature becomes 2, with one flag per feature.
 
     ``(batch, F)`` becomes ``(batch, 2 F)``. A flag is 4 for a missing feature and 2
-    for one that is there: 1 and 0, once codes are centred.
+    otherwise: 1 and 0 after centering.
     """
 
     NAME: ClassVar = "Mask"
@@ -55,7 +55,7 @@ class Mask(Step):
         return (2 * self.features(shape),)
 
     def apply(self, x: Any) -> Any:
-        """Fill what is NaN, and append the flags."""
+        """Fill NaN, and append the flags."""
         ops = load_keras().ops
         is_missing = ops.isnan(x)
         filled = ops.where(is_missing, MIDDLE, x)
@@ -88,7 +88,7 @@ class Slice(Step):
 
 @dataclass(frozen=True)
 class Even(Step):
-    """``Even,from,n``: ``n`` features, every second one, beginning at ``from``."""
+    """``Even,from,n``: ``n`` features, every second one, starting at ``from``."""
 
     NAME: ClassVar = "Even"
     ARGUMENTS: ClassVar = {"from": PLACE, "n": SIZE}
@@ -131,7 +131,7 @@ class Pad(Step):
                 f"Write Pad,{found},{max(self.after, found)},{self.value:g}."
             )
         if self.after < self.before:
-            raise self.refuse("expects from <= to: it appends and takes nothing away.")
+            raise self.refuse("expects from <= to: it only appends.")
         return (self.after,)
 
     def apply(self, x: Any) -> Any:
@@ -144,8 +144,8 @@ class Pad(Step):
 class Sparse(Step):
     """``Sparse,n,_``: the target is one of ``n`` classes.
 
-    It leaves features alone. A family that learns classes does so by itself, so it is
-    only checked; see ``Transform.check_targets``.
+    It does not change features. A family that learns classes does so by itself, so the
+    step is only checked; see ``Transform.check_targets``.
     """
 
     NAME: ClassVar = "Sparse"

@@ -1,4 +1,4 @@
-"""What every step of a transform is: words that are parsed, a shape, an operation."""
+"""The base of the steps of a transform: parsing, shape and operation."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 from numerai_pipeline.core import ConfigError
 
-# What a row of a batch looks like: (features,), (y, x) or (y, x, channels).
+# Shape of a row of a batch: (features,), (y, x) or (y, x, channels).
 Shape = tuple[int, ...]
 
 UNUSED = "_"
@@ -15,7 +15,7 @@ UNUSED = "_"
 
 @dataclass(frozen=True)
 class Argument:
-    """A kind of argument: how it is read, and what is expected."""
+    """A kind of argument: its parser, and a description for errors."""
 
     read: Callable[[str], Any]
     expected: str
@@ -37,7 +37,7 @@ def _place(word: str) -> int:
 
 def _number(word: str) -> float:
     number = float(word)
-    if number - number != 0:  # NaN and the infinities
+    if number - number != 0:  # NaN or infinite
         raise ValueError
     return number
 
@@ -68,8 +68,8 @@ class Step(ABC):
     """A step of a transform; its fields are its arguments, in their order.
 
     Attributes:
-        NAME: the word that it begins with.
-        ARGUMENTS: their names, as the documentation shows them, and their kinds.
+        NAME: its first word.
+        ARGUMENTS: names of the arguments, as the documentation has them, and kinds.
     """
 
     NAME: ClassVar[str]
@@ -77,15 +77,14 @@ class Step(ABC):
 
     @classmethod
     def parse(cls, words: list[str], text: str) -> Self:
-        """Make the step from its arguments.
+        """Return the step with these arguments.
 
         Args:
             words: the arguments.
             text: the whole step, for errors.
 
         Raises:
-            ConfigError: if there are too many or too few, or one is not what it
-                should be.
+            ConfigError: if there are too many or too few, or one is wrong.
         """
         if len(words) != len(cls.ARGUMENTS):
             raise ConfigError(
@@ -98,7 +97,7 @@ class Step(ABC):
                 values.append(kind.read(word))
             except ValueError:
                 raise ConfigError(
-                    f"transform step '{text}': '{name}' is '{word}', but expected is "
+                    f"transform step '{text}': '{name}' is '{word}', but must be "
                     f"{kind.expected} ({cls.signature()})."
                 ) from None
         return cls(*values)
@@ -109,7 +108,7 @@ class Step(ABC):
         return ",".join((cls.NAME, *cls.ARGUMENTS))
 
     def shape(self, shape: Shape) -> Shape:
-        """Return the shape that a row has after the step; here: the one it had.
+        """Return the shape of a row after the step; by default it does not change.
 
         Raises:
             ConfigError: if the step cannot be applied to rows of this shape.
@@ -118,10 +117,10 @@ class Step(ABC):
 
     @abstractmethod
     def apply(self, x: Any) -> Any:
-        """Apply the step to a batch, in a graph of Keras or eagerly.
+        """Apply the step to a batch, in a Keras graph or eagerly.
 
         Args:
-            x: ``(batch, *shape)``; ``shape`` has been asked before.
+            x: ``(batch, *shape)``; ``shape`` has been checked.
         """
 
     def refuse(self, why: str) -> ConfigError:
@@ -130,10 +129,10 @@ class Step(ABC):
         return ConfigError(f"transform step '{','.join((self.NAME, *words))}' {why}")
 
     def features(self, shape: Shape) -> int:
-        """Return how many features a flat row has.
+        """Return the number of features of a flat row.
 
         Raises:
-            ConfigError: if a step before has made a grid of them.
+            ConfigError: if an earlier step has made a grid of them.
         """
         if len(shape) != 1:
             raise self.refuse(
@@ -144,7 +143,7 @@ class Step(ABC):
 
 
 def show_shape(shape: Shape) -> str:
-    """Write a shape for people.
+    """Format a shape for messages.
 
     >>> show_shape((44, 55)), show_shape((2748,))
     ('44 x 55', '2,748')

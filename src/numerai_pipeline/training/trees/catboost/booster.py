@@ -1,9 +1,10 @@
-"""CatBoost behind the engine of trees.
+"""The CatBoost backend.
 
-CatBoost cannot go on with a model exactly where it was: its random choice of features
-is not in a file. So every look's trees are a model of their own, which begins from the
-running sums of all trees before it (its ``baseline``), with a seed that follows from
-the recipe's and the number of trees before. The parts, summed, are the model.
+CatBoost cannot continue a model exactly: the state of its random choice of features is
+in no file. So the trees between two evaluations are a model of their own, a part. It
+starts from the running sums of all earlier trees (its ``baseline``), with a seed that
+follows from the recipe's seed and the number of those trees. The parts, summed, are the
+model.
 """
 
 import re
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from numerai_pipeline.core import Advance, ConfigError, DataError
+from numerai_pipeline.core import Advance, ConfigError, DataError, retrain
 from numerai_pipeline.models import CLASS_VALUES
 from numerai_pipeline.models.trees import (
     class_probabilities,
@@ -39,12 +40,10 @@ from numerai_pipeline.training.trees.backend import (
 )
 from numerai_pipeline.training.trees.catboost.rows import check_room, quantized_pool
 
-# What CatBoost is always called with beside the recipe's own parameters.
+# What CatBoost is called with besides the recipe's parameters.
 _SILENT = {"allow_writing_files": False, "verbose": False}
 
 _COUNT_GPUS = "from catboost.utils import get_gpu_device_count as n; print(n())"
-
-_REMEDY = "Delete the run's folder and train again."
 
 
 @dataclass(frozen=True)
@@ -56,15 +55,15 @@ class CatboostBackend:
     def device(self, wanted: str) -> str:
         """Return ``cpu`` or ``cuda``; ``auto`` is ``cpu``; see ``TreeBackend``.
 
-        On a GPU CatBoost cannot choose from a share of the features, as the recipes
-        do, so one is used only where it is asked for.
+        On a GPU CatBoost cannot choose from a share of the features, as the default
+        recipes do, so a GPU is used only on request.
         """
         load_catboost()
         if wanted != "cuda":
             return "cpu"
         if not has_gpu():
             raise ConfigError(
-                "CatBoost finds no GPU here that it can train on. Install NVIDIA's "
+                "CatBoost finds no GPU to train on. Install NVIDIA's "
                 'driver, or set device = "cpu" in model.toml [training].'
             )
         return "cuda"
@@ -77,7 +76,10 @@ class CatboostBackend:
         label = label_of(job.train, job)
         start = initial_prediction(label, job)
         read = partial(quantized_pool, scratch=job.cache.parent, progress=job.progress)
-        pools = {"train": read(job.train, label), "valid": read(job.held_out, None)}
+        pools = {
+            "train": read(job.train, label),
+            "validation": read(job.validation, None),
+        }
         trees = _CatboostModel(job, parameters, pools, start)
         trees.resume()
         return trees
@@ -88,8 +90,8 @@ class CatboostBackend:
         write_catboost(load_catboost().sum_models(parts), path)
 
     def importance(self, path: Path, n_features: int) -> Importance:
-        """Tell how much predictions change with a feature, in percent of all."""
-        model = read_catboost(path, remedy="Train the model again.")
+        """Return how much predictions change with a feature, in percent of all."""
+        model = read_catboost(path)
         gain = np.asarray(model.get_feature_importance(), np.float64)
         if len(gain) != n_features:
             raise DataError(f"{path} has {len(gain)} features, not {n_features}.")
@@ -103,8 +105,8 @@ class _CatboostModel:
     Attributes:
         job: the job.
         parameters: what CatBoost is called with.
-        pools: ``train`` and ``valid``, quantized.
-        start: what the sums begin with: a number, or one a class.
+        pools: ``train`` and ``validation``, quantized.
+        start: initial value of the sums: a number, or one per class.
     """
 
     job: TreeJob
@@ -113,21 +115,21 @@ class _CatboostModel:
     start: Values
     _n_trees: int = 0
     _sums: dict[str, Values] = field(default_factory=dict)
-    # Number of trees with the part -> the part, where it is not yet in a file.
+    # Number of trees up to the end of a part -> the part, while it is in no file.
     _new: dict[int, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Begin the sums."""
-        for rows in (self.job.train, self.job.held_out):
+        """Initialize the sums."""
+        for rows in (self.job.train, self.job.validation):
             shape = (len(rows), *self.start.shape)
             self._sums[rows.split] = np.broadcast_to(self.start, shape).copy()
 
     def resume(self) -> None:
-        """Take up the parts up to the checkpoint, and forget those behind it."""
+        """Restore the parts up to the checkpoint, and delete later ones."""
         n_done, folder = self.job.n_done, self.job.checkpoints
         for path in folder.glob("trees-*.cbm"):
             if part_number(path) > n_done:
-                path.unlink()  # of a look that never came to count
+                path.unlink()  # of an evaluation that was not recorded
         if n_done:
             for n_trees, part in read_parts(folder, n_done):
                 part.set_scale_and_bias(1.0, np.zeros_like(self.start).tolist())
@@ -142,7 +144,7 @@ class _CatboostModel:
     ) -> int:
         """Add a part of ``n_trees`` trees; see ``GrowingModel``.
 
-        Always all of them: CatBoost does not tell that nothing is left to split.
+        Always all of them: CatBoost does not report that no split improves the loss.
         """
         train = self.pools["train"]
         train.set_weight(
@@ -165,8 +167,8 @@ class _CatboostModel:
         return sums.copy()
 
     def loss(self, split: str) -> float:
-        """Return the loss of a split, whatever its weights; see ``GrowingModel``."""
-        rows = self.job.train if split == "train" else self.job.held_out
+        """Return the unweighted loss of a split; see ``GrowingModel``."""
+        rows = self.job.train if split == "train" else self.job.validation
         label = label_of(rows, self.job)
         sums = self._sums[split]
         if not self.job.is_classification:
@@ -202,7 +204,7 @@ class _CatboostModel:
         ticker = _Ticker(advance)
         on_gpu = self.job.device == "cuda"
         try:
-            # CatBoost calls nobody back from a GPU.
+            # On a GPU CatBoost does not call back.
             model.fit(self.pools["train"], callbacks=None if on_gpu else [ticker])
         except catboost.CatBoostError as error:
             raise refused("CatBoost", _first_line(error)) from error
@@ -214,23 +216,23 @@ class _CatboostModel:
 
 
 class _Ticker:
-    """Tells of each tree; keeps what is raised there, which CatBoost would swallow."""
+    """Reports each tree; keeps exceptions, which CatBoost would swallow."""
 
     def __init__(self, advance: Advance) -> None:
         self._advance = advance
         self.error: BaseException | None = None
 
     def after_iteration(self, _info: Any) -> bool:
-        """Tell of a tree, and whether to go on."""
+        """Report a tree; return whether to continue."""
         try:
             self._advance(1)
-        except BaseException as error:  # noqa: BLE001 - a Ctrl-C, too; raised later
+        except BaseException as error:  # noqa: BLE001 - also Ctrl-C; raised later
             self.error = error
         return self.error is None
 
 
 def catboost_parameters(job: TreeJob) -> dict[str, Any]:
-    """Return what CatBoost is called with; features are named by their places.
+    """Return what CatBoost is called with; features are named by their indices.
 
     Raises:
         ConfigError: if a constraint names an unknown feature, or a GPU cannot do it.
@@ -239,9 +241,9 @@ def catboost_parameters(job: TreeJob) -> dict[str, Any]:
     monotone = job.monotone()
     if monotone:
         parameters["monotone_constraints"] = monotone
-    # A baseline is where it begins; it warns of what cannot go together with one.
+    # The baseline is the initial value; CatBoost warns if both are given.
     parameters["boost_from_average"] = False
-    # Targets that are all the same are told of by the look at the held-out eras.
+    # If all targets are the same, the evaluation on validation eras fails and says so.
     parameters["allow_const_label"] = True
     if job.device == "cpu":
         return {**parameters, "model_shrink_rate": 0.0}
@@ -261,10 +263,10 @@ def label_of(rows: TreeRows, job: TreeJob) -> npt.NDArray[Any]:
 
 
 def initial_prediction(label: npt.NDArray[Any], job: TreeJob) -> Values:
-    """Return the best prediction without a feature: mean, or logarithms of shares.
+    """Return the best constant prediction: the mean, or logarithms of class shares.
 
     Raises:
-        DataError: if one of the five classes has no row.
+        DataError: if one of the five classes has no rows.
     """
     if not job.is_classification:
         return np.asarray(label.mean(dtype=np.float64))
@@ -281,8 +283,8 @@ def initial_prediction(label: npt.NDArray[Any], job: TreeJob) -> Values:
 
 
 def has_gpu() -> bool:
-    """Ask in another process: in this one CatBoost prints, and breaks for good."""
-    asked = subprocess.run(  # noqa: S603 - it runs what stands above
+    """Ask in a subprocess: here CatBoost would print, and fail from then on."""
+    asked = subprocess.run(  # noqa: S603 - the constant above
         [sys.executable, "-c", _COUNT_GPUS], capture_output=True, text=True, check=False
     )
     answer = asked.stdout.strip()
@@ -290,7 +292,7 @@ def has_gpu() -> bool:
 
 
 def check_parameters(parameters: Mapping[str, Any], job: TreeJob) -> None:
-    """Grow a tree on a few rows, which shows what CatBoost does not take.
+    """Grow a tree on a few rows to find parameters that CatBoost refuses.
 
     Raises:
         ConfigError: if it does not know a parameter, or refuses a value.
@@ -304,39 +306,39 @@ def check_parameters(parameters: Mapping[str, Any], job: TreeJob) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    """Return what an error of CatBoost says, without the place in its source."""
+    """Return the message of a CatBoost error without the position in its source."""
     return re.sub(r"^\S+:\d+: ", "", str(error).splitlines()[0])
 
 
 def read_parts(checkpoints: Path, n_trees: int) -> list[tuple[int, Any]]:
-    """Return the parts of the first trees, each with the number of trees with it.
+    """Return the parts of the first trees, each with the number of trees at its end.
 
     Args:
         checkpoints: the folder of the parts.
-        n_trees: how many trees; a part ends with them.
+        n_trees: how many trees; a part ends there.
 
     Raises:
         DataError: if a part is missing or broken.
     """
-    parts, n_before = [], 0
+    parts, n_before, remedy = [], 0, retrain(checkpoints)
     for path in sorted(checkpoints.glob("trees-*.cbm"), key=part_number):
         if part_number(path) > n_trees:
             break
-        part = read_catboost(path, remedy=_REMEDY)
+        part = read_catboost(path)
         if part.tree_count_ != part_number(path) - n_before:
-            raise DataError(f"{checkpoints} lacks trees before {path.name}. {_REMEDY}")
+            raise DataError(f"{checkpoints} lacks trees before {path.name}. {remedy}")
         n_before = part_number(path)
         parts.append((n_before, part))
     if n_before != n_trees:
-        raise DataError(f"{part_path(checkpoints, n_trees)} is gone. {_REMEDY}")
+        raise DataError(f"{part_path(checkpoints, n_trees)} does not exist. {remedy}")
     return parts
 
 
 def part_path(checkpoints: Path, n_trees: int) -> Path:
-    """Return the file of the part that ends with so many trees."""
+    """Return the file of the part that ends at a number of trees."""
     return checkpoints / f"trees-{n_trees:06d}.cbm"
 
 
 def part_number(path: Path) -> int:
-    """Return with how many trees a part ends."""
+    """Return the number of trees at the end of a part."""
     return int(path.stem.partition("-")[2])

@@ -1,8 +1,8 @@
-"""The rows of a split as CatBoost wants them, a byte a value and no more in memory.
+"""The rows of a split as a CatBoost pool, with one byte per value in memory.
 
-CatBoost takes a whole matrix and keeps hold of it for as long as its own pool lives.
-So the matrix lies, feature after feature, in an unnamed temporary file, which is
-emptied as soon as CatBoost has put each value into its bin.
+CatBoost needs a whole matrix and keeps it as long as its own pool lives. So the matrix
+is in an unnamed temporary file, one feature after the other, which is emptied as soon
+as CatBoost has put each value into its bin.
 """
 
 import os
@@ -21,52 +21,52 @@ from numerai_pipeline.models import CLASS_VALUES
 from numerai_pipeline.models.trees import load_catboost
 from numerai_pipeline.training.trees.backend import TreeJob, TreeRows
 
-# A feature's piece of a block is one write: 16 KiB of it, 45 MB of all 2,748.
+# Each feature's part of a block is one write: 16 KiB, 45 MB for all 2,748.
 _PIECE_BYTES = 16_384
 
-# A block as it is read, turned, and looked up.
+# A block as it is read, transposed, and decoded.
 _N_BLOCKS = 3
 
-# Python, numpy, CatBoost and the reader, before any data: 95 MiB, and what a command
-# has imported besides.
+# Python, numpy, CatBoost and the reader, before any data: 95 MiB, and other imports of
+# the command.
 _PROCESS_BYTES = 200 << 20
 
-# What CatBoost holds of a training row beside its features while it grows: gradients,
-# weights, sums, leaves, and our own sums. Measured: 250 to 400, and 870 to 1,250 of
-# five classes.
+# Per training row, besides its features, while CatBoost grows: gradients, weights,
+# sums, leaves, and the sums kept here. Measured: 250 to 400, and 870 to 1,250 for five
+# classes.
 _ROW_BYTES = 400
 _CLASSES_ROW_BYTES = 1_250
 
-# A bin of a leaf in a tree that is not symmetric: two sums, as float64.
+# Per bin of a leaf in a tree that is not symmetric: two sums, as float64.
 _BIN_BYTES = 2 * 8
 
-# In a borders file this stands below all values: what is under it is missing.
+# As a border this is below all values: what is less is missing.
 _LOWEST = float(np.finfo(np.float32).min)
 
 
 def check_room(job: TreeJob) -> None:
-    """Tell what memory CatBoost needs for a job.
+    """Print the memory that CatBoost needs for a job, and check it.
 
     Raises:
-        ConfigError: if it is more than the job may take, or the disk is too full.
+        ConfigError: if the job may not use that much, or the disk is too full.
     """
     needed = needed_bytes(job)
-    n_rows, n_features = len(job.train) + len(job.held_out), len(job.train.features)
-    longest = max(len(job.train), len(job.held_out))
+    n_rows, n_features = len(job.train) + len(job.validation), len(job.train.features)
+    longest = max(len(job.train), len(job.validation))
     on_disk = longest * n_features * _dtype(job.train).itemsize
     data = f"{n_rows:,} rows of {n_features:,} features"
     job.progress.note(
-        f"CatBoost: {data} in a byte a value, about {show_bytes(needed)} of memory, "
+        f"CatBoost: {data} at a byte per value, about {show_bytes(needed)} of memory, "
         f"and {show_bytes(on_disk)} of disk while it reads"
     )
     remedy = (
         "choose fewer eras (nai etl --eras-subset) or a smaller feature_set, or use "
-        "the family lightgbm, which takes half a byte a value"
+        "the family lightgbm, which needs half a byte per value"
     )
     if needed > job.max_ram_bytes:
         raise ConfigError(
-            f"CatBoost would take about {show_bytes(needed)} of memory for {data}, "
-            f"but {show_bytes(job.max_ram_bytes)} are what it may take. Raise "
+            f"CatBoost would need about {show_bytes(needed)} of memory for {data}, "
+            f"but may use only {show_bytes(job.max_ram_bytes)}. Raise "
             f"--max-ram, {remedy}."
         )
     folder = job.cache.parent
@@ -85,9 +85,9 @@ def needed_bytes(job: TreeJob) -> int:
     sums = 2 * 8 * (len(CLASS_VALUES) if job.is_classification else 1)
     return (
         _PROCESS_BYTES
-        + (n_train + len(job.held_out)) * n_features
+        + (n_train + len(job.validation)) * n_features
         + n_train * row
-        + len(job.held_out) * sums
+        + len(job.validation) * sums
         + max(_N_BLOCKS * _PIECE_BYTES * n_features, _histogram_bytes(job))
     )
 
@@ -102,10 +102,10 @@ def quantized_pool(
     """Read the rows of a split into a quantized ``Pool``.
 
     Args:
-        rows: the rows; a value of a feature that is known gets a bin of its own.
-        label: ``(rows,)`` what is learned; None: nothing is.
-        scratch: folder for what lies there while this runs.
-        progress: told in rows.
+        rows: the rows; each known value of a feature gets a bin of its own.
+        label: ``(rows,)`` what is learned; None for validation rows.
+        scratch: folder for a temporary file.
+        progress: receives the rows done.
 
     Raises:
         ConfigError: if the folder cannot be written to, or the disk is full.
@@ -119,12 +119,12 @@ def quantized_pool(
         pool = catboost.Pool(
             np.asarray(mapped), label=label, feature_names=list(rows.features)
         )
-        with _said_plainly(), tempfile.TemporaryDirectory() as folder:
+        with _disk_errors(), tempfile.TemporaryDirectory() as folder:
             borders = Path(folder) / "borders.tsv"
             text = borders_text(rows.known_values, len(rows.features))
             borders.write_text(text, encoding="utf-8")
             pool.quantize(input_borders=str(borders))
-        # Nobody reads the matrix any more, and this gives its room back.
+        # The matrix is not read again; this frees its disk space.
         file.truncate(0)
     return pool
 
@@ -144,8 +144,8 @@ def borders_text(known_values: Sequence[float], n_features: int) -> str:
     borders = ((finite[1:] + finite[:-1]) / 2).tolist()
     ending = ""
     if len(finite) < len(values):
-        # Missing is less than all: without the word CatBoost would refuse nothing and
-        # put it elsewhere.
+        # Missing is below all values: without the word CatBoost would put it elsewhere,
+        # without an error.
         borders, ending = [_LOWEST, *borders], "\tMin"
     return "".join(
         f"{feature}\t{border}{ending}\n"
@@ -157,7 +157,7 @@ def borders_text(known_values: Sequence[float], n_features: int) -> str:
 def _write_by_feature(
     rows: TreeRows, dtype: np.dtype[Any], file: BinaryIO, progress: Progress
 ) -> None:
-    """Write the matrix, a feature after the other, as it comes, block by block."""
+    """Write the matrix feature by feature, block by block as it is read."""
     values = rows.values_of_codes.astype(dtype)
     n_rows, start = len(rows), 0
     blocks = rows.blocks(rows_per_block=_PIECE_BYTES // dtype.itemsize)
@@ -173,40 +173,40 @@ def _write_by_feature(
 
 @contextmanager
 def _scratch_file(folder: Path) -> Iterator[BinaryIO]:
-    """Give a file without a name."""
+    """Open a temporary file without a name."""
     with ExitStack() as stack:
-        with _said_plainly():
+        with _disk_errors():
             file = stack.enter_context(tempfile.TemporaryFile(dir=folder, buffering=0))
         yield cast(BinaryIO, file)
 
 
 def _write_at(file: BinaryIO, place: int, piece: bytes) -> None:
     while piece:
-        with _said_plainly():
+        with _disk_errors():
             written = os.pwrite(file.fileno(), piece, place)
         place, piece = place + written, piece[written:]
 
 
 @contextmanager
-def _said_plainly() -> Iterator[None]:
+def _disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise ConfigError(
             f"a temporary file for CatBoost cannot be written ({error}). Free some "
-            "disk and let the folder be written to, then train again."
+            "disk space and make its folder writable, then train again."
         ) from error
 
 
 def _dtype(rows: TreeRows) -> np.dtype[Any]:
-    """Return the smallest type that CatBoost reads fast and that all values fit."""
+    """Return the smallest type that CatBoost reads fast and that holds all values."""
     values = np.asarray(rows.known_values)
     is_small = np.isin(values, np.arange(256)).all()
     return np.dtype(np.uint8 if is_small else np.float32)
 
 
 def _histogram_bytes(job: TreeJob) -> int:
-    """Return what the bins of a deep tree's leaves take; symmetric trees need few."""
+    """Return the size of the histograms of a deep tree; symmetric trees need little."""
     if job.booster.get("grow_policy", "SymmetricTree") == "SymmetricTree":
         return 0
     n_leaves = min(2 ** int(job.booster["depth"]), len(job.train))

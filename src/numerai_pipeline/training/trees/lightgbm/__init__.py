@@ -2,5 +2,5 @@
 
 from numerai_pipeline.models.trees import load_lightgbm
 
-# With the libraries that it needs, before the modules here import it by name.
+# Loads the libraries that it needs, before the modules here import it by name.
 load_lightgbm()

@@ -1,12 +1,12 @@
-"""LightGBM behind the engine of trees.
+"""The LightGBM backend.
 
-The booster lives as long as the training. It is begun again, from the running sums of
-all trees so far (its ``init_score``), when a training is resumed, when the weights
-change, and at every look of a classification, whose sums LightGBM does not give out.
-What draws the features is seeded after every look, from the recipe's seed and the
-number of trees, so that a resumed training draws what it would have drawn. What draws
-rows for bagging cannot be seeded again while the booster lives: with bagging, a resumed
-training goes on from the last checkpoint with other draws.
+The booster lives as long as the training. A new one starts from the running sums of
+all trees so far (its ``init_score``) when a training is resumed, when the weights
+change, and at every evaluation of a classification, whose sums LightGBM does not
+expose. The draws of features are seeded after every evaluation, from the recipe's seed
+and the number of trees, so that a resumed training draws the same. The draws of rows
+for bagging cannot be reseeded while the booster lives: with bagging, a resumed training
+continues from the last checkpoint with other draws.
 """
 
 import logging
@@ -31,14 +31,17 @@ from numerai_pipeline.core import (
     ConfigError,
     DataError,
     atomic_path,
+    retrain,
     show_bytes,
     write_text,
 )
 from numerai_pipeline.models import CLASS_VALUES
 from numerai_pipeline.models.trees import LIGHTGBM_LOGGER, expected_value, load_lightgbm
 from numerai_pipeline.training.trees.backend import (
+    SPLITS,
     GrowingModel,
     Importance,
+    Split,
     TreeJob,
     Values,
     refused,
@@ -54,18 +57,18 @@ from numerai_pipeline.training.trees.lightgbm.rows import (
 
 _N_CLASSES = len(CLASS_VALUES)
 
-# Histograms of a leaf have a sum of gradients and one of hessians a bin, as float64.
+# Histograms of a leaf have per bin a sum of gradients and one of hessians, as float64.
 _HISTOGRAM_BYTES = 2 * 8 * 8
 
 _PARAMETERS = "\nparameters:\n"
 
-# How LightGBM warns of parameters that it does not take.
+# How LightGBM warns of parameters that it ignores.
 _IGNORED = re.compile(r"Unknown parameter: |will be ignored")
 
 # Where in LightGBM's source an error was found.
 _AT_SOURCE = re.compile(r" at \S+, line \d+ *\.?\s*$")
 
-# What must be as it is: name -> value, and why.
+# Parameters that must keep their value: name -> value, and why.
 _FIXED = {
     "boosting": ("gbdt", "checkpoints need trees that later ones do not change"),
     "early_stopping_round": ("0", "'patience' in [training] stops a training"),
@@ -73,7 +76,7 @@ _FIXED = {
     "num_iterations": ("100", "set 'n_estimators' in [parameters]"),
 }
 
-# Each draws from its own seed, and starts over when that is another one.
+# Each restarts its random generator when its value changes.
 _SEEDS = ("feature_fraction_seed", "extra_seed", "bagging_seed")
 
 # Python, numpy, LightGBM and the reader, before any data.
@@ -111,8 +114,8 @@ class LightgbmBackend:
         parameters = _parameters(job)
         found = _check_parameters(parameters, job)
         _check_memory(job, parameters)
-        sets = {}
-        for rows in (job.train, job.held_out):
+        sets: dict[Split, Any] = {}
+        for rows in (job.train, job.validation):
             dataset = binned(rows, job.cache, job.progress).load(parameters)
             dataset.set_label(job.labels(rows))
             sets[rows.split] = dataset
@@ -121,8 +124,8 @@ class LightgbmBackend:
             trees.resume()
             if _draws_rows(found):
                 job.progress.note(
-                    f"LightGBM cannot restore what it draws of the rows: trees after "
-                    f"{job.n_done:,} are others than without the interruption"
+                    f"LightGBM cannot restore its draws of rows: trees after "
+                    f"{job.n_done:,} differ from those of an uninterrupted training"
                 )
         return trees
 
@@ -131,8 +134,8 @@ class LightgbmBackend:
         texts = _parts(checkpoints, n_trees)
         boosters = [lightgbm.Booster(model_str=text) for text in texts]
         whole = _joined(boosters).model_to_string()
-        # Behind the trees stand the parameters: those of the first part, whose seed
-        # is the one of the recipe.
+        # The parameters follow the trees: take those of the first part, which has the
+        # recipe's seed.
         first = texts[0]
         trees = whole[: whole.index(_PARAMETERS)]
         write_text(path, trees + first[first.index(_PARAMETERS) :])
@@ -155,30 +158,29 @@ class _LightgbmModel:
 
     job: TreeJob
     parameters: Mapping[str, Any]
-    sets: Mapping[str, Any]
+    sets: Mapping[Split, Any]
     _booster: Any = None
     _weights: npt.NDArray[np.float32] | None = None
-    # Trees that were there when the booster was begun, and when it was last saved.
+    # Number of trees when the booster was started, and when it was last saved.
     _n_before: int = 0
     _n_saved: int = 0
     _n_trees: int = 0
-    _raw: dict[str, Values] = field(default_factory=dict)
+    _raw: dict[Split, Values] = field(default_factory=dict)
 
     def resume(self) -> None:
-        """Take up the state of the checkpoint."""
+        """Restore the state of the checkpoint."""
         path = _state_path(self.job.checkpoints, self.job.n_done)
         try:
             with path.open("rb") as file, np.load(file) as state:
-                self._raw = {split: state[split] for split in ("train", "valid")}
+                self._raw = {split: state[split] for split in SPLITS}
         except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise DataError(
-                f"{path} is not a whole checkpoint ({error}). "
-                f"{_begin_again(self.job.checkpoints)}"
+                f"{path} is not a whole checkpoint ({error}). {retrain(path)}"
             ) from error
         self._n_trees = self._n_saved = self._n_before = self.job.n_done
         for part in self.job.checkpoints.glob("trees-*.txt"):
             if _number(part) > self.job.n_done:
-                part.unlink()  # of a look that never came to count
+                part.unlink()  # of an evaluation that was not recorded
         _parts(self.job.checkpoints, self.job.n_done)
 
     def grow(
@@ -194,26 +196,26 @@ class _LightgbmModel:
             and np.array_equal(weights, self._weights)
         )
         if self._booster is None or not is_same or self.job.is_classification:
-            self._begin(weights)
+            self._start(weights)
         if self._n_trees:
             seed = int(self.parameters["feature_fraction_seed"])
             seeds = dict.fromkeys(_SEEDS, seed_at(seed, self._n_trees))
             self._booster.reset_parameter(seeds)
         for number in range(n_trees):
-            is_at_end = self._booster.update()
-            if is_at_end and self._n_trees:
+            is_finished = self._booster.update()
+            if is_finished and self._n_trees:
                 return number
-            self._n_trees += 1  # a first tree that splits nothing is one, too
+            self._n_trees += 1  # a first tree without a split counts too
             advance(1)
-            if is_at_end:
+            if is_finished:
                 return 1
         return n_trees
 
-    def predictions(self, split: str) -> Values:
+    def predictions(self, split: Split) -> Values:
         """Return the predictions of a split; see ``GrowingModel``."""
         return expected_value(self._outputs(split))
 
-    def loss(self, split: str) -> float:
+    def loss(self, split: Split) -> float:
         """Return the loss of a split; see ``GrowingModel``."""
         return self._evaluated(split)[1]
 
@@ -237,13 +239,13 @@ class _LightgbmModel:
             if _number(path) < _number(older):
                 path.unlink()
 
-    def _begin(self, weights: npt.NDArray[np.float32] | None) -> None:
-        """Begin a booster that goes on from all trees so far."""
+    def _start(self, weights: npt.NDArray[np.float32] | None) -> None:
+        """Start a booster that continues from all trees so far."""
         if self._booster is not None:
             self._raw = {split: self._sums(split) for split in self.sets}
-        self._booster = None  # before there are two
+        self._booster = None  # free its memory before the next one
         self._n_before = self._n_trees
-        train, held_out = self.sets["train"], self.sets["valid"]
+        train, validation = self.sets["train"], self.sets["validation"]
         train.set_weight(weights)
         for split, dataset in self.sets.items():
             if split in self._raw:
@@ -252,18 +254,18 @@ class _LightgbmModel:
             self._booster = lightgbm.Booster(dict(self.parameters), train)
         except lightgbm.basic.LightGBMError as error:
             raise refused("LightGBM", _AT_SOURCE.sub("", str(error))) from error
-        self._booster.add_valid(held_out, "valid")
+        self._booster.add_valid(validation, "validation")
         self._weights = weights
 
-    def _outputs(self, split: str) -> Values:
+    def _outputs(self, split: Split) -> Values:
         """Return what LightGBM predicts: values, or ``(rows, 5)`` probabilities."""
-        if self._booster is None:  # resumed, and nothing grown yet
+        if self._booster is None:  # resumed, and no tree grown yet
             raw = self._raw[split]
             return np.exp(raw) if self.job.is_classification else raw
         return self._evaluated(split)[0]
 
-    def _evaluated(self, split: str) -> tuple[Values, float]:
-        """Return what LightGBM predicts of a split, and the loss."""
+    def _evaluated(self, split: Split) -> tuple[Values, float]:
+        """Return what LightGBM predicts for a split, and the loss."""
         found: list[Values] = []
 
         def keep(outputs: Values, _rows: Any) -> tuple[str, float, bool]:
@@ -276,14 +278,14 @@ class _LightgbmModel:
         )
         return found[0], float(evaluated[0][2])
 
-    def _sums(self, split: str) -> Values:
-        """Return the running sums; probabilities know them up to a constant."""
+    def _sums(self, split: Split) -> Values:
+        """Return the running sums; from probabilities, up to a constant per row."""
         outputs = self._outputs(split)
         return np.log(outputs) if self.job.is_classification else outputs
 
 
 def _parameters(job: TreeJob) -> dict[str, Any]:
-    """Return what LightGBM is called with; features are named by their places."""
+    """Return what LightGBM is called with; features are named by their indices."""
     parameters = job.parameters()
     monotone, interaction = job.monotone(), job.interaction()
     if monotone:
@@ -298,22 +300,24 @@ def _parameters(job: TreeJob) -> dict[str, Any]:
 
 def _check_memory(job: TreeJob, parameters: Mapping[str, Any]) -> None:
     n_features = len(job.train.features)
-    n_rows = len(job.train) + len(job.held_out)
-    bins = sum(bins_bytes(len(rows), n_features) for rows in (job.train, job.held_out))
+    n_rows = len(job.train) + len(job.validation)
+    bins = sum(
+        bins_bytes(len(rows), n_features) for rows in (job.train, job.validation)
+    )
     group = 2 * bins_bytes(len(job.train), min(group_size(len(job.train)), n_features))
     leaves = int(parameters.get("num_leaves", 31)) * n_features * _HISTOGRAM_BYTES
     n_scores = _N_CLASSES if job.is_classification else 1
     needed = _PROCESS_BYTES + bins + group + leaves + n_rows * 32 * n_scores
     job.progress.note(
-        f"LightGBM: {n_rows:,} rows of {n_features:,} features in half a byte a value, "
-        f"about {show_bytes(needed)} of memory."
+        f"LightGBM: {n_rows:,} rows of {n_features:,} features at half a byte per "
+        f"value, about {show_bytes(needed)} of memory."
     )
     if needed > job.max_ram_bytes:
         raise ConfigError(
-            f"LightGBM would take about {show_bytes(needed)} of memory for {n_rows:,} "
-            f"rows of {n_features:,} features, but {show_bytes(job.max_ram_bytes)} are "
-            "what it may take. Raise --max-ram, choose fewer eras (nai etl "
-            "--eras-subset) or a smaller feature_set."
+            f"LightGBM would need about {show_bytes(needed)} of memory for {n_rows:,} "
+            f"rows of {n_features:,} features, but may use only "
+            f"{show_bytes(job.max_ram_bytes)}. Raise --max-ram, choose fewer eras (nai "
+            "etl --eras-subset) or a smaller feature_set."
         )
 
 
@@ -322,15 +326,15 @@ def _check_parameters(parameters: Mapping[str, Any], job: TreeJob) -> dict[str, 
 
     Raises:
         ConfigError: if it does not know one, ignores one, refuses a value, or if a
-            value does not go together with checkpoints.
+            value is incompatible with checkpoints.
     """
     features, labels = sample_rows(job)
-    # Only with a verbosity of 0 or more does it warn of what it does not know.
-    speaking = {**parameters, "verbosity": 0}
+    # It warns of unknown parameters only with a verbosity of 0 or more.
+    verbose = {**parameters, "verbosity": 0}
     try:
         with without_stderr(), _warnings() as warnings:
-            data = lightgbm.Dataset(features, labels, params=speaking)
-            text = lightgbm.Booster(speaking, data).model_to_string()
+            data = lightgbm.Dataset(features, labels, params=verbose)
+            text = lightgbm.Booster(verbose, data).model_to_string()
     except (lightgbm.basic.LightGBMError, ValueError, TypeError) as error:
         raise refused("LightGBM", _AT_SOURCE.sub("", str(error))) from error
     for warning in warnings:
@@ -363,7 +367,7 @@ def _warnings() -> Iterator[list[str]]:
 
 
 def _draws_rows(found: Mapping[str, str]) -> bool:
-    """Return whether trees depend on draws that cannot be seeded again."""
+    """Return whether trees depend on draws that cannot be reseeded."""
     fractions = ("bagging_fraction", "pos_bagging_fraction", "neg_bagging_fraction")
     is_bagged = int(found.get("bagging_freq", 0)) > 0 and any(
         float(found.get(name, 1)) < 1 for name in fractions
@@ -387,7 +391,7 @@ def _joined(boosters: list[Any]) -> Any:
 
 def _join(first: Any, second: Any) -> Any:
     _safe_call(_LIB.LGBM_BoosterMerge(second._handle, first._handle))
-    # What it has joined, a booster knows only after it was written and read.
+    # A booster knows the joined trees only after it was written and read.
     return lightgbm.Booster(model_str=second.model_to_string())
 
 
@@ -402,26 +406,22 @@ def _parts(checkpoints: Path, n_trees: int) -> list[str]:
         if _number(path) > n_trees:
             break
         text = path.read_text(encoding="utf-8", errors="replace")
-        n_iterations = text.count("\nTree=") // _trees_an_iteration(text)
+        n_iterations = text.count("\nTree=") // _trees_per_iteration(text)
         if not text.endswith("pandas_categorical:null\n") or (
             end + n_iterations != _number(path)
         ):
-            raise DataError(f"{path} is not whole. {_begin_again(checkpoints)}")
+            raise DataError(f"{path} is not whole. {retrain(checkpoints)}")
         texts.append(text)
         end += n_iterations
     if end != n_trees:
         gone = _part_path(checkpoints, n_trees)
-        raise DataError(f"{gone} is gone. {_begin_again(checkpoints)}")
+        raise DataError(f"{gone} does not exist. {retrain(checkpoints)}")
     return texts
 
 
-def _trees_an_iteration(text: str) -> int:
+def _trees_per_iteration(text: str) -> int:
     match = re.search(r"^num_tree_per_iteration=(\d+)$", text, re.MULTILINE)
     return int(match[1]) if match else 1
-
-
-def _begin_again(checkpoints: Path) -> str:
-    return f"Delete the run's folder {checkpoints.parent} and train again."
 
 
 def _part_path(checkpoints: Path, n_trees: int) -> Path:

@@ -1,15 +1,15 @@
 """LightGBM's binned data straight from packed shards, kept beside them.
 
-LightGBM keeps a feature with few values in half a byte a row, the number of the value.
-That is what shards hold. So LightGBM saves data sets of the right shape whose rows were
-never given, and the halves of bytes are written over their zeros, in one pass over the
-shards. Before that, a small data set proves on this very version of LightGBM that
-writing gives what its own reading gives, byte for byte; if it does not, LightGBM reads.
+LightGBM stores a feature with few values as half a byte per row, the index of the
+value, which shards hold already. So LightGBM saves data sets of the right shape without
+rows, and the half bytes are written over their zeros, in one pass over the shards.
+First a small data set proves on the installed version of LightGBM that this gives the
+same file as LightGBM's own reading, byte for byte; otherwise LightGBM reads the rows.
 
 A data set that LightGBM has made or loaded holds its bins twice: a buffer for writing
-stays. The copy that joining makes has none. So features are written in groups, a file
-each, and joined one after the other as they are loaded: the bins once, and one group
-twice, are the most that is in memory.
+stays. The copy that joining makes has none. So features are written in groups, one file
+each, which are joined one after the other as they are loaded: at most all bins once and
+one group twice are in memory.
 """
 
 import ctypes
@@ -40,15 +40,15 @@ from numerai_pipeline.core import (
     write_json,
 )
 from numerai_pipeline.models.trees import LIGHTGBM_DATASET
-from numerai_pipeline.training.trees.backend import TreeRows
+from numerai_pipeline.training.trees.backend import SPLITS, TreeRows
 
 Codes = npt.NDArray[np.uint8]
 
-# Rows written together, an even number: 45 MB of codes at full width, and pieces of
-# 8 KB a feature for the disk.
+# Rows written together, an even number: 45 MB of codes at full width, and 8 KB per
+# feature and write.
 _ROWS_PER_STRIP = 16_384
 
-# Of a group in memory, while it is loaded: its bins and the buffer beside them.
+# Memory of a group while it is loaded: its bins and the buffer beside them.
 _GROUP_BYTES = 128 << 20
 
 # The first group keeps its buffer, since the others are joined to it.
@@ -62,17 +62,17 @@ _DONE = "done.json"
 
 _CHUNK_BYTES = 1 << 20
 
-# Rows of the data set that proves the layout: no multiple of a word, nor even.
+# Rows of the data set that proves the layout: odd, and not a multiple of a word.
 _PROBE_ROWS = 333
 
 
 def binned(rows: TreeRows, cache: Path, progress: Progress) -> "BinFiles":
-    """Return the files of binned rows, made if they are not there, whole and current.
+    """Return the files of binned rows; they are made unless whole and current.
 
     Args:
-        rows: what is binned; the targets have no part in it.
-        cache: folder for such files; those of shards that are gone are deleted.
-        progress: told in rows.
+        rows: the rows; their targets do not matter.
+        cache: folder for such files; those of other shards are deleted.
+        progress: receives the rows done.
     """
     folder = cache / f"lightgbm-{rows.split}-{rows.key[:16]}"
     cache.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ def binned(rows: TreeRows, cache: Path, progress: Progress) -> "BinFiles":
 
 @dataclass(frozen=True)
 class BinFiles:
-    """Files of binned rows, a group of features each."""
+    """Files of binned rows, one per group of features."""
 
     paths: tuple[Path, ...]
 
@@ -102,7 +102,7 @@ class BinFiles:
         """Return them as one ``lightgbm.Dataset``, without labels.
 
         Raises:
-            DataError: if a file is broken; it says what to delete.
+            DataError: if a file is broken; it names the folder to delete.
         """
         whole = self._one(self.paths[0], parameters)
         for path in self.paths[1:]:
@@ -117,8 +117,8 @@ class BinFiles:
             return dataset.construct()
         except lightgbm.basic.LightGBMError as error:
             raise DataError(
-                f"{path} is no binned data of LightGBM ({error}). Delete the folder "
-                f"{path.parent} and train again."
+                f"{path} is not binned data of LightGBM ({error}). Delete the folder "
+                f"{path.parent}; the next training rebuilds it."
             ) from error
 
 
@@ -132,27 +132,27 @@ def group_size(n_rows: int) -> int:
 
 
 def bins_bytes(n_rows: int, n_features: int) -> int:
-    """Return the memory of binned rows once they are loaded."""
+    """Return the memory of binned rows after loading."""
     return _feature_bytes(n_rows) * n_features
 
 
 def _is_whole(folder: Path, progress: Progress) -> bool:
-    """Tell whether files of this version are what was written; if not, note why."""
+    """Return whether this version wrote the files as they are; if not, note why."""
     if not folder.is_dir():
         return False
     done = _read_done(folder)
     if done.get("lightgbm") != lightgbm.__version__:
         reason = "another version of LightGBM wrote it"
     elif done.get("crc32") != _checksums(folder):
-        reason = "its files are not what was written"
+        reason = "its files have changed"
     else:
         return True
-    progress.note(f"{folder} is made anew: {reason}.")
+    progress.note(f"{folder} is rebuilt: {reason}.")
     return False
 
 
 def _read_done(folder: Path) -> dict[str, Any]:
-    """Return what stands in ``done.json``; nothing if it cannot be read."""
+    """Return the content of ``done.json``; empty if it cannot be read."""
     try:
         done = read_json(folder / _DONE)
     except DataError:
@@ -161,7 +161,7 @@ def _read_done(folder: Path) -> dict[str, Any]:
 
 
 def _checksums(folder: Path) -> dict[str, int]:
-    """Return the CRC-32 of each file of bins: LightGBM takes a flipped bit as it is."""
+    """Return the CRC-32 of each file of bins: LightGBM misses a flipped bit."""
     return {path.name: _crc32(path) for path in sorted(folder.glob("*.bin"))}
 
 
@@ -175,7 +175,7 @@ def _crc32(path: Path) -> int:
 
 @contextmanager
 def without_stderr() -> Iterator[None]:
-    """Leave out what LightGBM prints of an error, which it raises, too."""
+    """Suppress what LightGBM prints about an error that it raises as well."""
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -243,7 +243,7 @@ def _proven_extra_bytes(rows: TreeRows, folder: Path) -> int | None:
     """Return the bytes between the bins of two features in a file.
 
     Returns:
-        None if this version of LightGBM lays out its files in another way.
+        None if this version of LightGBM has another file layout.
     """
     source = np.random.default_rng(1)
     names = rows.features[:3]
@@ -270,11 +270,10 @@ def _proven_extra_bytes(rows: TreeRows, folder: Path) -> int | None:
 
 
 def _without_rows(n_rows: int, names: Sequence[str], known: Sequence[float]) -> Any:
-    """Return a data set with known bins, whose rows are still to be given.
+    """Return a data set with known bins and without rows.
 
-    LightGBM finds the bins in a sample, so the sample is each known value once, the
-    same for all features. It lists values other than zero; zeros are those missing
-    from its count.
+    LightGBM finds the bins in a sample, so the sample has each known value once, the
+    same for all features. It lists the values other than zero; the rest are zeros.
     """
     values = np.array([value for value in known if value != 0], np.float64)
     places = np.arange(len(values), dtype=np.int32)
@@ -309,7 +308,7 @@ def _without_rows(n_rows: int, names: Sequence[str], known: Sequence[float]) -> 
 
 
 def _push(dataset: Any, rows: npt.NDArray[np.float32], start: int) -> None:
-    """Give LightGBM ``(rows, F)`` float32 values of consecutive rows."""
+    """Hand LightGBM ``(rows, F)`` float32 values of consecutive rows."""
     values = np.ascontiguousarray(rows, np.float32)
     _safe_call(
         _LIB.LGBM_DatasetPushRows(
@@ -334,18 +333,18 @@ def _read_by_lightgbm(rows: TreeRows, group: tuple[int, int]) -> Any:
 
 
 def _save(dataset: Any, path: Path) -> None:
-    path.unlink(missing_ok=True)  # LightGBM writes over nothing
+    path.unlink(missing_ok=True)  # LightGBM refuses to overwrite
     try:
         with without_stderr():
             dataset.save_binary(str(path))
     except lightgbm.basic.LightGBMError as error:
-        raise DataError(f"{error}. Free some disk, then train again.") from error
+        raise DataError(f"{error}. Free some disk space, then train again.") from error
     finally:
         dataset._free_handle()
 
 
 def _bins_of_codes(rows: TreeRows) -> Codes:
-    """Return ``(6,)`` uint8: the place of each code's value among the known ones."""
+    """Return ``(6,)`` uint8: the index of each code's value among the known ones."""
     known = np.array(rows.known_values)
     return np.array(
         [
@@ -357,7 +356,7 @@ def _bins_of_codes(rows: TreeRows) -> Codes:
 
 
 def _halves(bins: Codes) -> Codes:
-    """Pack ``(F, rows)`` bins two a byte, the even rows in the low half."""
+    """Pack ``(F, rows)`` bins two per byte, the even rows in the low half."""
     packed = bins[:, 0::2].copy()
     odd = bins[:, 1::2]
     packed[:, : odd.shape[1]] |= odd << 4
@@ -376,7 +375,11 @@ def _groups(n_features: int, size: int) -> Iterator[tuple[int, int]]:
 
 
 def _sweep(cache: Path, fingerprint: str) -> None:
-    """Delete binned rows of other shards, which nobody will ask for again."""
+    """Delete binned rows that are never used again.
+
+    They are those of other shards, and those that an older version named otherwise.
+    """
     for folder in cache.glob("lightgbm-*/"):
-        if _read_done(folder).get("shards") != fingerprint:
+        is_named = folder.name.startswith(tuple(f"lightgbm-{name}-" for name in SPLITS))
+        if not is_named or _read_done(folder).get("shards") != fingerprint:
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,9 +1,9 @@
-"""XGBoost behind the engine of trees.
+"""The XGBoost backend.
 
-The booster lives as long as the training. XGBoost draws rows and features from
-generators that run on from tree to tree and that no model file holds. So they are
-seeded at every call of ``grow``, from the recipe's seed and the number of trees that
-are there: a resumed training draws what it would have drawn without a kill.
+The booster lives as long as the training. XGBoost draws rows and features from random
+generators that continue from tree to tree and that no model file holds. So they are
+seeded at every call of ``grow``, from the recipe's seed and the number of trees: a
+resumed training draws the same as one that was never killed.
 """
 
 import json
@@ -23,6 +23,7 @@ from numerai_pipeline.core import (
     ConfigError,
     DataError,
     atomic_path,
+    retrain,
 )
 from numerai_pipeline.models.trees import (
     XGBOOST_MAX_BIN,
@@ -49,7 +50,7 @@ from numerai_pipeline.training.trees.xgboost.rows import (
 # How XGBoost warns of parameters that it does not know.
 _UNUSED = re.compile(r"Parameters: \{ (.*) \} are not used")
 
-# A prediction before the first tree: the middle of the targets.
+# The prediction before the first tree: the middle of the targets.
 _NO_TREES = 0.5
 
 
@@ -70,9 +71,9 @@ class XgboostBackend:
         if wanted == "auto":
             return "cpu"
         reason = (
-            "it sees no NVIDIA GPU here. Check that nvidia-smi lists one"
+            "it finds no NVIDIA GPU. Check that nvidia-smi lists one"
             if has_cuda
-            else "it was built without CUDA. Install the build that has it (pip "
+            else "it was built without CUDA. Install the build with CUDA (pip "
             "install --force-reinstall xgboost)"
         )
         raise ConfigError(
@@ -86,7 +87,7 @@ class XgboostBackend:
         parameters = xgboost_parameters(job)
         check_parameters(parameters, job)
         booster = None
-        if job.n_done:  # before the rows are read: it may be broken
+        if job.n_done:  # before the rows are read, as it may be broken
             booster = load_checkpoint(job.checkpoints, job.n_done)
         matrix = make_matrix(job, parameters)
         matrix.set_label(job.labels(job.train))
@@ -128,7 +129,7 @@ class _XgboostModel:
     booster: Any
     n_trees: int
     _weights: npt.NDArray[np.float32] | None = None
-    # Raw sums of the held-out rows, and how many trees they have.
+    # Raw sums of the validation rows, and how many trees are in them.
     _sums: npt.NDArray[np.float32] | None = None
     _n_summed: int = 0
 
@@ -138,7 +139,7 @@ class _XgboostModel:
         weights: npt.NDArray[np.float32] | None,
         advance: Advance,
     ) -> int:
-        """Add trees; see ``GrowingModel``. A tree that splits nothing is one, too."""
+        """Add trees; see ``GrowingModel``. A tree without a split counts too."""
         self._weights = weights
         self.matrix.set_weight(
             np.ones(len(self.job.train), np.float32) if weights is None else weights
@@ -156,7 +157,7 @@ class _XgboostModel:
 
     def loss(self, split: str) -> float:
         """Return the loss of a split; see ``GrowingModel``."""
-        rows = self.job.train if split == "train" else self.job.held_out
+        rows = self.job.train if split == "train" else self.job.validation
         outputs, labels = self._outputs(split), self.job.labels(rows)
         if self.job.is_classification:
             of_label = outputs[np.arange(len(labels)), labels.astype(np.intp)]
@@ -167,14 +168,14 @@ class _XgboostModel:
         return float(np.average(losses.astype(np.float64), weights=weights))
 
     def checkpoint(self, n_trees: int) -> None:
-        """Write the model whole; see ``GrowingModel``."""
+        """Write the model; see ``GrowingModel``."""
         write_checkpoint(self.booster, self.job.checkpoints, n_trees)
 
     def _seed(self) -> None:
-        """Have the next trees drawn from a seed that follows from their number.
+        """Seed the draws of the next trees from the number of trees so far.
 
-        The generators live in what grows the trees, which XGBoost makes from its
-        configuration when that is loaded. The sums of all trees stay.
+        The generators belong to the updater, which XGBoost rebuilds when its
+        configuration is loaded. The sums of all trees stay.
         """
         seed = seed_at(int(self.parameters["seed"]), self.n_trees)
         self.booster.set_param({**self.parameters, "seed": seed})
@@ -182,21 +183,21 @@ class _XgboostModel:
 
     def _outputs(self, split: str) -> npt.NDArray[np.float32]:
         """Return ``(rows,)`` values or ``(rows, 5)`` probabilities."""
-        rows = self.job.train if split == "train" else self.job.held_out
+        rows = self.job.train if split == "train" else self.job.validation
         if self.n_trees == 0:
             return np.full(len(rows), _NO_TREES, np.float32)
         if split == "train":
             outputs: npt.NDArray[np.float32] = self.booster.predict(self.matrix)
             return outputs
-        sums = self._held_out_sums()
+        sums = self._validation_sums()
         return _softmax(sums) if self.job.is_classification else sums
 
-    def _held_out_sums(self) -> npt.NDArray[np.float32]:
+    def _validation_sums(self) -> npt.NDArray[np.float32]:
         """Add the newest trees, block by block, to the sums of the older ones."""
         if self._sums is None or self._n_summed < self.n_trees:
             newest = self.booster[self._n_summed : self.n_trees]
             newest.set_param({"device": "cpu"})  # where the blocks are
-            rows, start, parts = self.job.held_out, 0, []
+            rows, start, parts = self.job.validation, 0, []
             for block in handed_blocks(rows):
                 end = start + len(block)
                 parts.append(
@@ -221,27 +222,29 @@ def _softmax(sums: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def load_checkpoint(checkpoints: Path, n_trees: int) -> Any:
-    """Return a booster of the first trees, with no parameters but the model's own.
+    """Return a booster of the first trees, with the model's own parameters alone.
 
     Raises:
-        DataError: if there is no checkpoint with as many, or it is broken.
+        DataError: if no checkpoint has that many, or it is broken.
     """
-    again = f"Delete the run's folder {checkpoints.parent} and train again."
+    remedy = retrain(checkpoints)
     paths = sorted(checkpoints.glob("trees-*.ubj"))
     path = next((path for path in paths if _number(path) >= n_trees), None)
     if path is None:
-        raise DataError(f"{checkpoint_path(checkpoints, n_trees)} is gone. {again}")
+        raise DataError(
+            f"{checkpoint_path(checkpoints, n_trees)} does not exist. {remedy}"
+        )
     try:
         booster = read_xgboost(path)
     except (OSError, ValueError) as error:
         raise DataError(
-            f"{path} is not a whole checkpoint ({error}). {again}"
+            f"{path} is not a whole checkpoint ({error}). {remedy}"
         ) from error
     return booster if booster.num_boosted_rounds() == n_trees else booster[:n_trees]
 
 
 def write_checkpoint(booster: Any, checkpoints: Path, n_trees: int) -> None:
-    """Write all trees whole, then delete the older checkpoints, which are in it."""
+    """Write all trees, then delete the older checkpoints, which it contains."""
     path = checkpoint_path(checkpoints, n_trees)
     write_model(booster, path)
     for other in checkpoints.glob("trees-*.ubj"):
@@ -250,13 +253,13 @@ def write_checkpoint(booster: Any, checkpoints: Path, n_trees: int) -> None:
 
 
 def write_model(booster: Any, path: Path) -> None:
-    """Write a booster whole."""
+    """Write a booster, atomically."""
     with atomic_path(path) as partial:
         partial.write_bytes(booster.save_raw("ubj"))
 
 
 def checkpoint_path(checkpoints: Path, n_trees: int) -> Path:
-    """Name the file of the first trees."""
+    """Return the checkpoint of the first trees."""
     return checkpoints / f"trees-{n_trees:06d}.ubj"
 
 
@@ -265,10 +268,10 @@ def _number(path: Path) -> int:
 
 
 def xgboost_parameters(job: TreeJob) -> dict[str, Any]:
-    """Return what XGBoost is called with; features are named by their places.
+    """Return what XGBoost is called with; features are named by their indices.
 
     Raises:
-        ConfigError: if a feature is not there.
+        ConfigError: if a constraint names an unknown feature.
     """
     parameters = {"seed": 0, **job.parameters()}
     monotone, interaction = job.monotone(), job.interaction()
@@ -282,13 +285,13 @@ def xgboost_parameters(job: TreeJob) -> dict[str, Any]:
 
 
 def check_parameters(parameters: Mapping[str, Any], job: TreeJob) -> None:
-    """Grow a tree on a few rows, which shows what XGBoost does not take.
+    """Grow a tree on a few rows to find parameters that XGBoost refuses.
 
     Raises:
         ConfigError: if it does not know a parameter, or refuses a value.
     """
     features, labels = sample_rows(job)
-    # Only with a verbosity above 0 does it warn of what it does not know.
+    # It warns of unknown parameters only with a verbosity above 0.
     with (
         xgboost.config_context(verbosity=1),
         warnings.catch_warnings(record=True) as caught,
@@ -307,17 +310,17 @@ def check_parameters(parameters: Mapping[str, Any], job: TreeJob) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    """Return what an error of XGBoost says, without the place in its source."""
+    """Return the message of an XGBoost error without the position in its source."""
     return re.sub(r"^\[[\d:]+\] \S+:\d+: ", "", str(error).splitlines()[0])
 
 
 def device_of_a_tree_on(device: str) -> str:
-    """Return where XGBoost really grows a tree: without a GPU it takes the CPU."""
+    """Return where XGBoost really grows a tree: without a GPU it uses the CPU."""
     data = xgboost.DMatrix(np.array([[0.0], [1.0]]), np.array([0.0, 1.0]))
     booster = xgboost.Booster({"device": device, "verbosity": 0})
     try:
         booster.update(data, 0)
-    except xgboost.core.XGBoostError:  # a driver that is too old, for one
+    except xgboost.core.XGBoostError:  # for example, the driver is too old
         return "cpu"
     config = json.loads(booster.save_config())
     return str(config["learner"]["generic_param"]["device"])

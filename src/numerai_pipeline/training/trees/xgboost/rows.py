@@ -1,11 +1,11 @@
 """XGBoost's binned data from packed shards: in memory, or in pages on disk.
 
 XGBoost reads the rows block by block, several times. Their bins are known beforehand,
-one for each value a feature can have, so it takes them from a matrix that holds each
-value once and does not look for them.
+one for each value that a feature can have, so XGBoost takes them from a matrix with
+each value once and does not search for them.
 
-What it keeps is two bytes a value. Where that is more than the memory, it lies in a
-file of pages that are mapped one after the other while trees grow.
+It keeps two bytes per value. Where they exceed the memory, they are in a file of pages
+that are mapped one after the other while trees grow.
 """
 
 import math
@@ -31,35 +31,35 @@ from numerai_pipeline.training.trees.backend import TreeJob, TreeRows
 # Python, numpy, XGBoost and the reader, before any data.
 _PROCESS_BYTES = 300 << 20
 
-# Labels, weights, eras, places in the tree and numpy's copies of them; then gradients,
-# sums and predictions, which each class has.
+# Labels, weights, eras, positions in the tree and numpy's copies of them; then
+# gradients, sums and predictions, for each class.
 _ROW_BYTES = 64
 _OUTPUT_BYTES = 32
 
-# A bin of a node has a sum of gradients and one of hessians, as float64.
+# Per bin of a node: a sum of gradients and one of hessians, as float64.
 _HISTOGRAM_BYTES = 16
 
-# XGBoost's own, for an untrained model made by hand that does not name it.
+# XGBoost's default, for an untrained model made by hand that does not set it.
 _MAX_DEPTH = 6
 
-# Pages of the file on disk that are in memory at a time.
+# Pages of the file that are in memory at a time.
 _PAGES_HELD = 2
 
-# How often XGBoost reads the rows; only the progress bar goes by it.
+# How often XGBoost reads the rows; used for the progress bar alone.
 _PASSES_ON_DISK = 2
 _PASSES_IN_MEMORY = 3
 
 Matrix = Any
 
-# Of the binned rows, what is read together and is a page on disk. Larger pages make a
-# tree from disk cheaper.
+# Binned rows that are read together, and a page on disk. Larger pages make a tree from
+# disk cheaper.
 PAGE_BYTES = 200 << 20
 
-# Rows are worked on in pieces that the processor's cache holds.
+# Rows are processed in pieces that fit into the processor's cache.
 _PIECE_ROWS = 512
 
-# A row-wise and a column-wise bin. Where a value can be missing, the first one becomes
-# a number of four bytes, and the second gets a bit.
+# A row-wise and a column-wise bin. If values can be missing, the first one has four
+# bytes, and the second one an additional bit.
 _VALUE_BYTES = 2.1
 
 _VALUE_BYTES_IF_MISSING = 5.2
@@ -73,8 +73,8 @@ class MatrixPlan:
 
     Attributes:
         is_on_disk: in pages on disk, not in memory.
-        memory_bytes: what the training takes, with everything.
-        disk_bytes: of the pages; 0 in memory.
+        memory_bytes: memory of the whole training.
+        disk_bytes: size of the pages; 0 in memory.
     """
 
     is_on_disk: bool
@@ -83,14 +83,14 @@ class MatrixPlan:
 
 
 def plan_matrix(job: TreeJob, parameters: Mapping[str, Any]) -> MatrixPlan:
-    """Choose the memory if there is enough of it, since trees grow faster there.
+    """Choose memory if there is enough, since trees grow faster there.
 
     Args:
-        job: rows, and the memory that the process may take.
+        job: the rows, and the memory that the process may use.
         parameters: what XGBoost is called with.
 
     Raises:
-        ConfigError: if neither way fits, or the disk is too full.
+        ConfigError: if neither way fits.
     """
     n_rows, n_features = len(job.train), len(job.train.features)
     n_outputs = len(CLASS_VALUES) if job.is_classification else 1
@@ -101,7 +101,7 @@ def plan_matrix(job: TreeJob, parameters: Mapping[str, Any]) -> MatrixPlan:
     kind = handed_type(job.train)
     base = (
         _PROCESS_BYTES
-        + (n_rows + len(job.held_out)) * (_ROW_BYTES + n_outputs * _OUTPUT_BYTES)
+        + (n_rows + len(job.validation)) * (_ROW_BYTES + n_outputs * _OUTPUT_BYTES)
         + n_leaves * n_features * len(job.train.known_values) * _HISTOGRAM_BYTES
         + block * (1 if kind == np.uint8 else 1 + kind.itemsize)
     )
@@ -113,15 +113,15 @@ def plan_matrix(job: TreeJob, parameters: Mapping[str, Any]) -> MatrixPlan:
     allowed = show_bytes(job.max_ram_bytes)
     if job.device != "cpu":
         raise ConfigError(
-            f"XGBoost would take about {show_bytes(in_memory)} of memory for "
-            f"{size}, but {allowed} are what it may take, and only the CPU grows trees "
+            f"XGBoost would need about {show_bytes(in_memory)} of memory for "
+            f"{size}, but may use only {allowed}, and only the CPU grows trees "
             'from disk. Set device = "cpu" in model.toml [training], or raise '
             "--max-ram."
         )
     if from_disk > job.max_ram_bytes:
         raise ConfigError(
-            f"XGBoost would take about {show_bytes(from_disk)} of memory for {size} "
-            f"even with the data on disk, but {allowed} are what it may take. Raise "
+            f"XGBoost would need about {show_bytes(from_disk)} of memory for {size} "
+            f"even with the data on disk, but may use only {allowed}. Raise "
             "--max-ram, choose fewer eras (nai etl --eras-subset) or a smaller "
             "feature_set."
         )
@@ -129,12 +129,12 @@ def plan_matrix(job: TreeJob, parameters: Mapping[str, Any]) -> MatrixPlan:
 
 
 def make_matrix(job: TreeJob, parameters: Mapping[str, Any]) -> Matrix:
-    """Return the training rows with their bins, but without labels; tell the plan.
+    """Return the training rows with their bins, without labels; print the plan.
 
-    The pages of one on disk are deleted with it, at the latest when the process ends.
+    Pages on disk are deleted with the matrix, at the latest when the process ends.
 
     Raises:
-        ConfigError: if neither the memory nor the disk has room.
+        ConfigError: if neither the memory nor the disk has enough space.
         DataError: if the shards are broken.
     """
     sweep(job.cache)
@@ -161,7 +161,7 @@ def make_matrix(job: TreeJob, parameters: Mapping[str, Any]) -> Matrix:
         except BaseException:
             folder.delete()
             raise
-        # XGBoost deletes its file before, when the matrix goes.
+        # XGBoost deletes its own file first, with the matrix.
         weakref.finalize(matrix, folder.delete)
         return matrix
 
@@ -169,9 +169,9 @@ def make_matrix(job: TreeJob, parameters: Mapping[str, Any]) -> Matrix:
 class _Feed(xgboost.DataIter):
     """Hands the rows to XGBoost, which calls it from C.
 
-    An exception cannot pass through C. XGBoost's own keeping of exceptions leaves out
-    those that end a process, such as Ctrl-C, after which the rest of the rows would be
-    missing without a word; so they are kept here.
+    An exception cannot pass through C. XGBoost keeps exceptions, but not those that end
+    a process, such as Ctrl-C: the remaining rows would be silently missing. So all of
+    them are kept here.
     """
 
     def __init__(
@@ -184,11 +184,11 @@ class _Feed(xgboost.DataIter):
         self._blocks: Iterator[npt.NDArray[Any]] = iter(())
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Start over at the first row."""
         self._blocks = handed_blocks(self.rows)
 
     def next(self, input_data: Callable[..., None]) -> bool:
-        """Hand the next block; False: there is none."""
+        """Hand over the next block; return False if there is none."""
         if self.exception is not None:
             return False
         try:
@@ -226,18 +226,18 @@ def _matrix(kind: Any, feed: _Feed) -> Matrix:
 
 
 def value_bytes(rows: TreeRows) -> float:
-    """Return what XGBoost keeps of a value."""
+    """Return the bytes that XGBoost keeps per value."""
     return _VALUE_BYTES_IF_MISSING if math.isnan(rows.missing) else _VALUE_BYTES
 
 
 def handed_type(rows: TreeRows) -> np.dtype[Any]:
-    """Return the type of what XGBoost is handed: bytes, if all values are such."""
+    """Return the type of the values handed to XGBoost: bytes, if they fit."""
     is_byte = math.isnan(rows.missing) or rows.missing in range(256)
     return np.dtype(np.uint8 if is_byte else np.float32)
 
 
 def missing_mark(rows: TreeRows) -> float:
-    """Return what stands for a missing value in what XGBoost is handed."""
+    """Return the value that means missing in the rows handed to XGBoost."""
     return float(columns.MISSING_CODE) if math.isnan(rows.missing) else math.nan
 
 
@@ -248,10 +248,10 @@ def rows_per_block(rows: TreeRows) -> int:
 
 
 def handed_blocks(rows: TreeRows) -> Iterator[npt.NDArray[Any]]:
-    """Read the rows as XGBoost is handed them.
+    """Read the rows as they are handed to XGBoost.
 
     Yields:
-        ``(rows, F)`` of ``handed_type``, valid until the next one is asked for.
+        ``(rows, F)`` of ``handed_type``, valid until the next block is requested.
     """
     n_rows, kind = rows_per_block(rows), handed_type(rows)
     held = None if kind == np.uint8 else np.empty((n_rows, len(rows.features)), kind)
@@ -268,14 +268,14 @@ def handed_blocks(rows: TreeRows) -> Iterator[npt.NDArray[Any]]:
 
 
 class PagesFolder:
-    """An empty folder that this process holds until it is deleted.
+    """An empty folder that this process locks until it is deleted.
 
     Args:
-        cache: folder in which it is made.
-        needed_bytes: what is going to be written.
+        cache: folder in which it is created.
+        needed_bytes: size of what will be written.
 
     Raises:
-        ConfigError: if the disk has no room for it.
+        ConfigError: if the disk has too little space.
     """
 
     def __init__(self, cache: Path, needed_bytes: int) -> None:
@@ -284,23 +284,23 @@ class PagesFolder:
         if needed_bytes > free:
             raise ConfigError(
                 f"XGBoost needs about {show_bytes(needed_bytes)} of disk in {cache} "
-                f"while it trains, and {show_bytes(free)} are free. Free some, or "
+                f"while it trains, but {show_bytes(free)} are free. Free some, or "
                 "raise --max-ram."
             )
         self.path = cache / f"{_NAME}-{uuid4().hex[:8]}"
-        # First the lock, then the folder: a folder whose lock is free is left over.
+        # First the lock, then the folder: a folder without a locked lock is a leftover.
         self._lock = _lock(self.path)
         self._lock.acquire()
         self.path.mkdir()
 
     def delete(self) -> None:
-        """Delete it with all that is in it."""
+        """Delete it with its content."""
         _delete(self.path)
         self._lock.release()
 
 
 def sweep(cache: Path) -> None:
-    """Delete what killed processes have left: folders that nobody holds."""
+    """Delete the folders that killed processes left, which no process locks."""
     for folder in cache.glob(f"{_NAME}-*/"):
         with suppress(Timeout), _lock(folder).acquire(timeout=0):
             _delete(folder)
@@ -315,7 +315,7 @@ def _lock_path(folder: Path) -> Path:
 
 
 def _delete(folder: Path) -> None:
-    """Delete a folder and its lock, which is held."""
+    """Delete a folder and its lock, which this process holds."""
     shutil.rmtree(folder, ignore_errors=True)
-    with suppress(OSError):  # Windows deletes no open file
+    with suppress(OSError):  # Windows cannot delete an open file
         _lock_path(folder).unlink()

@@ -22,7 +22,7 @@ def test_keras_comes_on_tensorflow_without_a_word():
 def test_what_is_held_back_is_shown_after_an_error():
     done = run_python(
         "import os\n"
-        "from numerai_pipeline.models.networks.quiet_keras import _held_back_stderr\n"
+        "from numerai_pipeline.models.networks.keras_backend import _held_back_stderr\n"
         "try:\n"
         "    with _held_back_stderr():\n"
         "        os.write(2, b'cannot load the driver')\n"

@@ -1,4 +1,4 @@
-"""The one place where Keras is imported, on TensorFlow and without its chatter."""
+"""The one place that imports Keras, with TensorFlow as its backend and quietly."""
 
 import os
 import sys
@@ -8,18 +8,18 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
-# 0 info, 1 warnings, 2 errors, 3 fatal: from errors on.
+# 0 info, 1 warnings, 2 errors, 3 fatal; messages from this level on are printed.
 _LOG_LEVEL_VARIABLE = "TF_CPP_MIN_LOG_LEVEL"
 
 
 @cache
 def load_keras() -> Any:
-    """Import Keras on TensorFlow and return the module; takes a few seconds once.
+    """Import Keras with TensorFlow and return the module; it takes a few seconds once.
 
-    GPUs get memory growth, so that a second process can use the same one.
-    TensorFlow writes a dozen lines to the process's stderr while it is imported and
-    looks for GPUs, before its own log level counts. They are shown only if the
-    import fails or if ``TF_CPP_MIN_LOG_LEVEL`` is set by the user.
+    GPUs get memory growth, so that a second process can use the same GPU.
+    TensorFlow writes a dozen lines to stderr while it is imported and searches for
+    GPUs, before its own log level applies. They are shown only if the import fails or
+    if the user set ``TF_CPP_MIN_LOG_LEVEL``.
     """
     is_asked_for = _LOG_LEVEL_VARIABLE in os.environ
     os.environ.setdefault(_LOG_LEVEL_VARIABLE, "2")
@@ -35,7 +35,7 @@ def _import() -> Any:
     import tensorflow as tf
 
     for gpu in tf.config.list_physical_devices("GPU"):
-        # Too late if somebody used TensorFlow in this process before us.
+        # Too late if TensorFlow was already used in this process.
         with suppress(RuntimeError):
             tf.config.experimental.set_memory_growth(gpu, enable=True)
     return keras
