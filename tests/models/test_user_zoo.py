@@ -98,8 +98,11 @@ def test_an_edited_family_makes_its_untrained_models_anew(zoo, tmp_path):
         ("x = 1\ny = x / 0", "cannot be run: ZeroDivisionError: division by zero "),
         ("x = 1\ny = x / 0", "(line 2)."),
         ("import nothing_here", "ModuleNotFoundError: No module named 'nothing_here'"),
-        ("", "must have FAMILY = KerasFamily(...), but has none. See docs/zoo.md."),
-        ("FAMILY = 'mine'", "must have FAMILY = KerasFamily(...), but has a str."),
+        (
+            "",
+            "must define FAMILY = KerasFamily(...), but it is missing. See docs/zoo.md.",
+        ),
+        ("FAMILY = 'mine'", "must define FAMILY = KerasFamily(...), but it is a str."),
         (
             """
             from numerai_pipeline.core import Frozen
@@ -137,7 +140,7 @@ def test_a_build_that_fails_is_told(zoo, tmp_path):
     load_user_families(tmp_path / "zoo")
     sentence = (
         r"build of the family 'mine' in zoo/ fails with AttributeError: 'Parameters' "
-        r"object has no attribute 'unit'\. Mend its file\."
+        r"object has no attribute 'unit'\. Fix its file\."
     )
     with pytest.raises(ConfigError, match=sentence):
         new_model(

@@ -317,8 +317,8 @@ def test_an_untrained_model_of_another_width_is_refused(make_job):
         train(job)
     assert str(caught.value) == (
         "untrained.json of 'lightgbm' takes 7 features, but the set 'small' in "
-        f"{job.shards} has 4. Make it again, or choose another feature_set in "
-        "model.toml."
+        f"{job.shards} has 4. Rebuild it with `nai new --force`, or choose another "
+        "feature_set in model.toml."
     )
 
 
@@ -363,5 +363,5 @@ def test_shards_made_anew_meanwhile_are_told_as_such(
             manifest = job.shards / "manifest.json"
             manifest.write_bytes((shards / "manifest.json").read_bytes())
 
-    with pytest.raises(DataError, match="was made anew while 'xgboost' was training"):
+    with pytest.raises(DataError, match="was rebuilt while 'xgboost' was training"):
         train(job, progress=RecordedProgress(on_note=rebuild))

@@ -139,7 +139,8 @@ def run_user_family(
     if not isinstance(kind, KerasFamily):
         found = "it is missing" if kind is None else f"it is a {type(kind).__name__}"
         raise ConfigError(
-            f"{file} must define FAMILY = KerasFamily(...), but {found}. See docs/zoo.md."
+            f"{file} must define FAMILY = KerasFamily(...), but {found}. See "
+            "docs/zoo.md."
         )
     if not issubclass(kind.Parameters, KerasParameters):
         raise ConfigError(

@@ -43,7 +43,7 @@ class ResnetParameters(KerasParameters):
     activation: Activation = Field(default="relu", description="the paper's")
     hidden_dropout: Share = Field(
         default=0.5,
-        description="inside a block and before the head; high, since the signal is weak",
+        description="in a block and before the head; high, since the signal is weak",
     )
     residual_dropout: Share = Field(
         default=0.5,
