@@ -100,7 +100,7 @@ def test_an_edited_family_makes_its_untrained_models_anew(zoo, tmp_path):
         ("import nothing_here", "ModuleNotFoundError: No module named 'nothing_here'"),
         (
             "",
-            "must define FAMILY = KerasFamily(...), but it is missing. See docs/zoo.md.",
+            "must define FAMILY = KerasFamily(...), but it is missing. See docs/zoo",
         ),
         ("FAMILY = 'mine'", "must define FAMILY = KerasFamily(...), but it is a str."),
         (

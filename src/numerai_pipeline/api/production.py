@@ -158,7 +158,7 @@ def note_of(project: Base, run: "Run") -> str:
     if latest.folder != run.folder:
         return (
             f"the newer run {latest.folder.name} does not predict: "
-            f"`nai promote {run.name}` compares both and lets it"
+            f"`nai promote {run.name}` compares both and replaces this one"
         )
     try:
         recipe = load_recipe(project.workspace.recipe_path(run.name))

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 FAILED = "failed"
 
-# Where the scripts look for the demo, too.
+# The scripts use the same folder.
 DEMO_FOLDER = Path("demo")
 
 
@@ -110,7 +110,7 @@ def _(result: Zoo) -> None:
     )
     for entry in result.entries:
         if entry.kind == "broken":
-            echo(f"left out: {entry.about}")
+            echo(f"not usable: {entry.about}")
 
 
 @print_result.register
@@ -138,7 +138,7 @@ def _(result: Trained) -> None:
             run = training.run
             echo(
                 f"{run.name}: this run does not predict live data; to compare it with "
-                f"the one that does, and let it: nai promote {run.name} "
+                f"the one that does and to replace that: nai promote {run.name} "
                 f"{run.folder.name}"
             )
 
@@ -379,7 +379,7 @@ def print_table(
         justify: Literal["left", "right"] = "right" if is_number and rows else "left"
         table.add_column(column, justify=justify, overflow="fold")
     for row in rows:
-        # As texts: a name with square brackets is no markup.
+        # As Text, so that square brackets in a name are not markup.
         table.add_row(*(Text(format_value(value)) for value in row))
     stdout().print(table)
 
