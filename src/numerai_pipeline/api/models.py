@@ -157,8 +157,8 @@ class ModelCommands(Base):
             patience: Epochs without improvement before training stops; for trees,
                 evaluations.
             seed: Seed of initial weights, row order, dropout and sampling.
-            allow_leak: Allow targets that overlap across the purge of a fold; scores then
-                have a warning.
+            allow_leak: Allow a fold whose purge is too short, so that targets overlap;
+                its scores have a warning.
             restart: Delete the run of this recipe, even a broken one, and train again.
             **parameters: A parameter of the recipe, or training.KEY; can be repeated.
 

@@ -29,7 +29,7 @@ _LEAST_SPREAD = 1e-4
 
 @keras.saving.register_keras_serializable(package="numerai_pipeline")
 class TargetLoss(keras.losses.Loss):  # type: ignore[misc, name-defined]
-    """A loss a row; the mean over all targets and members.
+    """A loss per row; the mean over all targets and members.
 
     ``y_true`` is ``(batch,)`` or ``(batch, T)`` targets in 0..1, ``y_pred`` what the
     head gives: ``(batch, T)`` values, ``(batch, T, 5)`` probabilities of the classes,

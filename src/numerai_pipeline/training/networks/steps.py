@@ -231,7 +231,7 @@ def make_optimizer(training: KerasTraining, n_steps: int, model: Any) -> Any:
         "lion": lambda: optimizers.Lion(rate, **decay),
     }
     optimizer = makers[training.optimizer]()
-    # Keras looks at the policy of the model, which ours leave alone: layers have it.
+    # Keras uses the policy of the model, which is the default: only layers have one.
     if any(layer.dtype_policy.name == "mixed_float16" for layer in model.layers):
         return optimizers.LossScaleOptimizer(optimizer)
     return optimizer
