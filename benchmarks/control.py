@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from measuring import whole_splits
 
 from numerai_pipeline.core import write_json
 from numerai_pipeline.data import EtlOptions, ShardReader, build_shards, decode_features
@@ -80,7 +81,7 @@ def trained(folder: Path, n_trees: int) -> tuple[object, float]:
     model = folder.with_name(f"{folder.name}-model")
     checked = new_model(
         model,
-        "lightgbm",
+        family("lightgbm"),
         feature_set="all",
         n_features=len(manifest.features),
         target="target",
@@ -97,6 +98,7 @@ def trained(folder: Path, n_trees: int) -> tuple[object, float]:
         recipe=checked.recipe,
         untrained=model / family("lightgbm").untrained_file,
         shards=shards,
+        fold=whole_splits(shards),
         runs=model / "runs",
         started=datetime.now(UTC),
     )

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from etl import record_download
-from measuring import measured, write_market
+from measuring import measured, whole_splits, write_market
 
 N_ERAS = 574
 ROWS_OF_ERA = 4_792
@@ -53,8 +53,8 @@ def grow(folder: Path, *, n_trees: int) -> Timed:
     """Train a LightGBM; the first training bins the rows, others find them binned."""
     import matplotlib.figure  # noqa: F401 - so that it is not timed
 
-    from numerai_pipeline.core import Recipe
     from numerai_pipeline.data import ShardReader
+    from numerai_pipeline.models import Recipe
     from numerai_pipeline.training import TrainingJob, train
     from numerai_pipeline.training.trainer import load_engine
 
@@ -69,6 +69,7 @@ def grow(folder: Path, *, n_trees: int) -> Timed:
         ),
         untrained=folder / "lightgbm" / "untrained.json",
         shards=folder / "shards",
+        fold=whole_splits(folder / "shards"),
         runs=folder / "runs",
         started=datetime.now(UTC),
     )

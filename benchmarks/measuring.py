@@ -9,6 +9,10 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from numerai_pipeline.data import Fold
 
 ROWS_OF_ERA = 5_000
 
@@ -53,6 +57,17 @@ def write_market(folder: Path, n_rows: int, rows_of_era: int = ROWS_OF_ERA) -> N
     work.join()
     if work.exitcode:
         sys.exit(f"writing the market ended with {work.exitcode}")
+
+
+def whole_splits(shards: Path) -> "Fold":
+    """Return the fold that learns from the split train and is chosen on all of valid.
+
+    The other ways of a benchmark do the same.
+    """
+    from numerai_pipeline.data import Fold, ShardReader
+
+    reader = ShardReader(shards)
+    return Fold(reader.eras("train"), reader.eras("valid"))
 
 
 def _write_market(folder: Path, n_rows: int, rows_of_era: int) -> None:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from measuring import ROWS_OF_ERA, Measured, measured, write_market
+from measuring import ROWS_OF_ERA, Measured, measured, whole_splits, write_market
 from readers import MISSING, loaded, row_wise_batches, write_rows
 
 NETWORKS = {
@@ -88,7 +88,7 @@ def fed(feed: Callable[[Path], Epoch], network: str, folder: Path) -> Timed:
 
 def nai_train(network: str, folder: Path) -> Timed:
     """Train two epochs by the product's own door; its history knows the speed."""
-    from numerai_pipeline.core import load_recipe
+    from numerai_pipeline.models import load_recipe
     from numerai_pipeline.training import TrainingJob, train
 
     recipe = load_recipe(folder / network / "model.toml")
@@ -99,6 +99,7 @@ def nai_train(network: str, folder: Path) -> Timed:
             recipe=recipe.model_copy(update={"training": training}),
             untrained=folder / network / "untrained.keras",
             shards=folder / "shards",
+            fold=whole_splits(folder / "shards"),
             runs=folder / network / f"runs-{time.time_ns()}",
             started=datetime.now(UTC),
         )
@@ -111,12 +112,12 @@ def nai_train(network: str, folder: Path) -> Timed:
 
 def new_networks(folder: Path, n_features: int) -> None:
     """Write the untrained networks."""
-    from numerai_pipeline.models import new_model
+    from numerai_pipeline.models import family, new_model
 
     for network, overrides in NETWORKS.items():
         new_model(
             folder / network,
-            "mlp",
+            family("mlp"),
             feature_set="all",
             n_features=n_features,
             target="target",

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from measuring import ROWS_OF_ERA, Measured, measured, write_market
+from measuring import ROWS_OF_ERA, Measured, measured, whole_splits, write_market
 
 # How each family is trained: as usual, by us, and by us where the bins are there
 # already, or where memory is short and the bins lie on disk.
@@ -52,8 +52,8 @@ def ours(
     import matplotlib.figure  # noqa: F401 - so that it is not timed
     import numpy as np
 
-    from numerai_pipeline.core import Recipe
     from numerai_pipeline.data import ShardReader, decode_features
+    from numerai_pipeline.models import Recipe
     from numerai_pipeline.training import TrainingJob, train
     from numerai_pipeline.training.trainer import load_engine
 
@@ -70,6 +70,7 @@ def ours(
         ),
         untrained=folder / family / "untrained.json",
         shards=folder / "shards",
+        fold=whole_splits(folder / "shards"),
         runs=runs,
         started=datetime.now(UTC),
         max_ram_bytes=max_ram_bytes,

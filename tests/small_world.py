@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from numerai_pipeline.core import Recipe, sha256_of
+from numerai_pipeline.core import sha256_of
 from numerai_pipeline.data import EtlOptions, ShardReader, build_shards
 from numerai_pipeline.evaluation import evaluate
+from numerai_pipeline.models import Recipe
 from numerai_pipeline.training import Run, TrainingJob, train
 
 FEATURES = [f"feature_{name}" for name in "abcdefgh"]

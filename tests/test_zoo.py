@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from numerai_pipeline.core import (
     TournamentSettings,
     commented_toml,
 )
-from numerai_pipeline.models import load_user_families
 from numerai_pipeline.models.networks.transform import parse_transform
 from numerai_simulator import preset, running_simulator
 
@@ -48,14 +47,13 @@ def test_the_page_names_every_step_and_works_it_by_hand() -> None:
 
 
 @pytest.fixture
-def nai(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Nai]:
+def nai(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Nai:
     def call(*words: str) -> Any:
         assert run(["-w", str(tmp_path), "-q", *words]) == 0, capsys.readouterr().err
         printed = capsys.readouterr().out
         return json.loads(printed) if "--json" in words else printed
 
-    yield call
-    load_user_families(tmp_path / "nowhere")
+    return call
 
 
 @pytest.mark.slow
@@ -89,7 +87,6 @@ def test_a_family_of_ones_own_from_the_page(nai: Nai, tmp_path: Path) -> None:
         # A run explains itself, also when its family and its recipe are gone.
         [before] = nai("predict", "my-gated", "--json")
         shutil.rmtree(tmp_path / "zoo")
-        load_user_families(tmp_path / "zoo")
         (tmp_path / "models/my-gated/model.toml").unlink()
         [after] = nai("predict", "my-gated", "--force", "--json")
         assert before["was_current"] == after["was_current"] is False

@@ -36,6 +36,7 @@ def events(folder: Path) -> dict[str, int]:
     return {
         path.parent.relative_to(folder).as_posix(): path.stat().st_mtime_ns
         for path in sorted(folder.rglob("*tfevents*"))
+        if path.parent.name != "best"
     }
 
 

@@ -90,7 +90,7 @@ def test_a_purge_below_the_horizon_needs_a_word_and_is_printed(
     assert fold is not None
     assert fold.purge == fold.validation[0] - fold.train[-1] - 1 == 8
     nai("train", "lightgbm", "--allow-leak")
-    assert "purge is 1 eras, but the targets look 8" in nai("score", "lightgbm")
+    assert "purge is 1 eras, but the targets need 8" in nai("score", "lightgbm")
 
 
 def test_models_of_other_eras_and_shards_live_side_by_side(

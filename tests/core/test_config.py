@@ -1,17 +1,13 @@
-import tomllib
 from pathlib import Path
 
 import pytest
 
 from numerai_pipeline.core import (
     ConfigError,
-    Recipe,
     Settings,
     commented_toml,
-    load_recipe,
     load_settings,
     parse_table,
-    write_toml,
 )
 
 
@@ -70,6 +66,11 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
             "[submission]\nmodels = { mlp = ' ' }",
             "numerai.toml [submission.models]: 'mlp' has no name at Numerai.",
         ),
+        (
+            '[submission]\nmodels = { mlp = "a\\u001b[2J" }',
+            "numerai.toml [submission.models]: 'a\\x1b[2J' holds characters that no "
+            "name has.",
+        ),
     ],
 )
 def test_a_wrong_key_or_value_is_named(
@@ -91,26 +92,9 @@ def test_no_settings_and_broken_toml(tmp_path: Path) -> None:
         load_settings(path)
 
 
-def test_a_recipe_needs_its_family(tmp_path: Path) -> None:
-    path = tmp_path / "mlp" / "model.toml"
-    with pytest.raises(ConfigError, match="Run `nai new FAMILY mlp` first"):
-        load_recipe(path)
-    write_toml(path, {"target": "target_victor_20"})
-    with pytest.raises(ConfigError, match=r"model\.toml lacks the key 'family'"):
-        load_recipe(path)
-    write_toml(path, {"family": "mlp", "parameters": {"units": [8]}})
-    assert load_recipe(path).parameters == {"units": [8]}
-
-
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings().data.version = "v4"  # type: ignore[misc]
-
-
-def test_tables_of_a_recipe_are_written_with_reasons() -> None:
-    text = commented_toml(Recipe(family="mlp"))
-    assert tomllib.loads(text)["family"] == "mlp"
-    assert "the middle bin" in text
 
 
 def test_a_wrong_value_in_a_free_table_is_placed() -> None:
@@ -131,8 +115,8 @@ def test_an_editor_that_writes_a_byte_order_mark_is_borne(tmp_path: Path) -> Non
     [
         ("x = " + "[" * 90_000, "numerai.toml is nested too deeply"),
         ("x = " + "{ y = " * 90_000, "numerai.toml is nested too deeply"),
-        ("a." * 90_000 + "b = 1", "numerai.toml"),
-        ("[" + "a." * 5_000 + "b]", "numerai.toml"),
+        ("a." * 2_000 + "b = 1", "numerai.toml"),
+        ("[" + "a." * 2_000 + "b]", "numerai.toml"),
         ("x = " + "9" * 5_000, "numerai.toml is not valid TOML"),
         ("x = 9999-99-99", "numerai.toml is not valid TOML"),
         ("x = \x00", "numerai.toml is not valid TOML"),

@@ -84,6 +84,42 @@ def test_scores_are_those_of_numerai_tools(world, evaluated):
         np.testing.assert_allclose(scores.values, expected, rtol=0, atol=1e-12)
 
 
+def test_a_benchmark_without_some_rows_scores_as_numerai_tools_does(
+    world, copied, tmp_path
+):
+    """Of era 41 more than a fifth is missing, which numerai-tools refuses."""
+    path = tmp_path / "validation_benchmark_models.parquet"
+    benchmark = pd.read_parquet(world.references["benchmarks"][1])
+    random = np.random.default_rng(8)
+    share = np.where(benchmark["era"] == "0041", 0.5, 0.1)
+    benchmark = benchmark[random.random(len(benchmark)) >= share]
+    benchmark.to_parquet(path)
+    evaluation = evaluate(copied(), world.shards, meta_model=None, benchmarks=[path])
+    predictions = pd.read_parquet(evaluation.predictions).set_index("id")
+    targets = world.rows["target"].astype(float).dropna()
+    eras = [era for era in RESOLVED if era != 41]
+    expected = {"CORR": [], "BMC of v53_lgbm_ender20": []}
+    for era in range(39, 49):
+        ids = predictions.index[predictions["era"].astype(int) == era]
+        target = targets.loc[targets.index.intersection(ids)]
+        column = benchmark.loc[benchmark.index.intersection(ids), ["v53_lgbm_ender20"]]
+        own = predictions.loc[target.index, ["prediction"]].astype(float)
+        if era == 41:
+            with pytest.raises(AssertionError, match="enough overlapping ids"):
+                numerai_corr(column, target)
+            continue
+        [corr] = numerai_corr(column, target)
+        [contribution] = correlation_contribution(
+            own, column["v53_lgbm_ender20"], target
+        )
+        expected["CORR"].append(corr)
+        expected["BMC of v53_lgbm_ender20"].append(contribution)
+    for who, metric in zip(("v53_lgbm_ender20", "trees"), expected, strict=True):
+        scores = row_of(evaluation, who, metric).scores
+        assert scores.eras.tolist() == eras
+        np.testing.assert_allclose(scores.values, expected[metric], rtol=0, atol=1e-12)
+
+
 def test_the_model_learned_what_is_planted(evaluated):
     assert evaluated.rows[0].summary.mean > 0.2
     assert row_of(evaluated, "trees", "MMC").summary.mean > 0.02
@@ -252,9 +288,7 @@ def test_a_purge_below_the_horizon_is_printed(world, copied):
     done["sha256"]["config.toml"] = sha256_of(run.folder / "config.toml")
     (run.folder / "DONE").write_text(json.dumps(done))
     evaluation = evaluate(Run.open(run.folder), world.shards, meta_model=None)
-    assert evaluation.warnings == [
-        "Leak: the purge is 2 eras, but the targets look 8 eras ahead."
-    ]
+    assert evaluation.warnings == ["Leak: the purge is 2 eras, but the targets need 8."]
 
 
 def test_shards_split_by_rows_leak_and_the_scores_say_so(

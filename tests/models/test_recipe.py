@@ -1,16 +1,24 @@
 import json
 import math
+import tomllib
 
 import pytest
 
 from numerai_pipeline.core import (
     ConfigError,
     DataError,
-    Recipe,
+    commented_toml,
     digest_of,
-    load_recipe,
+    write_toml,
 )
-from numerai_pipeline.models import check_recipe, families, family, new_model
+from numerai_pipeline.models import (
+    Recipe,
+    check_recipe,
+    families,
+    family,
+    load_recipe,
+    new_model,
+)
 
 
 def make(folder, name="lightgbm", **kwargs):
@@ -229,3 +237,20 @@ def test_a_broken_untrained_file_is_named(tmp_path, broken):
         DataError, match=r"untrained\.json .* Delete it; the next `nai train`"
     ):
         start(Recipe(family="lightgbm"), existing, tmp_path / "a.json")
+
+
+def test_a_recipe_needs_its_family(tmp_path):
+    path = tmp_path / "mlp" / "model.toml"
+    with pytest.raises(ConfigError, match="Run `nai new FAMILY mlp` first"):
+        load_recipe(path)
+    write_toml(path, {"target": "target_victor_20"})
+    with pytest.raises(ConfigError, match=r"model\.toml lacks the key 'family'"):
+        load_recipe(path)
+    write_toml(path, {"family": "mlp", "parameters": {"units": [8]}})
+    assert load_recipe(path).parameters == {"units": [8]}
+
+
+def test_tables_of_a_recipe_are_written_with_reasons():
+    text = commented_toml(Recipe(family="mlp"))
+    assert tomllib.loads(text)["family"] == "mlp"
+    assert "the middle bin" in text

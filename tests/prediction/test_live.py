@@ -122,7 +122,17 @@ def test_predictions_that_are_no_numbers_are_refused(world, copied, with_leaves)
             lambda frame: frame.set_axis(pd.Index([None, *frame.index[1:]], name="id")),
             "has a row without an id",
         ),
-        (lambda frame: frame.iloc[:0], "has not a single row"),
+        (
+            lambda frame: frame.set_axis(pd.Index([*range(len(frame))], name="id")),
+            "has the id 0, which is not text",
+        ),
+        (
+            lambda frame: frame.set_axis(
+                pd.Index([[row] for row in range(len(frame))], name="id")
+            ),
+            r"has the id \[0\], which is not text",
+        ),
+        (lambda frame: frame.iloc[:0], "has no rows"),
         (lambda frame: frame.reset_index(drop=True), "has no column 'id' among its"),
     ],
 )

@@ -25,6 +25,8 @@ coarse = st.sampled_from([-2.0, 0.1, 0.2, 0.3, 7.0])
 fine = st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: round(value, 3))
 numbers = st.one_of(coarse, fine)
 bins = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
+# Few rows lack a value, so that numerai-tools scores most eras as they are.
+holes = st.integers(0, 7).map(lambda value: value == 0)
 returns = st.sampled_from([-0.2, -0.1, 0.0, 0.05, 1.5])
 
 
@@ -40,10 +42,28 @@ def enough(eras, is_kept):
 
 
 def reference(eras, columns, function):
-    """Score era by era with a function of one frame; NaN rows dropped before."""
+    """Score era by era with a function of one frame; nothing is dropped before."""
     frame = pd.DataFrame({**columns, "era": eras})
     frame.index = pd.Index([f"n{row:05d}" for row in range(len(frame))])
-    return [function(era.dropna()) for _, era in frame.groupby("era")]
+    return [function(era) for _, era in frame.groupby("era")]
+
+
+def numerai_corr_of(era):
+    """Score a frame whose predictions and targets lack different ids."""
+    whole = era.dropna()
+    if whole["p"].nunique() == 1 or whole["t"].nunique() == 1:
+        return np.nan  # numerai-tools may divide one rounding error by another
+    predictions, targets = era[["p"]].dropna(), era["t"].dropna()
+    return numerai_corr(predictions, targets, max_filtered_index_ratio=1.0)["p"]
+
+
+def contribution_of(era):
+    """Score a frame whose columns lack different ids, as far as numerai-tools does."""
+    try:
+        return correlation_contribution(era[["p"]], era["m"], era["t"])["p"]
+    except AssertionError:  # more than a fifth is missing
+        whole = era.dropna()
+        return correlation_contribution(whole[["p"]], whole["m"], whole["t"])["p"]
 
 
 def with_holes(values, holes):
@@ -51,29 +71,26 @@ def with_holes(values, holes):
 
 
 @settings(max_examples=150, deadline=None)
-@given(market([numbers, bins, st.booleans()]))
+@given(market([numbers, bins, holes, holes]), st.booleans())
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-def test_corr_is_numerai_corr(rows):
-    eras, predictions, targets, holes = rows
-    targets = with_holes(targets, holes)
-    if not enough(eras, ~holes):
+def test_corr_is_numerai_corr(rows, may_lack_predictions):
+    eras, predictions, targets, no_target, no_prediction = rows
+    no_prediction &= may_lack_predictions
+    targets = with_holes(targets, no_target)
+    predictions = with_holes(predictions, no_prediction)
+    how = {"allow_missing": may_lack_predictions}
+    if not enough(eras, ~(no_target | no_prediction)):
         with pytest.raises(DataError, match="a score needs 2"):
-            corr_per_era(predictions, targets, eras)
+            corr_per_era(predictions, targets, eras, **how)
         return
-    scores = corr_per_era(predictions, targets, eras)
-    expected = reference(
-        eras,
-        {"p": predictions, "t": targets},
-        lambda era: numerai_corr(era[["p"]], era["t"])["p"],
-    )
+    scores = corr_per_era(predictions, targets, eras, **how)
+    expected = reference(eras, {"p": predictions, "t": targets}, numerai_corr_of)
     assert scores.eras.tolist() == sorted(set(eras.tolist()))
     np.testing.assert_allclose(scores.values, expected, rtol=0, atol=TOLERANCE)
 
 
 @settings(max_examples=150, deadline=None)
-@given(
-    market([numbers, numbers, st.one_of(bins, returns), st.booleans(), st.booleans()])
-)
+@given(market([numbers, numbers, st.one_of(bins, returns), holes, holes]))
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 def test_contribution_is_correlation_contribution(rows):
     eras, predictions, meta_model, targets, no_target, no_meta_model = rows
@@ -87,7 +104,7 @@ def test_contribution_is_correlation_contribution(rows):
     expected = reference(
         eras,
         {"p": predictions, "m": meta_model, "t": targets},
-        lambda era: correlation_contribution(era[["p"]], era["m"], era["t"])["p"],
+        contribution_of,
     )
     np.testing.assert_allclose(scores.values, expected, rtol=0, atol=TOLERANCE)
 
@@ -141,6 +158,57 @@ def test_real_sized_eras_in_the_types_of_the_shards():
     )
     np.testing.assert_allclose(scores.values, expected, rtol=0, atol=TOLERANCE)
     assert scores.values.dtype == np.float64
+
+
+def test_targets_of_rows_without_a_prediction_count_for_the_mean():
+    """Dropped first, they would change this CORR in the second decimal."""
+    targets = np.array([0.0, 0.25, 0.5, 0.5, 0.75, 1.0, 1.0, 1.0])
+    predictions = np.array([0.3, 0.1, 0.2, 0.5, 0.4, 0.7, np.nan, np.nan])
+    eras = np.ones(8, int)
+    [score] = corr_per_era(predictions, targets, eras, allow_missing=True).values
+    ids = [f"n{row}" for row in range(8)]
+    expected = numerai_corr(
+        pd.DataFrame({"p": predictions[:6]}, index=ids[:6]),
+        pd.Series(targets, ids, name="t"),
+        max_filtered_index_ratio=0.25,
+    )["p"]
+    assert score == pytest.approx(expected, abs=TOLERANCE)
+    [dropped] = corr_per_era(predictions[:6], targets[:6], eras[:6]).values
+    assert abs(dropped - score) > 0.005
+    with pytest.raises(DataError, match="2 of 8 predictions, in era 1, are NaN"):
+        corr_per_era(predictions, targets, eras)
+
+
+@pytest.mark.parametrize("step", [1e-220, 1e-107, 5e-324, 1e-17, 1e200])
+def test_targets_of_any_scale_have_the_same_corr(step):
+    predictions, targets = np.array([0.1, 0.3, 0.2, 0.4]), np.array([0.0, 1, 2, 3])
+    eras = np.ones(4, int)
+    [expected] = corr_per_era(predictions, targets, eras).values
+    [score] = corr_per_era(predictions, targets * step, eras).values
+    # The smallest step of all has a mean that is rounded to a whole step.
+    assert score == pytest.approx(expected, abs=0.1 if step == 5e-324 else TOLERANCE)
+
+
+def test_targets_that_differ_by_rounding_alone_have_no_corr():
+    """Beside the targets of rows without a prediction, 1e-220 is nothing."""
+    targets = np.array([0.0, 1e-220, 2e-220, 0.75])
+    predictions = np.array([0.1, 0.2, 0.3, np.nan])
+    scores = corr_per_era(predictions, targets, np.ones(4, int), allow_missing=True)
+    assert np.isnan(scores.values).all()
+
+
+@pytest.mark.parametrize("infinite", [np.inf, -np.inf])
+def test_infinite_targets_and_references_are_refused(infinite):
+    eras, numbers = np.array([1, 1, 2, 2]), np.arange(4.0)
+    broken = np.array([0.0, 1.0, infinite, 0.5])
+    with pytest.raises(DataError, match=r"^1 of 4 targets, in era 2, are infinite\."):
+        corr_per_era(numbers, broken, eras)
+    with pytest.raises(DataError, match="1 of 4 targets, in era 2, are infinite"):
+        contribution_per_era(numbers, numbers, broken, eras)
+    with pytest.raises(DataError, match="values of the reference, in era 2, are inf"):
+        contribution_per_era(numbers, broken, numbers, eras)
+    with pytest.raises(DataError, match="1 of 4 predictions, in era 2, are infinite"):
+        corr_per_era(broken, numbers, eras, allow_missing=True)
 
 
 def test_perfect_order_earns_one():
@@ -197,7 +265,7 @@ def test_an_era_without_two_targets_is_refused_by_number():
 def test_broken_predictions_are_counted_and_their_eras_named():
     with pytest.raises(
         DataError,
-        match=r"^2 of 4 predictions are NaN or infinite, in era 3, 5\. "
+        match=r"^2 of 4 predictions, in era 3, 5, are NaN or infinite\. "
         r".*lower its learning_rate",
     ):
         corr_per_era(
@@ -207,7 +275,7 @@ def test_broken_predictions_are_counted_and_their_eras_named():
 
 def test_of_many_broken_eras_five_are_named():
     eras = np.arange(10)
-    with pytest.raises(DataError, match=r"in era 0, 1, 2, 3, 4 and 5 more\."):
+    with pytest.raises(DataError, match=r"in era 0, 1, 2, 3, 4 and 5 more, are"):
         rank_per_era(np.full(10, np.nan), eras)
 
 
@@ -215,11 +283,11 @@ def test_lengths_must_agree():
     with pytest.raises(
         DataError,
         match=r"^there are 3 predictions, 2 targets for 3 eras\. "
-        r"Hand over one of each a row\.$",
+        r"Pass one of each per row\.$",
     ):
         corr_per_era(np.ones(3), np.ones(2), np.ones(3, dtype=int))
 
 
 def test_no_rows_are_refused():
-    with pytest.raises(DataError, match="not a single row to score"):
+    with pytest.raises(DataError, match="there are no rows to score"):
         corr_per_era(np.array([]), np.array([]), np.array([], dtype=int))

@@ -196,10 +196,22 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path):
 # URLs that cannot be followed.
 
 
-@pytest.mark.parametrize("url", ["ledger.sqlite", "", "user:hunter2"])
-def test_no_url_is_refused(url):
-    with pytest.raises(ConfigError, match=r"no database URL. Write it like") as error:
-        Ledger(url)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ledger.sqlite",
+        "",
+        "user:hunter2",
+        "sqlite:///a\x00b",
+        "sqlite:///x?timeout=hunter2",
+        "sqlite://hunter2/x",
+        "postgresql://u:hunter2@h:abc/d",
+    ],
+)
+@pytest.mark.parametrize("read_only", [False, True])
+def test_no_url_is_refused(url, read_only):
+    with pytest.raises(ConfigError, match=r"not a database URL. Write it") as error:
+        Ledger(url, read_only=read_only)
     assert "hunter2" not in str(error.value)
 
 
@@ -214,3 +226,62 @@ def test_a_missing_driver_says_what_to_install(url):
     with pytest.raises(ConfigError, match="pip install psycopg") as error:
         Ledger(url)
     assert "hunter2" not in str(error.value)
+
+
+# States that are not «confirmed», and reading without writing.
+
+
+def test_an_older_attempt_that_is_found_late_does_not_displace_a_newer_one(
+    ledger, clock
+):
+    older = ledger.intend(ATTEMPT, "id", clock.now())
+    newer = ledger.intend(replace(ATTEMPT, sha256="b" * 64), "id", clock.now())
+    ledger.mark_confirmed(newer.id, "submission-2", clock.now())
+    assert ledger.mark_confirmed(older.id, "submission-1", clock.now()).state == (
+        "replaced"
+    )
+    assert [row.state for row in ledger.rows()] == ["replaced", "confirmed"]
+
+
+def test_another_model_of_numerais_is_not_replaced(ledger, clock):
+    first = ledger.intend(ATTEMPT, "id-alpha", clock.now())
+    ledger.mark_confirmed(first.id, "submission-1", clock.now())
+    second = ledger.intend(
+        replace(ATTEMPT, numerai_name="beta"), "id-beta", clock.now()
+    )
+    ledger.mark_confirmed(second.id, "submission-2", clock.now())
+    assert [row.state for row in ledger.rows()] == ["elsewhere", "confirmed"]
+
+
+@pytest.mark.parametrize("state", ["late", "unselected"])
+def test_what_does_not_count_keeps_its_submission_and_the_reason(ledger, clock, state):
+    row = ledger.intend(ATTEMPT, "id", clock.now())
+    row = ledger.mark_not_counting(row.id, state, "submission-1", "since", clock.now())
+    assert (row.state, row.submission_id, row.reason) == (
+        state,
+        "submission-1",
+        "since",
+    )
+    assert not row.is_unfinished
+
+
+def test_reading_only_makes_and_changes_nothing(path, clock):
+    assert Ledger(f"sqlite:///{path}", read_only=True).rows() == []
+    assert not path.exists()
+    row = Ledger(f"sqlite:///{path}").intend(ATTEMPT, "id", clock.now())
+    content = path.read_bytes()
+    reader = Ledger(f"sqlite:///{path}", read_only=True)
+    assert reader.rows() == [row]
+    with pytest.raises(DataError, match="readonly"):
+        reader.mark_refused(row.id, "x", clock.now())
+    assert path.read_bytes() == content
+
+
+def test_control_characters_that_an_earlier_version_stored_are_not_shown(
+    ledger, path, clock
+):
+    ledger.intend(ATTEMPT, "id", clock.now())
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE attempts SET reason = ?", ("a\x1b[2J\nb",))
+    connection.close()
+    assert ledger.rows()[0].reason == "a\\x1b[2J b"

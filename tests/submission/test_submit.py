@@ -222,7 +222,7 @@ def test_two_processes_do_not_submit_to_one_model_at_once(
 
     scripted_server.on("create", at_the_same_time)
     assert submit().submission_id == "submission-1"
-    with pytest.raises(ConfigError, match="which this ledger does not know"):
+    with pytest.raises(ConfigError, match="which this ledger does not count"):
         submit(predictions=other, ledger=other_ledger, name="same")
     assert len(scripted_server.submissions) == 1
     assert submit().was_already_submitted
@@ -657,3 +657,37 @@ def test_what_a_server_echoes_is_not_stored(
     rows = ledger.rows()
     assert [row.state for row in rows] == ["intent"]
     assert b"FAKE" not in (tmp_path / "ledger.sqlite").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "change", ["tournament = 'x'", "round_number = 7", "state = 'replaced'"]
+)
+def test_a_ledger_that_was_changed_by_hand_leads_to_no_second_submission(
+    submit, scripted_server, tmp_path, change
+):
+    submit()
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as connection:
+        connection.execute(f"UPDATE attempts SET {change}")  # noqa: S608
+    connection.close()
+    with pytest.raises(
+        ConfigError, match=r"submission-1 .* this ledger does not count"
+    ):
+        submit()
+    assert len(scripted_server.submissions) == 1
+
+
+def test_a_late_one_of_the_round_before_is_no_obstacle(submit, scripted_server, ledger):
+    def next_round(_request, proper):
+        answer = proper()
+        scripted_server.submissions[-1]["round"] = 1001
+        return answer
+
+    scripted_server.on("create", next_round)
+    with pytest.raises(TournamentRefused, match="it was filed under round 1001"):
+        submit()
+    scripted_server.rounds[0] |= {
+        "number": 1001,
+        "closeStakingTime": "2026-11-25T13:00:00Z",
+    }
+    assert submit(round_number=1001).submission_id == "submission-2"
+    assert states(ledger) == ["late", "confirmed"]

@@ -102,7 +102,9 @@ def test_keys_never_go_over_plain_http():
         resolve_access(settings, KEYS)
 
 
-@pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1", "http://"])
+@pytest.mark.parametrize(
+    "url", ["nonsense", "ftp://127.0.0.1", "http://", "\udc80", "http://\udc80"]
+)
 def test_no_url_is_refused(url):
     with pytest.raises(ConfigError, match="Write it like https://api-tournament"):
         resolve_access(TournamentSettings(url=url), {})

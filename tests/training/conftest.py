@@ -9,10 +9,9 @@ import pytest
 from planted_market import SETS, write_market
 from recorded_progress import Killed, RecordedProgress
 
-from numerai_pipeline.core import Recipe
 from numerai_pipeline.data import EtlOptions, ShardReader, build_shards
+from numerai_pipeline.models import Recipe, new_model
 from numerai_pipeline.models import family as find_family
-from numerai_pipeline.models import new_model
 from numerai_pipeline.training import TrainingJob, latest_run, train
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

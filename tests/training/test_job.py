@@ -131,3 +131,23 @@ def test_a_fold_without_eras_to_choose_by_is_refused(make_job):
     job = replace(make_job(), fold=Fold((1, 2, 3), ()))
     with pytest.raises(ConfigError, match="no validation eras to choose the best"):
         train(job)
+
+
+def test_what_a_killed_training_left_half_written_is_swept(make_job, killed_at):
+    job = make_job()
+    progress, kill = killed_at(at_note="tree 20:")
+    with pytest.raises(kill):
+        train(job, progress=progress)
+    [begun] = job.runs.glob("2*")
+    mark = begun.name[-8:]
+    left = [
+        job.runs / f".20260101T000000-{mark}.0123abcd.partial",
+        begun / "checkpoints" / ".best.txt.0123abcd.partial",
+    ]
+    other = job.runs / ".20260101T000000-00000000.0123abcd.partial"
+    for folder in (left[0], other):
+        folder.mkdir()
+    left[1].write_text("half")
+    train(job)
+    assert not any(path.exists() for path in left)
+    assert other.exists()  # of another run, which may be writing it now

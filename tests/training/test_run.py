@@ -122,14 +122,14 @@ def test_an_unfinished_run_opens_but_has_no_best_yet(run):
         with pytest.raises(DataError) as caught:
             reading()
         assert str(caught.value) == (
-            f"the run {run.folder} is not finished. Run `nai train lightgbm`, which "
-            "goes on with it."
+            f"the run {run.folder} is not finished. Run `nai train lightgbm` to "
+            "resume it."
         )
     with pytest.raises(DataError) as caught:
         latest_run(run.folder.parent)
     assert str(caught.value) == (
-        f"no run in {run.folder.parent} is finished. Run `nai train lightgbm`, which "
-        "goes on with the one that was begun."
+        f"no run in {run.folder.parent} is finished. Run `nai train lightgbm` to "
+        "resume the one that was started."
     )
 
 

@@ -160,14 +160,8 @@ def test_an_edited_recipe_is_followed(make_job, edited, killed_at):
     job = make_job()
     progress, _ = killed_at()
     train(job, progress=progress)
-    assert not any("starting from a new one" in note for note in progress.notes)
     changed = edited(job, parameters={**job.recipe.parameters, "num_leaves": 3})
     run = train(changed, progress=progress)
-    assert any(
-        note == "untrained.json was not made from this recipe and these features; "
-        "starting from a new one"
-        for note in progress.notes
-    )
     assert "num_leaves=3" in run.best().path.read_text().replace(": ", "=")
 
 
@@ -242,7 +236,7 @@ def test_tensorboard_curves_are_written_on_request(make_job):
         events = EventAccumulator(str(run.folder / "tensorboard")).Reload()
         return [
             (event.step, float(make_ndarray(event.tensor_proto)))
-            for event in events.Tensors("curves/val_loss")
+            for event in events.Tensors("curves by tree/val_loss")
         ]
 
     job = make_job()
@@ -253,13 +247,12 @@ def test_tensorboard_curves_are_written_on_request(make_job):
     assert curve(train(replace(job, tensorboard=True, runs=job.runs / "b"))) == expected
 
 
-def test_shards_without_held_out_eras_are_refused(make_job, market_shards):
-    job = make_job(shards=market_shards(sources=("train",)))
+def test_shards_without_validation_eras_are_refused(make_job, market_shards):
     with pytest.raises(ConfigError) as caught:
-        train(job)
+        make_job(shards=market_shards(sources=("train",)))
     assert str(caught.value) == (
-        f"{job.shards} holds no eras out, so no epoch of 'lightgbm' could be called "
-        "the best. Run `nai etl --split 0.2`."
+        "the shards have no validation eras to choose the best epoch by. Run "
+        "`nai etl --split 0.2`."
     )
 
 
@@ -298,12 +291,12 @@ def test_without_columns_the_job_takes_those_of_the_shards(make_job):
     assert train(replace(job, features=None)).features == job.features
 
 
-def test_held_out_eras_without_the_target_are_refused(make_job, market_shards):
+def test_validation_eras_without_the_target_are_refused(make_job, market_shards):
     job = make_job(shards=market_shards(is_resolved=False), target="target_victor_20")
     with pytest.raises(DataError) as caught:
         train(job)
     assert str(caught.value) == (
-        f"no row of the split 'valid' in {job.shards} has a value of "
+        f"no row of the eras 19-30 in {job.shards} has a value of "
         "'target_victor_20'. Choose another target in model.toml."
     )
 
@@ -365,3 +358,22 @@ def test_shards_made_anew_meanwhile_are_told_as_such(
 
     with pytest.raises(DataError, match="was rebuilt while 'xgboost' was training"):
         train(job, progress=RecordedProgress(on_note=rebuild))
+
+
+def test_loading_tensorflow_is_reported_before_it_takes_seconds():
+    done = run_python(
+        """
+        import sys
+        from recorded_progress import RecordedProgress
+        from numerai_pipeline.training.trainer import load_engine
+
+        notes = []
+        progress = RecordedProgress(
+            on_note=lambda text: notes.append((text, "tensorflow" in sys.modules))
+        )
+        load_engine("keras", progress)
+        load_engine("keras", progress)
+        print(notes)
+        """
+    )
+    assert done.stdout.strip() == "[('loading TensorFlow', False)]"

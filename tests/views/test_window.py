@@ -1,10 +1,13 @@
 import io
 import json
 import sys
+import threading
+import time
 from dataclasses import asdict
 
 import matplotlib.pyplot as plt
 import pytest
+from child import run_python
 
 from numerai_pipeline.views import Window
 from numerai_pipeline.views.window import CLOSED, NO_TOOLKIT
@@ -81,3 +84,57 @@ def test_the_newest_chart_is_drawn_until_the_stream_ends(make_chart):
     figure = plt.figure("training")
     assert figure.get_suptitle().startswith("after 5\nbest at epoch 3 by val_loss")
     plt.close(figure)
+
+
+def line_of(chart):
+    return json.dumps(asdict(chart)) + "\n"
+
+
+@pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
+def test_the_window_stays_after_the_training_until_it_is_closed(make_chart):
+    closing = threading.Timer(0.5, plt.close, ["training"])
+    closing.start()
+    charts = io.StringIO(line_of(make_chart()))
+    assert show_charts(plt, charts, keep_seconds=600) == CLOSED
+    closing.join()
+
+
+@pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
+def test_a_window_that_nobody_closes_ends_by_itself(make_chart):
+    started = time.monotonic()
+    assert show_charts(plt, io.StringIO(line_of(make_chart())), keep_seconds=0.3) == 0
+    assert time.monotonic() - started >= 0.3
+    plt.close("training")
+
+
+# Reads when the process that sends is over already, and keeps the last line.
+LATE = """
+import pathlib, sys, time
+time.sleep(1)
+lines = sys.stdin.readlines()
+pathlib.Path(sys.argv[1] + ".new").write_text(lines[-1])
+pathlib.Path(sys.argv[1] + ".new").rename(sys.argv[1])
+"""
+
+
+def test_a_script_does_not_wait_and_its_last_chart_arrives(tmp_path):
+    last = tmp_path / "last"
+    run_python(
+        """
+        import sys
+        from numerai_pipeline.training import Chart, Epoch
+        from numerai_pipeline.views import Window
+
+        window = Window([sys.executable, "-c", *sys.argv[1:]])
+        rows = [Epoch(1, 0.3, 0.2, 0.1, 1.0, is_best=True)]
+        for title in ("first", "last"):
+            window.show(Chart(title, "epoch", rows, "val_loss"))
+        """,
+        LATE,
+        last,
+    )
+    for _ in range(600):
+        if last.exists():
+            break
+        time.sleep(0.1)
+    assert json.loads(last.read_text())["title"] == "last"

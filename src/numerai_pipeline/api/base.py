@@ -90,7 +90,7 @@ class Base:
         # Relative to the workspace, wherever the command is run: a second ledger would
         # break at-most-once.
         file = self.workspace.root / (path or self.workspace.ledger_path.name)
-        return f"{scheme or 'sqlite'}:///{file.resolve().as_posix()}"
+        return f"{scheme or 'sqlite'}:///{file.absolute().as_posix()}"
 
     @property
     def data_dir(self) -> Path:

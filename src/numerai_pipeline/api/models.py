@@ -20,6 +20,7 @@ from numerai_pipeline.api.production import (
     compare,
     find_run,
     references_of,
+    tested_run,
 )
 from numerai_pipeline.api.results import Best, Written, Zoo, ZooEntry
 from numerai_pipeline.api.scored import Scored
@@ -29,11 +30,11 @@ from numerai_pipeline.api.tensorboard import (
     start_tensorboard,
 )
 from numerai_pipeline.api.trained import Trained, Training
-from numerai_pipeline.core import DataError, Recipe, columns, load_recipe
+from numerai_pipeline.core import DataError, columns
 
 if TYPE_CHECKING:
     from numerai_pipeline.evaluation import Evaluation
-    from numerai_pipeline.models import Family
+    from numerai_pipeline.models import Family, Recipe
     from numerai_pipeline.training import Run, TrainingJob
 
 EvaluatedPart = Literal["test", "validation"]
@@ -157,8 +158,7 @@ class ModelCommands(Base):
             patience: Epochs without improvement before training stops; for trees,
                 evaluations.
             seed: Seed of initial weights, row order, dropout and sampling.
-            allow_leak: Allow a fold whose purge is too short, so that targets overlap;
-                its scores have a warning.
+            allow_leak: Accept a purge shorter than the target's horizon; scores say so.
             restart: Delete the run of this recipe, even a broken one, and train again.
             **parameters: A parameter of the recipe, or training.KEY; can be repeated.
 
@@ -217,7 +217,7 @@ class ModelCommands(Base):
 
         Args:
             name: A model of the workspace.
-            run: latest, production, or a run's name or the end of it.
+            run: latest, production, or a run's name (its end is enough).
 
         Raises:
             ConfigError: if there is no such model or run.
@@ -247,7 +247,7 @@ class ModelCommands(Base):
         Args:
             names: Models of the workspace.
             on: Eras to score: test or validation.
-            run: latest, production, or a run's name or the end of it.
+            run: latest, production, or a run's name (its end is enough).
             force: Score again even if up to date.
 
         Returns:
@@ -268,13 +268,14 @@ class ModelCommands(Base):
         return Scored(each(names_of(names), scored))
 
     def promote(self, name: str, run: str = "latest") -> Promoted:
-        """Make a run predict live data, after comparing it with the one that does now.
+        """Make a run the production run, after comparing it with the current one.
 
-        Both are scored on the test eras that they have in common.
+        Both are scored on their common test eras. A refit, which has none, is compared
+        by the run that it is a refit of.
 
         Args:
             name: A model of the workspace.
-            run: latest, or a run's name or the end of it.
+            run: latest, or a run's name (its end is enough).
 
         Raises:
             ConfigError: if there is no such model or run.
@@ -295,7 +296,10 @@ class ModelCommands(Base):
             promoted = Promoted(name, ProductionRun.of(chosen))
         else:
             try:
-                new, old = (self._evaluate(one, on="test") for one in (chosen, before))
+                new, old = (
+                    self._evaluate(tested_run(one), on="test")
+                    for one in (chosen, before)
+                )
                 promoted = compare(name, chosen, before, (new, old))
             except DataError as error:
                 promoted = Promoted(
@@ -310,15 +314,15 @@ class ModelCommands(Base):
     def refit(
         self, name: str, run: str = "production", *, max_ram: Size = None
     ) -> Trained:
-        """Train a run's recipe on all resolved eras, for its best number of epochs.
+        """Retrain on every resolved era, for the best epochs or trees of a run.
 
-        No eras are left for a test: its scores are those of the run. It predicts live
+        No eras are left for a test: its scores are those of that run. It predicts live
         data only after `nai promote`.
 
         Args:
             name: A model of the workspace.
-            run: Run whose recipe and number of epochs or trees to use: production,
-                latest, or its name or the end of it.
+            run: Whose recipe and number of epochs or trees: production, latest, or a
+                run's name (its end is enough).
             max_ram: Memory that trees may use: 6GB, 50%; by default 75%.
 
         Raises:
@@ -396,7 +400,7 @@ def training_job(
     tensorboard: bool,
     max_ram: str | int | None,
     allow_leak: bool,
-    recipe: Recipe | None = None,
+    recipe: "Recipe | None" = None,
 ) -> "TrainingJob":
     """Return the job that trains a model on its default fold.
 
@@ -417,7 +421,7 @@ def training_job(
     from numerai_pipeline.data import FEATURE_GROUPS, FeatureCatalog, ShardReader
     from numerai_pipeline.training import TrainingJob
 
-    recipe = recipe or load_recipe(project.workspace.recipe_path(name))
+    recipe = recipe or models.load_recipe(project.workspace.recipe_path(name))
     recipe = models.override(recipe, overrides)
     own = models.load_user_families(project.workspace.zoo_dir)
     kind = own.family(recipe.family)
@@ -451,13 +455,14 @@ def training_job(
     )
 
 
-def shards_of(project: Base, recipe: Recipe) -> Path:
+def shards_of(project: Base, recipe: "Recipe") -> Path:
     """Return the folder of the shards that a recipe learns from."""
     return project.workspace.shards_dir(recipe.shards or project.settings.data.shards)
 
 
 def _zoo_entry(project: Base, name: str) -> ZooEntry:
     from numerai_pipeline.evaluation import last_corr
+    from numerai_pipeline.models import load_recipe
 
     family = load_recipe(project.workspace.recipe_path(name)).family
     if not any(project.workspace.runs_dir(name).glob("*/DONE")):

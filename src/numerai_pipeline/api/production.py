@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.api.base import Base
 from numerai_pipeline.api.results import Result, empty_figure, plain
-from numerai_pipeline.core import ConfigError, PipelineError, columns, load_recipe
+from numerai_pipeline.core import ConfigError, PipelineError, columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,8 +150,16 @@ def find_run(project: Base, name: str, run: str, *, is_tested: bool = False) -> 
     return Run.open(found[0])
 
 
+def tested_run(run: "Run") -> "Run":
+    """Return the run that has test eras: of a refit, the one that it is a refit of."""
+    from numerai_pipeline.training import Run
+
+    return Run.open(run.folder.with_name(run.refit_of)) if run.refit_of else run
+
+
 def note_of(project: Base, run: "Run") -> str:
     """Return why another run could be expected to predict; empty if nothing does."""
+    from numerai_pipeline.models import load_recipe
     from numerai_pipeline.training import latest_run
 
     latest = latest_run(run.folder.parent)

@@ -314,8 +314,11 @@ def frame_of(records: Iterable[Any], index: str | None = None) -> "pd.DataFrame"
 
 
 def html_of(frame: "pd.DataFrame") -> str:
-    """Return a frame as a notebook shows it."""
-    return str(frame.to_html(max_rows=20, na_rep="–", float_format="{:.4f}".format))
+    """Return a frame as a notebook shows it: all columns, and no text is cut."""
+    import pandas as pd
+
+    with pd.option_context("display.max_colwidth", None):
+        return str(frame.to_html(max_rows=20, na_rep="–", float_format="{:.4f}".format))
 
 
 def empty_figure() -> "CellFigure":

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cache, singledispatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.api import (
     Best,
@@ -38,6 +38,12 @@ FAILED = "failed"
 
 # The scripts use the same folder.
 DEMO_FOLDER = Path("demo")
+
+
+# Texts folded to fewer characters than these cannot be read.
+_LEAST_WIDTH = 10
+# Around each column of a table.
+_PADDING = 3
 
 
 @singledispatch
@@ -205,7 +211,7 @@ def _(result: Promoted) -> None:
         )
         echo(f"difference {found.mean:+.4f}, {interval}")
     if result.warning:
-        echo(f"not compared: {result.warning}")
+        echo(f"{result.name}: {result.warning}")
     echo(
         f"{result.name}: {result.run.id} predicts live data now, no longer "
         f"{result.before.id}"
@@ -364,24 +370,55 @@ def echo(text: str, style: str | None = None) -> None:
 
 
 def print_table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    console: "Console | None" = None,
 ) -> None:
-    """Print a table; numbers are aligned to the right."""
+    """Print a table; numbers are aligned to the right.
+
+    Long texts are folded where the terminal is narrow, numbers never. Where even that
+    has no room, each row is a paragraph with one line per column.
+
+    Args:
+        title: stands above it.
+        columns: their headings.
+        rows: a value per column each.
+        console: where to; None: stdout.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
+    console = console or stdout()
     table = Table(
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
     )
+    shown, least = [], 0
     for index, column in enumerate(columns):
-        is_number = all(isinstance(row[index], int | float) for row in rows)
-        justify: Literal["left", "right"] = "right" if is_number and rows else "left"
-        table.add_column(column, justify=justify, overflow="fold")
-    for row in rows:
+        values = [row[index] for row in rows]
+        texts = _format_column(values)
+        is_number = bool(values) and all(v is None or _is_number(v) for v in values)
+        table.add_column(
+            column,
+            justify="right" if is_number else "left",
+            overflow="fold",
+            no_wrap=is_number,
+        )
+        width = max(map(len, (column, *texts)))
+        least += _PADDING + (width if is_number else min(width, _LEAST_WIDTH))
+        shown.append(texts)
+    for row in zip(*shown, strict=True):
         # As Text, so that square brackets in a name are not markup.
-        table.add_row(*(Text(format_value(value)) for value in row))
-    stdout().print(table)
+        table.add_row(*map(Text, row))
+    if least <= console.width:
+        console.print(table)
+        return
+    console.print(Text(title, style="bold"))
+    for row in zip(*shown, strict=True):
+        for column, text in zip(columns, row, strict=True):
+            console.print(Text(f"  {column}: {text}" if column else f"  {text}"))
+        console.print()
 
 
 def format_value(value: object) -> str:
@@ -390,6 +427,22 @@ def format_value(value: object) -> str:
     >>> format_value(0.01234567), format_value(1234567), format_value(None)
     ('0.01235', '1,234,567', '–')
     """
+    return _format_column([value])[0]
+
+
+def _format_column(values: Sequence[object]) -> list[str]:
+    """Format the values of a column; its fractions have equally many digits.
+
+    >>> _format_column([0.93955, 1.10612, None])
+    ['0.940', '1.106', '–']
+    """
+    finite = [v for v in values if isinstance(v, float) and v == v]
+    # Losses and scores differ in the fifth decimal, ratios in the second.
+    form = ".5f" if all(abs(value) < 1 for value in finite) else ",.3f"
+    return [_format(value, form) for value in values]
+
+
+def _format(value: object, form: str) -> str:
     if value is None or value != value:
         return "–"
     if isinstance(value, bool):
@@ -397,13 +450,16 @@ def format_value(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        # Losses and scores differ in the fifth decimal, ratios in the second.
-        return f"{value:.5f}" if abs(value) < 1 else f"{value:,.3f}"
+        return format(value, form)
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M} UTC"
     if isinstance(value, Path):
         return _relative(value)
     return str(value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _relative(path: Path) -> str:

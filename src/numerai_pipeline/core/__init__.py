@@ -15,12 +15,10 @@ from numerai_pipeline.core.config import (
     Frozen,
     Positive,
     PositiveFloat,
-    Recipe,
     Settings,
     SubmissionSettings,
     TournamentSettings,
     commented_toml,
-    load_recipe,
     load_settings,
     parse_table,
     read_toml,
@@ -36,6 +34,7 @@ from numerai_pipeline.core.errors import (
     explain,
 )
 from numerai_pipeline.core.files import (
+    PARTIAL_SUFFIX,
     atomic_folder,
     atomic_path,
     digest_of,
@@ -52,11 +51,13 @@ from numerai_pipeline.core.files import (
 from numerai_pipeline.core.machine import memory_bytes, parse_bytes, show_bytes
 from numerai_pipeline.core.progress import SILENT, Advance, Progress, counted
 from numerai_pipeline.core.suggestions import did_you_mean
+from numerai_pipeline.core.text import printable
 from numerai_pipeline.core.workspace import Workspace, retrain
 
 __all__ = [
     "EXIT_BUG",
     "NUMERAI_URL",
+    "PARTIAL_SUFFIX",
     "SILENT",
     "Advance",
     "Clock",
@@ -68,7 +69,6 @@ __all__ = [
     "Positive",
     "PositiveFloat",
     "Progress",
-    "Recipe",
     "Settings",
     "SubmissionSettings",
     "SystemClock",
@@ -90,13 +90,13 @@ __all__ = [
     "heal_folder",
     "kept_folder",
     "leftovers_of",
-    "load_recipe",
     "load_settings",
     "locked",
     "memory_bytes",
     "parse_bytes",
     "parse_table",
     "parse_time",
+    "printable",
     "read_json",
     "read_toml",
     "retrain",

@@ -1,4 +1,4 @@
-"""``numerai.toml`` and ``model.toml`` as frozen models.
+"""``numerai.toml`` as a frozen model, and what every config table shares.
 
 A key that does not exist is refused by name, with the nearest one that does.
 tomlkit is imported where TOML is written, since every command reads but few write.
@@ -21,6 +21,7 @@ from pydantic_core import ErrorDetails
 from numerai_pipeline.core.errors import ConfigError
 from numerai_pipeline.core.files import write_text
 from numerai_pipeline.core.suggestions import did_you_mean
+from numerai_pipeline.core.text import printable
 
 NUMERAI_URL = "https://api-tournament.numer.ai"
 
@@ -97,6 +98,9 @@ class SubmissionSettings(Frozen):
         for model, name in models.items():
             if not name.strip():
                 raise ValueError(f"'{model}' has no name at Numerai")
+            for text in (model, name):
+                if printable(text) != text:
+                    raise ValueError(f"{text!r} holds characters that no name has")
             other = ours.setdefault(name.strip().casefold(), model)
             if other != model:
                 raise ValueError(
@@ -115,38 +119,6 @@ class Settings(Frozen):
     submission: SubmissionSettings = SubmissionSettings()
 
 
-class Recipe(Frozen):
-    """``model.toml``: everything that makes a model, apart from the data.
-
-    ``parameters`` and ``training`` belong to the family, which checks them.
-    """
-
-    family: str = Field(description="the model family; `nai zoo` lists them")
-    feature_set: str = Field(
-        default="all", description="features it sees: a set of features.json"
-    )
-    target: str = Field(default="target", description="the target it learns, by name")
-    shards: str = Field(
-        default="",
-        description="the set of shards it learns from; empty: [data] shards of "
-        "numerai.toml",
-    )
-    eras: str = Field(
-        default="",
-        description="training eras it learns from: even, odd, every:4 or ranges such "
-        "as 1-120,300-; empty: all",
-    )
-    missing: float = Field(
-        default=2.0,
-        allow_inf_nan=True,  # trees know what to do with NaN
-        description="value of a missing feature; 2 is the middle bin, "
-        "which Numerai itself uses",
-    )
-    seed: int = Field(default=1, description="makes a run repeatable")
-    parameters: dict[str, Any] = Field(default_factory=dict)
-    training: dict[str, Any] = Field(default_factory=dict)
-
-
 def load_settings(path: Path) -> Settings:
     """Read ``numerai.toml``.
 
@@ -162,19 +134,6 @@ def load_settings(path: Path) -> Settings:
             f"{hint}."
         )
     return parse_table(Settings, read_toml(path), where=path.name)
-
-
-def load_recipe(path: Path) -> Recipe:
-    """Read a ``model.toml``; its family's own tables are checked by the family.
-
-    Raises:
-        ConfigError: as ``load_settings``.
-    """
-    if not path.is_file():
-        raise ConfigError(
-            f"{path} does not exist. Run `nai new FAMILY {path.parent.name}` first."
-        )
-    return parse_table(Recipe, read_toml(path), where=path.name)
 
 
 def read_toml(path: Path) -> dict[str, Any]:

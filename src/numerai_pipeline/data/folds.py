@@ -200,6 +200,11 @@ def default_fold(
     """
     eras, valid = tuple(splits.get(TRAIN, ())), tuple(splits.get(VALID, ()))
     test = tuple(splits.get(TEST, ()))
+    if not valid and not test:
+        raise ConfigError(
+            "the shards have no validation eras to choose the best epoch by. Run "
+            "`nai etl --split 0.2`."
+        )
     if set(eras) & set(valid):
         return Fold(tuple(filter(learns_from, eras)), valid, test, by_rows=True)
     if valid and not test:

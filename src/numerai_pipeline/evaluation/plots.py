@@ -1,4 +1,4 @@
-"""The picture of a run's scores."""
+"""The plots of scores."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,11 +20,11 @@ _SEPARATE_BARS = 80
 
 
 def plot_scores(evaluation: Evaluation, path: Path) -> None:
-    """Write the picture of ``draw_scores`` as a PNG.
+    """Write the plot of ``draw_scores`` as a PNG.
 
     Args:
         evaluation: what to draw.
-        path: the picture to write.
+        path: the file to write.
     """
     from matplotlib.figure import Figure
 

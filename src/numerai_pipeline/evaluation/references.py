@@ -11,7 +11,7 @@ import numpy.typing as npt
 from numerai_pipeline.core import DataError, columns
 from numerai_pipeline.data import column_names, read_columns
 
-# numerai-tools refuses to score an era of which it knows less.
+# numerai-tools refuses to score an era that is covered less.
 MIN_SHARE_OF_ERA = 0.8
 
 _NO_MODELS = {columns.ID, columns.ERA, columns.DATA_TYPE}
@@ -21,7 +21,7 @@ _REMEDY = "nai download --meta --benchmarks --force"
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Predictions of somebody else for the same rows.
+    """Predictions of another model for the same rows.
 
     Attributes:
         name: the column in Numerai's file.
@@ -58,7 +58,7 @@ class Reference:
 def read_references(
     ids: npt.NDArray[np.bytes_], meta_model: Path | None, benchmarks: Sequence[Path]
 ) -> list[Reference]:
-    """Read what there is for the rows in question.
+    """Read the references of the rows in question.
 
     Args:
         ids: ``(rows,)`` S16.
@@ -109,7 +109,7 @@ def _read(
 def _rows_of(
     ids: npt.NDArray[np.bytes_], file_ids: Any, path: Path
 ) -> npt.NDArray[np.intp]:
-    """Return for each row of a file which of our rows it is, -1 for none.
+    """Return the place of each row of a file in ``ids``; -1 where it is not there.
 
     Arrow's hash table takes 3.5 M ids without making a Python string of any.
     """

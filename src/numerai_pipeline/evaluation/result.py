@@ -11,7 +11,7 @@ from numerai_pipeline.core import DataError, read_json, write_json
 from numerai_pipeline.scoring import Scores, Summary
 
 # Changes when the file's meaning does: what an older version wrote is scored again.
-LAYOUT = 2
+LAYOUT = 3
 
 EvaluatedPart = Literal["test", "validation"]
 
@@ -93,7 +93,7 @@ class Evaluation:
         n_rows: rows that were predicted.
         n_eras: eras with the target, which are those that were scored.
         rows: the scores; the first is the model's own CORR.
-        coverage: meta model and benchmarks, as far as they go.
+        coverage: meta model and benchmarks, and how much they cover.
         shards_fingerprint: which shards these were.
         fingerprint: which run, shards and files all this was made from.
     """
@@ -125,14 +125,14 @@ class Evaluation:
             )
         elif self.purge < self.horizon:
             found.append(
-                f"Leak: the purge is {self.purge} eras, but the targets look "
-                f"{self.horizon} eras ahead."
+                f"Leak: the purge is {self.purge} eras, but the targets need "
+                f"{self.horizon}."
             )
         return found
 
     @property
     def plot(self) -> Path:
-        """The picture of the scores."""
+        """The plot of the scores."""
         return plot_path(self.folder, self.on)
 
     @property

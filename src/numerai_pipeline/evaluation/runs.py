@@ -158,30 +158,33 @@ def _score(
             rows.append(_corr(metric, run.name, found, run.target, learned))
     for reference in references:
         covered = reference.covers(found.eras, has_target)
-        if covered.any():
-            rows += _compare(run.name, found, target, reference, covered)
+        # All rows of these eras: targets without a reference count for their mean.
+        same = has_target & np.isin(found.eras, found.eras[covered])
+        if same.any():
+            rows += _compare(run.name, found, target, reference, same)
     return tuple(rows)
 
 
 def _compare(
-    name: str, found: OutOfSample, target: str, reference: Reference, covered: _Mask
+    name: str, found: OutOfSample, target: str, reference: Reference, same: _Mask
 ) -> list[ScoreRow]:
     """Score a reference, and the model beside it, on the eras that it covers."""
-    eras = found.eras[covered]
-    targets = found.targets[target][covered]
-    predictions = found.predictions[covered]
-    values = reference.values[covered]
+    eras, targets = found.eras[same], found.targets[target][same]
+    predictions, values = found.predictions[same], reference.values[same]
     is_meta_model = reference.kind == "meta model"
     contribution = "MMC" if is_meta_model else f"BMC of {reference.name}"
     rows = [
-        ScoreRow(reference.name, "CORR", corr_per_era(values, targets, eras)),
+        ScoreRow(
+            reference.name,
+            "CORR",
+            corr_per_era(values, targets, eras, allow_missing=True),
+        ),
         ScoreRow(
             name, contribution, contribution_per_era(predictions, values, targets, eras)
         ),
     ]
     has_target = _has_target(found, target)
     if len(np.unique(eras)) < len(np.unique(found.eras[has_target])):
-        same = has_target & np.isin(found.eras, eras)
         metric = f"CORR in the eras of {reference.name}"
         rows.insert(1, _corr(metric, name, found, target, same))
     return rows

@@ -32,7 +32,9 @@ from numerai_pipeline.models.protocol import (
 )
 from numerai_pipeline.models.recipe import (
     CheckedRecipe,
+    Recipe,
     check_recipe,
+    load_recipe,
     new_model,
     override,
 )
@@ -77,6 +79,7 @@ __all__ = [
     "Positive",
     "PositiveFloat",
     "Predictor",
+    "Recipe",
     "ReconstructionLoss",
     "TrainingTable",
     "TreesFamily",
@@ -92,6 +95,7 @@ __all__ = [
     "family",
     "load_keras",
     "load_network",
+    "load_recipe",
     "load_user_families",
     "network_input",
     "new_model",

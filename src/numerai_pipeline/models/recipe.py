@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import create_model
+from pydantic import Field, create_model
 
 from numerai_pipeline.core import (
     ConfigError,
     Frozen,
-    Recipe,
     atomic_path,
     commented_toml,
     parse_table,
+    read_toml,
     write_text,
 )
 from numerai_pipeline.data import eras_subset
@@ -31,6 +31,51 @@ _HEADER = """\
 # seed make the same model; a changed one makes a new run beside the old ones.
 
 """
+
+
+class Recipe(Frozen):
+    """``model.toml``: everything that makes a model, apart from the data.
+
+    ``parameters`` and ``training`` belong to the family, which checks them.
+    """
+
+    family: str = Field(description="the model family; `nai zoo` lists them")
+    feature_set: str = Field(
+        default="all", description="features it sees: a set of features.json"
+    )
+    target: str = Field(default="target", description="the target it learns, by name")
+    shards: str = Field(
+        default="",
+        description="the set of shards it learns from; empty: [data] shards of "
+        "numerai.toml",
+    )
+    eras: str = Field(
+        default="",
+        description="training eras it learns from: even, odd, every:4 or ranges such "
+        "as 1-120,300-; empty: all",
+    )
+    missing: float = Field(
+        default=2.0,
+        allow_inf_nan=True,  # trees know what to do with NaN
+        description="value of a missing feature; 2 is the middle bin, "
+        "which Numerai itself uses",
+    )
+    seed: int = Field(default=1, description="makes a run repeatable")
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    training: dict[str, Any] = Field(default_factory=dict)
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a ``model.toml``; its family's own tables are checked by the family.
+
+    Raises:
+        ConfigError: if the file is missing or not TOML, or a key or value is unknown.
+    """
+    if not path.is_file():
+        raise ConfigError(
+            f"{path} does not exist. Run `nai new FAMILY {path.parent.name}` first."
+        )
+    return parse_table(Recipe, read_toml(path), where=path.name)
 
 
 @dataclass(frozen=True)
@@ -64,7 +109,7 @@ class CheckedRecipe:
             }
         )
 
-    def write_untrained(self, existing: Path, *, n_features: int, into: Path) -> None:
+    def write_untrained(self, existing: Path, *, n_features: int, into: Path) -> bool:
         """Write the model from which training starts.
 
         ``existing`` is copied if it was made from this recipe, or by hand. Otherwise
@@ -74,6 +119,9 @@ class CheckedRecipe:
             existing: the untrained model in the model's folder; may be missing.
             n_features: width of the data.
             into: where to write.
+
+        Returns:
+            Whether ``existing`` was taken.
 
         Raises:
             DataError: if ``existing`` is broken.
@@ -89,10 +137,11 @@ class CheckedRecipe:
             if found is None or spec.is_same(found):
                 with atomic_path(into) as partial:
                     partial.write_bytes(existing.read_bytes())
-                return
+                return True
         self.family.write_untrained(
             self.parameters, n_features=n_features, seed=self.recipe.seed, path=into
         )
+        return False
 
 
 def check_recipe(recipe: Recipe, kind: Family | None = None) -> CheckedRecipe:
@@ -117,7 +166,7 @@ def check_recipe(recipe: Recipe, kind: Family | None = None) -> CheckedRecipe:
     parameters = _parameters(kind, recipe.parameters)
     if isinstance(kind, KerasFamily):
         try:
-            kind.check(recipe, parameters)
+            kind.check(parameters, target=recipe.target, missing=recipe.missing)
         except ConfigError as error:
             raise ConfigError(f"{RECIPE_FILE}: {error}") from error
     return CheckedRecipe(

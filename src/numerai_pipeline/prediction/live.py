@@ -46,13 +46,13 @@ def predict_live(
         progress: where to report.
 
     Returns:
-        Columns ``id`` (str) and ``prediction`` (float64 in (0, 1)), a row each of
-        the live data, in its order.
+        Columns ``id`` (str) and ``prediction`` (float64 in (0, 1)), a row per row
+        of the live data, in its order.
 
     Raises:
-        ConfigError: if there is no run.
+        ConfigError: if no run is given.
         DataError: if a feature is missing, an id occurs twice, or a model predicts
-            something that is not a number, or one and the same for all rows.
+            NaN or infinity, or the same value for all rows.
     """
     import pandas as pd
 
@@ -108,12 +108,13 @@ def live_ids(path: Path) -> tuple[str, ...]:
     """
     ids = tuple(read_columns(path, [columns.ID], _REMEDY)[columns.ID].to_pylist())
     if not ids:
-        raise DataError(
-            f"{path} has not a single row. Fetch it again with `{_REMEDY}`."
-        )
-    name, n_times = Counter(ids).most_common(1)[0]
-    if n_times > 1 or None in ids:
-        found = "a row without an id" if None in ids else f"the id {name} twice"
+        raise DataError(f"{path} has no rows. Fetch it again with `{_REMEDY}`.")
+    others = [each for each in ids if not isinstance(each, str)]
+    name, n_times = Counter(map(str, ids)).most_common(1)[0]
+    if n_times > 1 or others:
+        found = f"the id {others[0] if others else name}"
+        found += ", which is not text" if others else " twice"
+        found = "a row without an id" if None in ids else found
         raise DataError(f"{path} has {found}. Fetch it again with `{_REMEDY}`.")
     return ids
 
@@ -121,7 +122,7 @@ def live_ids(path: Path) -> tuple[str, ...]:
 def earlier_live(live: Path) -> Path | None:
     """Return the live data of an earlier round that is the same as this round's.
 
-    Every round has ids of its own. Numerai maps those of the round before, so that
+    Every round has its own ids. Numerai maps those of the round before, so that
     predictions for yesterday's rows would be accepted.
 
     Args:
@@ -170,5 +171,5 @@ def _check_predictions(who: str, predictions: npt.NDArray[np.floating]) -> None:
     if np.ptp(predictions) == 0:
         raise DataError(
             f"{who} predicts the same for all {len(predictions):,} live rows, which "
-            "earns no score. Look at the plot of its training, and train again."
+            "earns no score. Check the plot of its training, and train again."
         )

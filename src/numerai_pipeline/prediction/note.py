@@ -1,8 +1,8 @@
 """The note beside a file of predictions: which run made it, from which live data.
 
 It stands as ``predictions_NAME.json`` beside ``predictions_NAME.csv``. Predictions
-with shuffled values, of an older run or for another round look like good ones: the
-note is what they are known by.
+with shuffled values, of an older run or for another round look like good ones; the
+note distinguishes them.
 """
 
 from dataclasses import asdict, dataclass
@@ -30,7 +30,7 @@ class Origin:
 
 
 def write_noted(frame: "pd.DataFrame", predictions: Path, origin: Origin) -> None:
-    """Write predictions and their note; without both, neither is believed."""
+    """Write predictions and their note; neither counts without the other."""
     _note(predictions).unlink(missing_ok=True)
     write_predictions(frame, predictions)
     note = {

@@ -1,7 +1,7 @@
 """CORR, contribution (MMC, BMC) and ranks, era by era.
 
-The definition is the package numerai-tools, whose numbers these functions return to
-1e-12, on arrays in any order instead of one indexed frame an era.
+The definition is the package numerai-tools. These functions return its numbers to
+1e-12, on arrays in any order instead of one indexed frame per era.
 """
 
 import math
@@ -19,16 +19,23 @@ Floats = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.integer[Any]]
 _Doubles = npt.NDArray[np.float64]
 _Rows = npt.NDArray[np.intp]
+_Mask = npt.NDArray[np.bool_]
 
 # Two rows are the least that can be correlated.
 _MIN_ROWS = 2
 
-# Eras that an error names; a broken column would name hundreds.
+# At most so many eras are named in an error; a broken column would name hundreds.
 _NAMED_ERAS = 5
 
 
-def corr_per_era(predictions: Floats, targets: Floats, eras: Integers) -> Scores:
-    """Score predictions against targets, one CORR an era.
+def corr_per_era(
+    predictions: Floats,
+    targets: Floats,
+    eras: Integers,
+    *,
+    allow_missing: bool = False,
+) -> Scores:
+    """Score predictions against targets, one CORR per era.
 
     Ranks (ties keep their mean rank), gaussianizes and raises the predictions to the
     power 1.5 with their sign, centres the targets by their mean and raises them to
@@ -38,16 +45,19 @@ def corr_per_era(predictions: Floats, targets: Floats, eras: Integers) -> Scores
         predictions: ``(rows,)`` float, finite, any scale; ranked within each era.
         targets: ``(rows,)`` float; rows without a target (NaN) are dropped.
         eras: ``(rows,)`` integers, in any order.
+        allow_missing: drop rows whose prediction is NaN, instead of raising an error.
+            Their targets still count for the mean by which the targets are centred.
 
     Returns:
-        A CORR an era, NaN where all predictions or all targets of an era are equal.
+        One CORR per era, NaN where all predictions or all targets of an era are equal.
 
     Raises:
-        DataError: if an era has fewer than two rows with a target, a prediction is
-            not finite, or the lengths differ.
+        DataError: if an era has fewer than two rows with a target and a prediction, a
+            prediction or a target is infinite, a prediction is NaN without
+            ``allow_missing``, or the lengths differ.
 
     Source: ``numerai_corr`` of numerai-tools, which also refuses an era where more
-    than a fifth of the rows have no target; here what there is counts.
+    than a fifth of the rows are dropped; here the remaining rows are scored.
 
     >>> scores = corr_per_era(
     ...     np.array([0.1, 0.2, 0.3, 0.3, 0.2, 0.1]),
@@ -58,16 +68,27 @@ def corr_per_era(predictions: Floats, targets: Floats, eras: Integers) -> Scores
     ([1, 2], [1.0, -1.0])
     """
     _check_lengths(eras, predictions=predictions, targets=targets)
-    _check_finite(predictions, eras)
-    groups = list(_rows_by_era(eras, ~np.isnan(targets), "a target"))
-    values = [_corr(predictions[rows], targets[rows]) for _, rows in groups]
-    return Scores(np.array([era for era, _ in groups]), np.array(values))
+    has_target = _is_known(targets, eras, "targets")
+    if allow_missing:
+        has_both = has_target & _is_known(predictions, eras, "predictions")
+    else:
+        _check_finite(predictions, eras)
+        has_both = has_target
+    what = "a target and a prediction" if allow_missing else "a target"
+    groups = list(_rows_by_era(eras, has_both, what))
+    values = []
+    for _, rows, kept in groups:
+        # numerai-tools centres the targets before it drops rows without a prediction.
+        known = targets[rows[has_target[rows]]] if allow_missing else targets[kept]
+        mean = known.mean(dtype=np.float64)
+        values.append(_corr(predictions[kept], targets[kept] - mean))
+    return Scores(np.array([era for era, _, _ in groups]), np.array(values))
 
 
 def contribution_per_era(
     predictions: Floats, reference: Floats, targets: Floats, eras: Integers
 ) -> Scores:
-    """Score what predictions add to a reference, one contribution an era.
+    """Score what predictions add to a reference, one contribution per era.
 
     Against the meta model this is MMC, against a benchmark model BMC: the covariance
     of the centred target with that part of the ranked and gaussianized predictions
@@ -76,30 +97,32 @@ def contribution_per_era(
     Args:
         predictions: ``(rows,)`` float, finite, any scale; ranked within each era.
         reference: ``(rows,)`` float, any scale; NaN where the reference has no row.
-        targets: ``(rows,)`` float, NaN where there is none. Rows without reference or
-            target are dropped before ranking.
+        targets: ``(rows,)`` float, NaN where a row has no target. Rows without
+            reference or target are dropped before ranking and centring.
         eras: ``(rows,)`` integers, in any order.
 
     Returns:
-        A contribution an era: 0 where all predictions of an era are equal, NaN where
+        One contribution per era: 0 where all predictions of an era are equal, NaN where
         all values of the reference are.
 
     Raises:
         DataError: if an era has fewer than two rows with both reference and target,
-            a prediction is not finite, or the lengths differ.
+            a prediction is NaN, a value is infinite, or the lengths differ.
 
     Source: ``correlation_contribution`` of numerai-tools, which also refuses an era
     where more than a fifth of the rows are dropped.
     """
     _check_lengths(eras, predictions=predictions, reference=reference, targets=targets)
     _check_finite(predictions, eras)
-    is_whole = ~(np.isnan(targets) | np.isnan(reference))
-    groups = list(_rows_by_era(eras, is_whole, "a target and a reference"))
+    has_both = _is_known(targets, eras, "targets") & _is_known(
+        reference, eras, "values of the reference"
+    )
+    groups = list(_rows_by_era(eras, has_both, "a target and a reference"))
     values = [
-        _contribution(predictions[rows], reference[rows], targets[rows])
-        for _, rows in groups
+        _contribution(predictions[kept], reference[kept], targets[kept])
+        for _, _, kept in groups
     ]
-    return Scores(np.array([era for era, _ in groups]), np.array(values))
+    return Scores(np.array([era for era, _, _ in groups]), np.array(values))
 
 
 def rank_per_era(values: Floats, eras: Integers) -> _Doubles:
@@ -129,16 +152,19 @@ def rank_per_era(values: Floats, eras: Integers) -> _Doubles:
     return ranks
 
 
-def _corr(predictions: Floats, targets: Floats) -> float:
+def _corr(predictions: Floats, centred: _Doubles) -> float:
+    """Return the CORR of ``(rows,)`` predictions with targets centred by their mean."""
     # The centred values of equal targets can be rounding errors instead of 0.
-    if np.ptp(predictions) == 0 or np.ptp(targets) == 0:
+    if np.ptp(predictions) == 0 or np.ptp(centred) == 0:
         return math.nan
     scored = _power_1_5(ndtri(_rank(predictions)))
-    wanted = _power_1_5(_centred(targets))
+    # CORR has no scale, but the squares of tiny targets would round to 0.
+    wanted = _power_1_5(centred / np.abs(centred).max())
     scored -= scored.mean()
     wanted -= wanted.mean()
     norm = math.sqrt(float(scored @ scored) * float(wanted @ wanted))
-    return max(-1.0, min(1.0, float(scored @ wanted) / norm))
+    # Targets that differ by less than the rounding of their mean are equal.
+    return max(-1.0, min(1.0, float(scored @ wanted) / norm)) if norm > 0 else math.nan
 
 
 def _contribution(predictions: Floats, reference: Floats, targets: Floats) -> float:
@@ -148,12 +174,16 @@ def _contribution(predictions: Floats, reference: Floats, targets: Floats) -> fl
     known = ndtri(_rank(reference))
     scored -= known * (float(scored @ known) / float(known @ known))
     is_unit = targets.min() >= 0 and targets.max() <= 1
-    wanted = _centred(targets * 4 if is_unit else targets)
+    wanted = targets.astype(np.float64) * (4 if is_unit else 1)
+    wanted -= wanted.mean()
     return float(wanted @ scored) / len(wanted)
 
 
 def _rank(values: Floats) -> _Doubles:
-    """Rank ``(rows,)`` values into (0, 1); equal values share their mean rank."""
+    """Rank ``(rows,)`` values into (0, 1); equal values share their mean rank.
+
+    The same numbers as ``scipy.stats.rankdata``, in two thirds of the time.
+    """
     n_rows = len(values)
     order = np.argsort(values)
     ascending = values[order]
@@ -165,12 +195,6 @@ def _rank(values: Floats) -> _Doubles:
     ranks = np.empty(n_rows, dtype=np.float64)
     ranks[order] = np.repeat(means, np.diff(starts))
     return ranks
-
-
-def _centred(values: Floats) -> _Doubles:
-    doubles: _Doubles = values.astype(np.float64)
-    doubles -= doubles.mean()
-    return doubles
 
 
 def _power_1_5(values: _Doubles) -> _Doubles:
@@ -189,8 +213,9 @@ def _segments(eras: Integers) -> Iterator[tuple[int, _Rows]]:
 
 
 def _rows_by_era(
-    eras: Integers, is_kept: npt.NDArray[np.bool_], what: str
-) -> Iterator[tuple[int, _Rows]]:
+    eras: Integers, is_kept: _Mask, what: str
+) -> Iterator[tuple[int, _Rows, _Rows]]:
+    """Yield each era, ascending, with the indices of its rows and of those kept."""
     for era, rows in _segments(eras):
         kept = rows[is_kept[rows]]
         if len(kept) < _MIN_ROWS:
@@ -198,7 +223,7 @@ def _rows_by_era(
                 f"era {era} has {len(kept)} of {len(rows)} rows with {what}, but a "
                 f"score needs {_MIN_ROWS}. Leave this era out."
             )
-        yield era, kept
+        yield era, rows, kept
 
 
 def _check_lengths(eras: Integers, **columns: Floats) -> None:
@@ -206,21 +231,45 @@ def _check_lengths(eras: Integers, **columns: Floats) -> None:
     if any(n_rows != len(eras) for n_rows in lengths.values()):
         found = ", ".join(f"{n_rows:,} {name}" for name, n_rows in lengths.items())
         raise DataError(
-            f"there are {found} for {len(eras):,} eras. Hand over one of each a row."
+            f"there are {found} for {len(eras):,} eras. Pass one of each per row."
         )
     if len(eras) == 0:
-        raise DataError("there is not a single row to score. Choose other eras.")
+        raise DataError("there are no rows to score. Choose other eras.")
 
 
 def _check_finite(values: Floats, eras: Integers) -> None:
     is_broken = ~np.isfinite(values)
-    if not is_broken.any():
-        return
+    if is_broken.any():
+        raise DataError(
+            f"{_broken(is_broken, eras, 'predictions')} NaN or infinite. A model that "
+            "diverged in training predicts such values: lower its learning_rate and "
+            "train again."
+        )
+
+
+def _is_known(values: Floats, eras: Integers, what: str) -> _Mask:
+    """Return which values are not NaN.
+
+    Raises:
+        DataError: if one is infinite.
+    """
+    is_infinite = np.isinf(values)
+    if is_infinite.any():
+        raise DataError(
+            f"{_broken(is_infinite, eras, what)} infinite. Correct them or drop them."
+        )
+    is_known: _Mask = ~np.isnan(values)
+    return is_known
+
+
+def _broken(is_broken: _Mask, eras: Integers, what: str) -> str:
+    """Return how a sentence about broken values begins.
+
+    >>> _broken(np.array([True, False, True]), np.array([7, 7, 8]), "targets")
+    '2 of 3 targets, in era 7, 8, are'
+    """
     broken = np.unique(eras[is_broken])
     named = ", ".join(map(str, broken[:_NAMED_ERAS]))
     more = f" and {len(broken) - _NAMED_ERAS} more" if len(broken) > _NAMED_ERAS else ""
-    raise DataError(
-        f"{int(is_broken.sum()):,} of {len(values):,} predictions are NaN or infinite, "
-        f"in era {named}{more}. A model that diverged in training predicts such: "
-        "lower its learning_rate and train again."
-    )
+    n_broken = int(is_broken.sum())
+    return f"{n_broken:,} of {len(is_broken):,} {what}, in era {named}{more}, are"

@@ -29,13 +29,18 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from numerai_pipeline.core import ConfigError, DataError
+from numerai_pipeline.core import ConfigError, DataError, printable
 
 # Raised when the tables change; the version of a database is checked on opening.
 SCHEMA_VERSION = 1
 
 # Another process writes for milliseconds; longer than this, something is wrong.
 _LOCK_SECONDS = 30
+
+_NO_URL = (
+    "[submission] ledger in numerai.toml is not a database URL. Write it like "
+    "sqlite:///ledger.sqlite, or leave it empty."
+)
 
 _metadata = MetaData()
 
@@ -87,13 +92,12 @@ def parse_url(url: str) -> URL:
     Raises:
         ConfigError: if it is none, or forgets everything when the process ends.
     """
+    if printable(url) != url:
+        raise ConfigError(_NO_URL)
     try:
         parsed = make_url(url)
-    except ArgumentError:
-        raise ConfigError(
-            "[submission] ledger in numerai.toml is no database URL. Write it like "
-            "sqlite:///ledger.sqlite, or leave it empty."
-        ) from None
+    except (ArgumentError, ValueError):  # the second for a port such as «abc»
+        raise ConfigError(_NO_URL) from None
     in_memory = parsed.database in (None, "", ":memory:")
     if parsed.get_backend_name() == "sqlite" and in_memory:
         raise ConfigError(
@@ -111,7 +115,8 @@ def open_engine(url: URL, *, read_only: bool = False) -> Engine:
         read_only: change nothing. Otherwise a SQLite file is made where there is none.
 
     Raises:
-        ConfigError: if the database's driver is not installed.
+        ConfigError: if the URL has options that the database does not know, or its
+            driver is not installed.
     """
     is_file = url.get_backend_name() == "sqlite"
     # No pool: a transaction a day; and parameters stay out of error texts.
@@ -120,12 +125,15 @@ def open_engine(url: URL, *, read_only: bool = False) -> Engine:
         options["creator"] = lambda: _connect_read_only(Path(str(url.database)))
     try:
         engine = create_engine(url, **options)
+        engine.dialect.create_connect_args(url)  # checks the options of the URL
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise ConfigError(
             f"[submission] ledger in numerai.toml needs a database driver that is not "
             f"installed ({error}). For PostgreSQL run `pip install psycopg[binary]` "
             "and write postgresql+psycopg://..."
         ) from None
+    except (ArgumentError, TypeError, ValueError):
+        raise ConfigError(_NO_URL) from None
     if is_file and not read_only:
         event.listen(engine, "connect", _tune_sqlite)
         event.listen(engine, "begin", _begin_immediate)
@@ -172,7 +180,7 @@ def holds_ledger(connection: Connection, name: str) -> bool:
 
 
 def _connect_read_only(path: Path) -> sqlite3.Connection:
-    url = f"file:{quote(str(path.resolve()))}?mode=ro"
+    url = f"file:{quote(str(path.absolute()))}?mode=ro"
     connection = sqlite3.connect(url, uri=True, timeout=_LOCK_SECONDS)
     try:
         connection.execute("SELECT 1 FROM sqlite_master").close()

@@ -23,7 +23,7 @@ from typing import Any, get_type_hints
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from numerai_pipeline.core import DataError, format_time, parse_time
+from numerai_pipeline.core import DataError, format_time, parse_time, printable
 from numerai_pipeline.submission.database import (
     attempts,
     holds_ledger,
@@ -301,7 +301,7 @@ def _parsed(values: Mapping[Any, Any]) -> LedgerRow:
     where = f"row {values['id']!r}"
     row: dict[str, Any] = {}
     for name, value in values.items():
-        row[name] = value
+        row[name] = printable(value) if isinstance(value, str) else value
         if name.endswith("_at") and isinstance(value, str):
             try:
                 row[name] = parse_time(value)

@@ -256,16 +256,20 @@ def _check_unknown(
     *,
     replace: bool,
 ) -> None:
-    """Refuse to submit over a submission that this ledger knows nothing of."""
-    known = {row.submission_id for row in ledger.rows()}
+    """Refuse to submit over a submission that this ledger does not count.
+
+    One that came too late for the round before can be filed under this one.
+    """
+    rows = ledger.rows(tournament=attempt.tournament)
+    known = {row.submission_id for row in rows if row.state == "late"}
     for submission in tournament.submissions(id_):
         is_of_round = submission.round_number == attempt.round_number
         if is_of_round and submission.id not in known and not replace:
             raise ConfigError(
                 f"round {attempt.round_number} has submission {submission.id} of "
-                f"'{attempt.numerai_name}' already, which this ledger does not know: "
-                "it was made elsewhere, or the ledger was lost. Pass --replace to "
-                "submit these; the latest submission of a window counts."
+                f"'{attempt.numerai_name}' already, which this ledger does not count: "
+                "it was made elsewhere, or the ledger was lost or changed. Pass "
+                "--replace to submit these; the latest submission of a window counts."
             )
 
 

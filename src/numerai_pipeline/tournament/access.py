@@ -17,6 +17,7 @@ from numerai_pipeline.core import (
     ConfigError,
     TournamentRefused,
     TournamentSettings,
+    printable,
 )
 
 URL_VARIABLE = "NUMERAI_API_URL"
@@ -65,6 +66,11 @@ class Access:
         """Host and port, which two servers on one machine do not share."""
         return httpx.URL(self.url).netloc.decode()
 
+    @property
+    def origin(self) -> str:
+        """The URL without what follows the host, which could hold a secret."""
+        return f"{httpx.URL(self.url).scheme}://{self.address}"
+
     def clean(self, text: str) -> str:
         """Return a server's text without the keys and without control characters.
 
@@ -73,7 +79,7 @@ class Access:
         """
         for key in () if self.is_simulated else self.keys or ():
             text = re.sub(re.escape(key), "***", text, flags=re.IGNORECASE)
-        return "".join(map(_shown, text))
+        return printable(text)
 
     def check_answered_url(self, url: object, *, purpose: str) -> str:
         """Return a URL that the tournament answered, if it may be followed.
@@ -98,14 +104,6 @@ class Access:
             f"{self.host} gave {found} for {purpose}, but only a URL {wanted} is "
             "followed. Nothing was sent there; check [tournament] url in numerai.toml."
         )
-
-
-def _shown(character: str) -> str:
-    if character.isprintable():
-        return character
-    if character.isspace():
-        return " "
-    return character.encode("unicode_escape").decode()
 
 
 def is_loopback(url: str) -> bool:
@@ -180,7 +178,7 @@ def _parse(url: str) -> httpx.URL | None:
     # The parser that sends is the one that checks: two could differ.
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, UnicodeError):
         return None
     return parsed if parsed.scheme in ("http", "https") and parsed.host else None
 

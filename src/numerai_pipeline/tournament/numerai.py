@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.core import (
     Clock,
+    ConfigError,
     TournamentRefused,
     TournamentSettings,
     did_you_mean,
     format_time,
+    printable,
 )
 from numerai_pipeline.tournament import documents
 from numerai_pipeline.tournament.access import resolve_access
@@ -60,7 +62,7 @@ def connect(
             ``TRIGGER_ID`` is sent back with a submission that a webhook asked for.
 
     Raises:
-        ConfigError: if URL, mode and keys do not fit together.
+        ConfigError: if URL, mode and keys do not fit together, or the trigger is none.
     """
     wire = Wire(
         resolve_access(settings, environ),
@@ -68,7 +70,13 @@ def connect(
         timeout_seconds=settings.timeout_seconds,
         deadline_seconds=settings.deadline_seconds,
     )
-    return NumeraiTournament(wire, trigger_id=environ.get("TRIGGER_ID"))
+    trigger_id = environ.get("TRIGGER_ID")
+    if trigger_id is not None and printable(trigger_id) != trigger_id:
+        raise ConfigError(
+            "TRIGGER_ID holds characters that no trigger of Numerai's has. Export what "
+            "the webhook brought, or nothing."
+        )
+    return NumeraiTournament(wire, trigger_id=trigger_id)
 
 
 class NumeraiTournament:

@@ -89,7 +89,7 @@ class Wire:
         """What the error says when the patience is spent."""
         if self.access.is_simulated:
             return (
-                f"The simulated tournament at {self.access.url} returned no usable "
+                f"The simulated tournament at {self.access.origin} returned no usable "
                 "response. Check that `nai simulate` runs there, then rerun."
             )
         return (

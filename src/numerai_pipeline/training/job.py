@@ -1,4 +1,4 @@
-"""A training job, and what it comes to on the shards that are there."""
+"""A training job, and its plan on the present shards."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,6 @@ from numerai_pipeline.core import (
     ConfigError,
     DataError,
     Progress,
-    Recipe,
     columns,
     digest_of,
     sha256_of,
@@ -20,6 +19,7 @@ from numerai_pipeline.core import (
 from numerai_pipeline.data import Fold, ShardReader, rolling_folds
 from numerai_pipeline.models import (
     CheckedRecipe,
+    Recipe,
     TrainingTable,
     check_recipe,
     run_user_family,
@@ -55,7 +55,7 @@ class TrainingJob:
         tensorboard: write curves for TensorBoard too.
         groups: the groups of features, by name, for pictures.
         max_ram_bytes: memory that the training may take; None: three quarters of the
-            machine's. It changes nothing in what the training makes.
+            machine's. It does not change the result.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Plan:
         checked: its recipe with all defaults.
         reader: its shards.
         features: columns of the recipe's feature set, in order.
-        fingerprint: 64 hex digits of all that decides what the training makes.
+        fingerprint: 64 hex digits of everything that decides the result.
         models: the models of the run.
     """
 
@@ -185,7 +185,7 @@ def _models(
 def window_purge(
     table: TrainingTable, targets: tuple[str, ...], *, allow_leak: bool
 ) -> int:
-    """Return how many eras a window leaves out before its validation eras.
+    """Return the number of eras between a window and its validation eras.
 
     >>> window_purge(TrainingTable(window_purge=4), ("target_x_60",), allow_leak=False)
     16
@@ -277,7 +277,7 @@ class Task:
         return Labels.read(self.plan.reader, part, self.model.targets[0])
 
     def check_width(self, width: object) -> None:
-        """Check that the untrained model takes as many features as there are.
+        """Check that the untrained model's input has the width of the features.
 
         Raises:
             DataError: if not; only one that was made by hand can differ.
@@ -317,9 +317,9 @@ def make_task(plan: Plan, model: ModelPlan, folder: Path, run: Recorder) -> Task
 
 
 def _hand_made(job: TrainingJob, checked: CheckedRecipe) -> str:
-    """Return the checksum of an untrained model that somebody made by hand.
+    """Return the checksum of an untrained model that was made by hand.
 
-    One that we made follows from the recipe, but not byte for byte: it is dated.
+    One that `nai new` made follows from the recipe, but not byte for byte: it is dated.
     """
     path = job.untrained
     if not path.is_file() or checked.family.spec_of(path) is not None:

@@ -40,7 +40,7 @@ class Labels:
             target: name of the target.
 
         Raises:
-            DataError: if not a single row has the target.
+            DataError: if no row has the target.
         """
         values = []
         row_eras = []

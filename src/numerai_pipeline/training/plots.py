@@ -40,7 +40,7 @@ def draw_training(figure: Any, chart: Chart) -> None:
 
     Args:
         figure: a matplotlib figure; what it shows is replaced. An empty one gets its
-            size; a window keeps the one that somebody gave it.
+            size; a window keeps the one that the user gave it.
         chart: the curves, at least one row.
     """
     from matplotlib.ticker import MaxNLocator

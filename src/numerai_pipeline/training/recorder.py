@@ -52,7 +52,7 @@ class Recorder:
 
     @property
     def best(self) -> Epoch | None:
-        """The best epoch so far, None if there is none yet; else the last one."""
+        """The best epoch so far, or the last one without validation eras, or None."""
         return self._best(self.rows)
 
     @property

@@ -10,7 +10,6 @@ from typing import Any
 from numerai_pipeline.core import (
     ConfigError,
     DataError,
-    Recipe,
     parse_table,
     parse_time,
     read_json,
@@ -21,7 +20,7 @@ from numerai_pipeline.core import (
     write_text,
 )
 from numerai_pipeline.data import Fold
-from numerai_pipeline.models import Family, Predictor, family, read_user_family
+from numerai_pipeline.models import Family, Predictor, Recipe, family, read_user_family
 from numerai_pipeline.training.history import (
     Chart,
     Epoch,
@@ -35,7 +34,7 @@ FEATURES_FILE = "features.json"
 HISTORY_FILE = "history.csv"
 DONE_FILE = "DONE"
 PRODUCTION_FILE = "PRODUCTION"
-# A user's own family, as it was when the training began.
+# A user's own family, as it was when the training started.
 FAMILY_FILE = "family.py"
 CURVES_FOLDER = "tensorboard"
 
@@ -73,7 +72,7 @@ class Run:
             run of version 0.1.0, which did not record them.
         data_version: the release of its data; empty of a run of version 0.1.0.
         unit: what its history counts: ``epoch``, ``tree`` or ``window``.
-        started: when it was begun, aware, in UTC.
+        started: when it was started, aware, in UTC.
         refit_of: name of the run whose recipe it trained on all eras; empty of others.
     """
 
@@ -94,7 +93,7 @@ class Run:
         """Open a run folder, finished or not.
 
         Raises:
-            DataError: if it is no run folder, or one of its files is broken.
+            DataError: if it is not a run folder, or one of its files is broken.
         """
         for file in (CONFIG_FILE, FEATURES_FILE):
             if not (folder / file).is_file():
@@ -242,7 +241,7 @@ class Run:
         if not self.is_done:
             raise DataError(
                 f"the run {self.folder} is not finished. "
-                f"Run `nai train {self.name}`, which goes on with it."
+                f"Run `nai train {self.name}` to resume it."
             )
 
 
@@ -307,7 +306,7 @@ def latest_run(runs_dir: Path, *, is_tested: bool = False) -> Run:
         is_tested: leave out refits, which learned from every era.
 
     Raises:
-        DataError: if there is no run, or none is finished.
+        DataError: if no run is finished.
     """
     name = runs_dir.parent.name
     finished = [done.parent for done in runs_dir.glob(f"*/{DONE_FILE}")]
@@ -320,8 +319,8 @@ def latest_run(runs_dir: Path, *, is_tested: bool = False) -> Run:
         return found
     if any(runs_dir.glob(f"*/{CONFIG_FILE}")):
         raise DataError(
-            f"no run in {runs_dir} is finished. Run `nai train {name}`, which goes on "
-            "with the one that was begun."
+            f"no run in {runs_dir} is finished. Run `nai train {name}` to resume the "
+            "one that was started."
         )
     raise DataError(f"'{name}' has no run in {runs_dir}. Run `nai train {name}` first.")
 
@@ -344,7 +343,7 @@ def mark_done(folder: Path, files: tuple[str, ...], asked: str) -> None:
 
     Args:
         folder: the run folder.
-        files: what must not change any more, relative to it.
+        files: what must not change from now on, relative to it.
         asked: when this training was asked for, as ``core.format_time`` writes it.
     """
     sha256 = {file: sha256_of(folder / file) for file in files}

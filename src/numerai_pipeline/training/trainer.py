@@ -1,7 +1,7 @@
 """One training as a function: job -> run folder.
 
 The same recipe, fold, seed and shards make the same run: a finished one is returned
-at once, a killed one goes on.
+at once, a killed one is resumed.
 """
 
 import platform
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Protocol
 
 from numerai_pipeline.core import (
+    PARTIAL_SUFFIX,
     SILENT,
     ConfigError,
     DataError,
     Progress,
-    Recipe,
     atomic_folder,
     digest_of,
     format_time,
@@ -30,7 +30,7 @@ from numerai_pipeline.core import (
     write_toml,
 )
 from numerai_pipeline.data import ShardReader
-from numerai_pipeline.models import Engine, TrainingTable
+from numerai_pipeline.models import Engine, Recipe, TrainingTable
 from numerai_pipeline.training.history import measured_of_window, unit_of
 from numerai_pipeline.training.job import Plan, Task, TrainingJob, make_plan, make_task
 from numerai_pipeline.training.plots import plot_training
@@ -56,8 +56,8 @@ _SHORT = 8
 class EngineModule(Protocol):
     """What a module or an object must have to be an engine.
 
-    Every engine goes on where a training was killed, and makes what it would have
-    made without the kill.
+    An engine resumes a killed training, and makes what it would have made without the
+    kill.
     """
 
     @property
@@ -69,7 +69,7 @@ class EngineModule(Protocol):
         """Name what it trains on.
 
         Raises:
-            ConfigError: if the device that is asked for is not there.
+            ConfigError: if the requested device is not available.
         """
         ...
 
@@ -135,6 +135,7 @@ def train(
     plan = make_plan(job)
     with locked(job.runs / _short(plan), doing=f"training '{job.name}'"):
         folder = find_run(job.runs, plan.fingerprint)
+        _sweep(job.runs, plan, folder)
         name = folder.name if folder else _name(plan)
         if folder is not None and restart:
             # What explains the run goes last: a killed deletion leaves a run that is
@@ -167,6 +168,14 @@ def train(
     return run
 
 
+def _sweep(runs: Path, plan: Plan, folder: Path | None) -> None:
+    """Delete what killed trainings of this very run have left half-written."""
+    for leftover in runs.glob(f".*-{_short(plan)}.*{PARTIAL_SUFFIX}"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    for leftover in folder.rglob(f".*{PARTIAL_SUFFIX}") if folder else ():
+        leftover.unlink(missing_ok=True)
+
+
 def find_run(runs: Path, fingerprint: str) -> Path | None:
     """Return the folder of the run with this fingerprint, if there is one."""
     for folder in sorted(runs.glob(f"*-{fingerprint[:_SHORT]}")):
@@ -175,12 +184,12 @@ def find_run(runs: Path, fingerprint: str) -> Path | None:
             if run["fingerprint"] == fingerprint:
                 return folder
         except (ConfigError, KeyError, OSError, TypeError):
-            continue  # `Run.open` complains of it when somebody needs it
+            continue  # `Run.open` reports it when the run is needed
     return None
 
 
 def begin_run(plan: Plan, engine: EngineModule, name: str) -> Path:
-    """Make the run folder with all that training starts from, whole."""
+    """Make the run folder with everything that training starts from, atomically."""
     job = plan.job
     family = plan.checked.family
     folder = job.runs / name
@@ -250,13 +259,13 @@ def _record_window(task: Task, tasks: Sequence[Task], recorder: Recorder) -> Non
     if not number or task is not of_window[-1] or number <= len(recorder.rows):
         return
     rows = of_window[0].recorder.rows
-    # Without a best epoch there is no model either, and the last line says why.
+    # Without a best epoch there is no model either; the last line shows why.
     best = of_window[0].recorder.best or rows[-1]
     recorder.record(number, **measured_of_window(rows, best))
 
 
 def _finish(plan: Plan, folder: Path, recorder: Recorder) -> None:
-    """Draw the curves and call the run done."""
+    """Plot the curves and mark the run as finished."""
     recorder.close()
     _check_shards(plan, folder)
     if recorder.best is None:
@@ -302,12 +311,12 @@ def _check_unchanged(plan: Plan, begun: Run) -> None:
 
 
 def _digest(features: tuple[str, ...], recipe: Recipe) -> str:
-    """Return what two of a kind have in common, NaN too, which equals nothing."""
+    """Return a digest to compare recipes by; NaN equals NaN in it."""
     return digest_of([features, recipe.model_dump(mode="json")])
 
 
 def _check_shards(plan: Plan, folder: Path) -> None:
-    """Refuse a run whose shards are no longer those with which it was begun."""
+    """Refuse a run whose shards were rebuilt since it was started."""
     job = plan.job
     if ShardReader(job.shards).manifest.fingerprint != plan.reader.manifest.fingerprint:
         raise DataError(

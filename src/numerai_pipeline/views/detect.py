@@ -1,4 +1,4 @@
-"""Which view fits the place where the process runs: found out, not asked."""
+"""Which view fits the place where the process runs."""
 
 import os
 import sys
@@ -40,7 +40,7 @@ def _window() -> Window:
 def is_notebook() -> bool:
     """Return whether the process is the kernel of a notebook.
 
-    IPython is not a dependency: a kernel has imported it before us.
+    IPython is not a dependency: a kernel has imported it already.
     """
     ipython: Any = sys.modules.get("IPython")
     if ipython is None:
@@ -51,11 +51,11 @@ def is_notebook() -> bool:
 def may_open_window(
     environ: Mapping[str, str], platform: str, *, is_terminal: bool
 ) -> bool:
-    """Return whether somebody sits before a display and may be shown a window.
+    """Return whether the user has a display to open a window on.
 
     Args:
         environ: the environment; ``NAI_WINDOW=0`` or a backend of matplotlib in
-            ``MPLBACKEND`` that has no windows says no.
+            ``MPLBACKEND`` that has no windows prevents it.
         platform: as in ``sys.platform``.
         is_terminal: whether the process was started from a terminal; a cron job or
             a pipe gets no window.
@@ -71,6 +71,6 @@ def may_open_window(
     if backend in _NO_WINDOW or backend.startswith("module://"):
         return False
     if platform in ("win32", "darwin"):
-        # Somebody who came over the network sees no window of this machine.
+        # A user who logged in over the network sees no window of this machine.
         return "SSH_CONNECTION" not in environ
     return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))

@@ -17,7 +17,7 @@ from numerai_pipeline.views.window import Window
 if TYPE_CHECKING:
     from rich.console import Console
 
-# Often enough to look alive, and not felt by a training on two cores.
+# Often enough to look alive, without slowing a training on two cores.
 _DRAWN_PER_SECOND = 4
 
 

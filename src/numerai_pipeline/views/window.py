@@ -4,7 +4,7 @@ A window in the training's own process would freeze while an epoch is computed, 
 toolkit that fails can take its process with it. So the window is a child that reads
 charts from its standard input; the training only hands over the latest chart and
 never waits. When the training's process ends, the window stays with the final curves
-until somebody closes it, for an hour at most. A script does not wait for it.
+until the user closes it, for an hour at most. A script does not wait for it.
 """
 
 import atexit
@@ -19,10 +19,9 @@ from typing import IO
 
 from numerai_pipeline.training import Chart
 
-# How the child ends when there is no toolkit to open a window with: no reason to
-# bother anybody.
+# Exit code of the child without a toolkit to open a window with; not an error.
 NO_TOOLKIT = 3
-# And when the person closed the window.
+# And after the user closed the window.
 CLOSED = 4
 
 # How long a process that ends waits until its last chart is sent.
@@ -49,11 +48,11 @@ class Window:
         self._sender: threading.Thread | None = None
 
     def show(self, chart: Chart) -> str | None:
-        """Hand over a chart; never waits and never fails.
+        """Send a chart; never waits and never fails.
 
         Returns:
             What went wrong, the first time that the window is found to be broken.
-            The caller then has no window any more.
+            The caller then has no window.
         """
         try:
             if self._process is None:
@@ -97,7 +96,7 @@ class Window:
         atexit.register(self.finish)
 
     def _send(self, pipe: IO[str]) -> None:
-        """Send the newest chart as long as somebody reads."""
+        """Send the newest chart while the child reads."""
         # `show` reports how the process ended.
         with contextlib.suppress(OSError), contextlib.closing(pipe):
             while True:

@@ -10,11 +10,10 @@ from numerai_pipeline.core import stopwatch
 from numerai_pipeline.training import Chart, Epoch, draw_training
 from numerai_pipeline.views.window import CLOSED, NO_TOOLKIT
 
-# How often the window looks for a new chart and answers the mouse.
+# How often the window checks for a new chart and handles the mouse.
 _GLANCE_SECONDS = 0.1
 
-# How long it stays after the training, so that no window is left for ever where
-# nobody sits.
+# How long it stays after the training: no window is left for ever.
 _KEEP_SECONDS = 3_600.0
 
 
@@ -66,7 +65,7 @@ def show_charts(plt: Any, stream: IO[str], keep_seconds: float) -> int:
     figure: Any = None
     closes_at = math.inf
     while True:
-        is_over = inbox.is_over  # looked at first: the last chart is drawn too
+        is_over = inbox.is_over  # read first: the last chart is drawn too
         chart = inbox.take()
         if chart is not None:
             if figure is None:

@@ -3,7 +3,7 @@
 Feature j of group g is ``sqrt(h) * u . z[g] + sqrt(1 - h) * e`` with a unit vector
 u over the group's three latent exposures, a share h between 0.15 and 0.6, and fresh
 standard normal e, cut at the normal quintiles into 0..4. Features of a group are so
-correlated, and each alone tells little.
+correlated, and each alone says little.
 
 A target is the return over its horizon, plus its own part, ranked within the day
 and cut into 0, .25, .5, .75, 1 at 5, 25, 75 and 95 %.
@@ -133,7 +133,7 @@ class Eras:
 
         A feature's noise is a window of one long table of normals, which begins at a
         place of its own on each day. No two features of a day begin at the same, so
-        their rows are independent, at a fifth of the time of drawing anew.
+        their rows are independent, in a fifth of the time that fresh draws take.
         """
         spec, n_rows = self._spec, len(at.ids)
         codes = np.empty((spec.n_features, n_rows), np.int8)

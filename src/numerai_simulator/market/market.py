@@ -150,7 +150,7 @@ class Market:
         Args:
             folder: gets a folder for each release; ``stored_as`` says what is where.
             versions: releases to write.
-            progress: told in eras.
+            progress: where progress goes, in eras.
         """
         spec = self.spec
         for version in versions:

@@ -20,7 +20,7 @@ _LEAST_VALIDATION_ERAS = 2
 # The benchmark models begin with the second era.
 _LEAST_TRAIN_ERAS = 2
 
-# Five rounds a week since round 842 of autumn 2024 come to about this number on
+# Five rounds per week since round 842 of autumn 2024 come to about this number on
 # 2026-11-24, where a simulation starts by default.
 _FIRST_ROUND = 1385
 
@@ -98,7 +98,7 @@ _PRESETS = {
         "max_rows": 160,
         "signal": 0.40,
     },
-    # For the demo: a good model is told from noise on 36 resolved eras.
+    # For the demo: 36 resolved eras distinguish a good model from noise.
     "small": {
         "n_features": 240,
         "n_train_eras": 90,
@@ -128,7 +128,7 @@ def preset(size: str, *, seed: int = 1, **overrides: float) -> MarketSpec:
         overrides: fields of ``MarketSpec`` that differ from the preset.
 
     Raises:
-        SetupError: if there is no such size, or such a market cannot be.
+        SetupError: if the size is unknown, or such a market cannot exist.
 
     >>> preset("full").n_features, preset("tiny", n_train_eras=8).n_train_eras
     (2748, 8)

@@ -17,8 +17,8 @@ with independent standard normal noise e and the expected payoff
 a mean that the past teaches (a), a drift over one to three years (b, standard
 normals like a), and a sign that flips for an eighth of the factors in each regime
 of about two years. c makes the root of the sum of squares of all m, over the long run,
-``signal / sqrt(20)``; s is ``0.45 * signal``. With idiosyncratic noise of variance 1 a
-day, a forecaster who knows m then earns a CORR of about ``signal`` on average, and
+``signal / sqrt(20)``; s is ``0.45 * signal``. With idiosyncratic noise of variance 1
+per day, a forecaster who knows m then earns a CORR of about ``signal`` on average, and
 its standard deviation from era to era is 0.45 of that besides the sampling
 noise of ``1 / sqrt(rows)``.
 
@@ -155,7 +155,7 @@ _DAILY_STEP = 0.05
 # One to four years: exposures move slowly from era to era.
 _EXPOSURE_PERIODS = (250.0, 1_000.0)
 _LISTING_PERIODS = (500.0, 2_000.0)
-# Share of a target's variance that is its own: no feature tells of it.
+# Share of a target's variance that is its own and that no feature explains.
 _OWN_SHARE = (0.05, 0.35)
 
 

@@ -34,7 +34,7 @@ class Account:
         """Make the account and those of its models that do not exist yet.
 
         Raises:
-            SetupError: if a model's name is none that Numerai would take.
+            SetupError: if Numerai would not accept a model's name.
         """
         for name in models:
             if not _NAME.fullmatch(name):
@@ -75,7 +75,8 @@ class Account:
         """Return a model by its id; without one, the account's only model.
 
         Raises:
-            Refusal: if there is no such model, or no id and several.
+            Refusal: if the model does not exist, or the id is missing and the account
+                has several.
         """
         models = self.models()
         if model_id is None and len(models) > 1:

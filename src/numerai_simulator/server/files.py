@@ -53,7 +53,7 @@ class Files:
                 in every round.
 
         Raises:
-            Refusal: if there is no such file.
+            Refusal: if no file has that name.
         """
         name = ALIASES.get(name, name)
         if name not in self.names():

@@ -22,8 +22,8 @@ from numerai_simulator.server.simulator import Simulator, open_simulator
 
 # How long requests under way may take to end before they are cut off.
 _GRACE_SECONDS = 5
-# How often a waiting main thread looks up, so that Ctrl-C works on every system.
-_GLANCE_SECONDS = 0.2
+# How often the waiting main thread wakes, so that Ctrl-C works on every system.
+_POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def serve(
         host: a name or address of this machine.
         port: 0 takes a free one.
         middleware: wrapped around the application.
-        ready: told the url once the server answers.
+        ready: called with the URL once the server answers.
 
     Raises:
         SetupError: if the host is not this machine, or the port is taken.
@@ -75,7 +75,7 @@ def serve(
     try:
         with _answering(simulator, host, port, middleware) as url:
             ready(url)
-            while not stop.wait(_GLANCE_SECONDS):
+            while not stop.wait(_POLL_SECONDS):
                 pass
     finally:
         for each, handler in earlier.items():
@@ -104,7 +104,7 @@ def running_simulator(
         port: 0 takes a free one.
         models: names of the account's models.
         middleware: wrapped around the application.
-        progress: told while the market's files are written.
+        progress: where the progress of writing the market's files goes.
 
     Raises:
         SetupError: as ``open_simulator``, if the host is not this machine, or if the

@@ -45,13 +45,13 @@ def score(
     """Score all predictions of one era.
 
     Args:
-        predictions: one column a submission, indexed by id, any scale.
+        predictions: one column per submission, indexed by id, any scale.
         target: values 0 to 1, indexed by id.
         meta_model: the meta model's predictions, indexed by id.
         benchmark: the benchmark model's predictions, indexed by id.
 
     Returns:
-        One row a submission, one column a metric, by display name.
+        One row per submission, one column per metric, by display name.
     """
     # numerai-tools finds the target's column by its name.
     target = target.rename("target")

@@ -19,7 +19,7 @@ from numerai_simulator.server.timetable import SCORE_DAYS, Timetable
 # The benchmark model is scored along with the submissions, under this name.
 _BENCHMARK = "benchmark"
 # Rounds kept in memory: a round is scored 20 times in turn with the others that
-# are under way, and five new ones open a week.
+# are under way, and five new ones open per week.
 _ROUNDS_IN_MEMORY = 32
 
 

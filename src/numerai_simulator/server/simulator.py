@@ -139,7 +139,7 @@ def open_simulator(
         clock: None is a virtual clock that goes on where the folder stopped. A
             virtual clock that is passed is moved there.
         models: names of the account's models; missing ones are made.
-        progress: told while the market's files are written.
+        progress: where the progress of writing the market's files goes.
 
     Raises:
         SetupError: if another process holds the folder, the folder has another

@@ -50,7 +50,7 @@ NAMES = (
 )
 
 # Shares of the noise of one round's CORR. A skill of half that noise takes
-# about a month of rounds to tell from luck, as in the real tournament.
+# about a month of rounds to distinguish from luck, as in the real tournament.
 _SKILL = {CORR.display_name: 0.25, MMC.display_name: 0.12, BMC.display_name: 0.12}
 _LUCK = {CORR.display_name: 0.6, MMC.display_name: 0.3, BMC.display_name: 0.3}
 # What the benchmark scores in a round about which nothing is known.
@@ -76,12 +76,12 @@ class Field:
 
     Args:
         seed: the market's seed.
-        rows_an_era: rows in a typical era, which sets the noise of a score.
+        rows_per_era: rows in a typical era, which sets the noise of a score.
     """
 
-    def __init__(self, seed: int, rows_an_era: float) -> None:
+    def __init__(self, seed: int, rows_per_era: float) -> None:
         self._seed = seed
-        self._noise = 1 / rows_an_era**0.5
+        self._noise = 1 / rows_per_era**0.5
         draws = np.random.default_rng([seed, 0])
         stakes = draws.lognormal(mean=8.5, sigma=1.0, size=len(NAMES))
         self.competitors = tuple(
@@ -249,7 +249,7 @@ def find(standings: list[Standing], name: str) -> Standing:
     for standing in standings:
         if standing.name == name:
             return standing
-    raise Refusal(f"there is no model called {name!r}.")
+    raise Refusal(f"nobody has a model called {name!r}.")
 
 
 def _rank(everyone: list[Standing], mine: Standing, metric: str) -> int:

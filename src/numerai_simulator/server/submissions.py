@@ -176,7 +176,7 @@ class Submissions:
         return self._state.row("SELECT * FROM submissions WHERE id = ?", submission_id)
 
     def selected(self, number: int) -> list[sqlite3.Row]:
-        """Return the submissions that count in a round, one a model."""
+        """Return the submissions that count in a round, one per model."""
         return self._state.rows(
             "SELECT * FROM submissions WHERE round = ? AND is_selected "
             "ORDER BY model_id",
@@ -184,7 +184,7 @@ class Submissions:
         )
 
     def predictions(self, number: int) -> pd.DataFrame:
-        """Return what counts in a round: a column a submission id, indexed by id."""
+        """Return what counts in a round: a column for each submission, by id."""
         ids = pd.Series(self._market.live_ids(number))
         return pd.DataFrame(
             {
@@ -233,10 +233,10 @@ def read_predictions(path: Path) -> pd.DataFrame:
 
 
 def check_live(frame: pd.DataFrame, live_ids: pd.Series) -> pd.Series:
-    """Check predictions for a round's live rows by Numerai's rules, and ours.
+    """Check predictions for a round's live rows by Numerai's rules and a few more.
 
-    Numerai's rules are ``numerai_tools.submissions``; ours are the mistakes that
-    those would count as something else, see ``check_shape``.
+    Numerai's rules are ``numerai_tools.submissions``; ``check_shape`` names mistakes
+    that those would report as something else.
 
     Returns:
         The predictions, indexed by id, sorted.

@@ -26,14 +26,14 @@ SCORE_DAYS = 20
 # Returns settle and data arrives: three round days pass before the first score.
 DAYS_BEFORE_FIRST_SCORE = 3
 
-_ROUND_DAYS_A_WEEK = 5
+_ROUND_DAYS_PER_WEEK = 5
 _SATURDAY = 5
 
 
 def day_number(day: date) -> int:
     """Return how many round days lie before ``day`` in the calendar."""
     weeks, weekday = divmod(day.toordinal() - 1, 7)  # 0001-01-01 was a Monday
-    return _ROUND_DAYS_A_WEEK * weeks + min(max(weekday - 1, 0), _ROUND_DAYS_A_WEEK)
+    return _ROUND_DAYS_PER_WEEK * weeks + min(max(weekday - 1, 0), _ROUND_DAYS_PER_WEEK)
 
 
 def day_at(number: int) -> date:
@@ -42,12 +42,12 @@ def day_at(number: int) -> date:
     >>> day_at(day_number(date(2026, 11, 24)) + 4).isoformat()
     '2026-11-28'
     """
-    weeks, weekday = divmod(number, _ROUND_DAYS_A_WEEK)
+    weeks, weekday = divmod(number, _ROUND_DAYS_PER_WEEK)
     return date.fromordinal(7 * weeks + weekday + 2)
 
 
 def is_round_day(day: date) -> bool:
-    """Tell whether rounds open and scores come on ``day``."""
+    """Return whether rounds open and scores come on ``day``."""
     return 1 <= day.weekday() <= _SATURDAY
 
 
@@ -87,7 +87,7 @@ class Timetable:
         return self.scores(number, SCORE_DAYS)
 
     def is_open(self, number: int, moment: datetime) -> bool:
-        """Tell whether a submission at ``moment`` is in time for a round."""
+        """Return whether a submission at ``moment`` is in time for a round."""
         return self.opens(number) <= moment < self.closes(number)
 
     def latest_opened(self, moment: datetime) -> int:

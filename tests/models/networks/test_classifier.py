@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from numerai_pipeline.models import load_keras
+from numerai_pipeline.core import ConfigError, Recipe
+from numerai_pipeline.models import check_recipe, load_keras
 from numerai_pipeline.models.networks.classifier import FAMILY, value
 
 PROBABILITIES = np.array(
@@ -55,3 +56,11 @@ def test_probabilities_start_at_the_shares_of_the_classes():
     model = FAMILY.network(FAMILY.Parameters(units=(4,)), 3)
     found = model.predict_on_batch(np.zeros((1, 3), np.float32))
     np.testing.assert_allclose(found[0, 0], [0.05, 0.2, 0.5, 0.2, 0.05], rtol=1e-5)
+
+
+def test_accuracy_chooses_no_epoch():
+    recipe = Recipe(family="classifier", training={"monitor": "val_accuracy"})
+    with pytest.raises(
+        ConfigError, match=r"stays at 0\.5\. Choose val_loss or val_corr"
+    ):
+        check_recipe(recipe)

@@ -1,8 +1,14 @@
 import numpy as np
 import pytest
 
-from numerai_pipeline.core import DataError, Recipe
-from numerai_pipeline.models import check_recipe, family, load_keras, load_network
+from numerai_pipeline.core import DataError
+from numerai_pipeline.models import (
+    Recipe,
+    check_recipe,
+    family,
+    load_keras,
+    load_network,
+)
 
 
 @pytest.fixture

@@ -65,6 +65,7 @@ def trained_losses(model: Any, rows: PackedRows, *, packed: bool) -> list[float]
     return losses
 
 
+@pytest.mark.slow
 def test_packed_bytes_give_the_same_training_and_predictions(
     rows: PackedRows, network: Path
 ) -> None:

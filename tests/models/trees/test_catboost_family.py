@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from numerai_pipeline.core import ConfigError, DataError, Recipe
-from numerai_pipeline.models import check_recipe, family
+from numerai_pipeline.core import ConfigError, DataError
+from numerai_pipeline.models import Recipe, check_recipe, family
 from numerai_pipeline.models.trees import write_catboost
 
 CODES = np.random.default_rng(1).integers(0, 5, (400, 3)).astype(np.float32)

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from numerai_pipeline.core import ConfigError, Recipe
-from numerai_pipeline.models import check_recipe
+from numerai_pipeline.core import ConfigError
+from numerai_pipeline.models import Recipe, check_recipe
 
 EXTRA = {
     "lightgbm": {"bagging_fraction": 0.5, "bagging_freq": 1, "extra_trees": True},

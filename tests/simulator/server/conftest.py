@@ -111,7 +111,7 @@ def threads_left(before: set[threading.Thread]) -> list[threading.Thread]:
     """Return the threads that were started since and do not end."""
     left = set(threading.enumerate()) - before
     for thread in left:
-        # Worker threads are told to end, not waited for; numerapi's progress bars
+        # Worker threads are asked to end, not waited for; numerapi's progress bars
         # keep a thread for good.
         if not isinstance(thread, tqdm.TMonitor):
             thread.join(timeout=5)

@@ -53,14 +53,14 @@ def test_competitors_can_be_looked_up(shared_api) -> None:
 
 
 def test_strangers_are_refused_by_name(shared_api) -> None:
-    with pytest.raises(ValueError, match="there is no account called 'nobody'"):
+    with pytest.raises(ValueError, match="nobody has an account called 'nobody'"):
         shared_api.models_of_account("nobody")
     for call in (
         shared_api.public_user_profile,
         shared_api.stake_get,
         shared_api.daily_model_performances,
     ):
-        with pytest.raises(ValueError, match="there is no model called 'nobody'"):
+        with pytest.raises(ValueError, match="nobody has a model called 'nobody'"):
             call("nobody")
 
 

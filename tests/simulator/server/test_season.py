@@ -106,7 +106,7 @@ def test_the_end_pays_by_numerais_formula(world, api) -> None:
     first = world.first_round
     predictions = submit(world, api)
     (entry,) = api.list_rounds(number=first)
-    # Ten NMR of ours and the stakes of the field share 72,000.
+    # Ten NMR of the account's and the stakes of the field share 72,000.
     total = world.simulator.field.total_stake + 10
     factor = min(Decimal(1), 72_000 / total)
     assert float(entry["payoutFactor"]) == pytest.approx(float(factor))

@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from numerai_pipeline.core import SILENT, Frozen, Recipe
+from numerai_pipeline.core import SILENT, Frozen
 from numerai_pipeline.data import ShardReader
 from numerai_pipeline.models import (
     CheckedRecipe,
     ClassesTraining,
     KerasFamily,
+    Recipe,
     load_keras,
     load_network,
 )

@@ -46,6 +46,7 @@ def job(trained, tmp_path):
     return replace(job, runs=tmp_path / "runs")
 
 
+@pytest.mark.slow
 def test_killed_anywhere_and_resumed_it_learns_the_same(job, uninterrupted, killed_at):
     places = [
         # In the middle of the first epoch; after the line of an epoch in the history,
@@ -130,6 +131,7 @@ ALL_THAT_IS_RANDOM = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ALL_THAT_IS_RANDOM)
 def test_whatever_is_random_goes_on_the_same(family, tiny, fitted, learned, killed_at):
     options = {"family": tiny[family], **ALL_THAT_IS_RANDOM[family]}
@@ -248,6 +250,7 @@ def test_a_head_that_does_not_fit_what_is_learned_is_refused(assigned, tiny):
         fitting.fit(assigned(tiny["values"]))
 
 
+@pytest.mark.slow
 def test_packed_bytes_teach_the_same(assigned):
     options = {"training": {"batches": "eras"}, "parameters": {"dropout": 0.3}}
     unpacked = assigned(name="floats", **options)
@@ -264,6 +267,7 @@ def test_packed_bytes_teach_the_same(assigned):
     np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_xla_teaches_the_same(fitted):
     once = {"epochs": 1}
     plain = fitted(name="plain", training=once).recorder.rows

@@ -18,7 +18,6 @@ from numerai_pipeline.core import (
     PipelineError,
     Positive,
     PositiveFloat,
-    Recipe,
 )
 from numerai_pipeline.models.networks.files import (
     KerasPredictor,
@@ -169,12 +168,13 @@ class KerasFamily:
     untrained_file: str = "untrained.keras"
     trained_suffix: str = ".keras"
 
-    def check(self, recipe: Recipe, parameters: Frozen) -> None:
-        """Check what a recipe says against what a network can do.
+    def check(self, parameters: Frozen, *, target: str, missing: float) -> None:
+        """Check a recipe against what a network can do.
 
         Args:
-            recipe: the recipe.
-            parameters: its ``[parameters]``, checked by themselves.
+            parameters: the recipe's ``[parameters]``, valid by themselves.
+            target: the recipe's own target.
+            missing: its value of a missing feature.
 
         Raises:
             ConfigError: if the transform is wrong, nothing fills missing features, or
@@ -182,15 +182,15 @@ class KerasFamily:
         """
         table = cast(KerasParameters, parameters)
         transform = parse_transform(table.transform)
-        transform.check_missing(recipe.missing)
+        transform.check_missing(missing)
         transform.check_targets(
             learns_classes=self.learns == "classes", family=self.name
         )
-        targets = (recipe.target, *table.also_targets)
-        for target in targets:
-            if targets.count(target) > 1:
+        targets = (target, *table.also_targets)
+        for name in targets:
+            if targets.count(name) > 1:
                 raise ConfigError(
-                    f"'{target}' is learned twice. Name it in 'target' or in "
+                    f"'{name}' is learned twice. Name it in 'target' or in "
                     "'also_targets', once."
                 )
 

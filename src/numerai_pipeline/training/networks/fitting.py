@@ -43,7 +43,7 @@ from numerai_pipeline.training.networks.steps import (
 )
 from numerai_pipeline.training.networks.validation import ValidationRows
 
-# Reading a loss waits for the device, so that it idles until the next batch comes.
+# Reading a loss waits for the device, which then idles until the next batch comes.
 _STEPS_UNREAD = 32
 
 # Share of an epoch's progress: an epoch is over when its line is in the history.
@@ -62,7 +62,7 @@ def device(_training: TrainingTable) -> str:
 
 
 def fit(task: Task, *, packed: bool | None = None) -> None:
-    """Train one network up to its last epoch, and keep the best one.
+    """Train one network up to its last epoch, and keep the best epoch's model.
 
     Args:
         task: what to train.
@@ -134,7 +134,7 @@ class _Fitting:
 
     @property
     def is_over(self) -> bool:
-        """Whether there is nothing left to do, not even to tidy up."""
+        """Whether nothing is left to do, not even to clean up."""
         recorder, checkpoints = self._task.recorder, self._task.checkpoints
         done = len(recorder.rows)
         return (
@@ -231,7 +231,7 @@ class _Fitting:
         return model
 
     def _check_head(self, model: Any) -> None:
-        """Check that the network gives as much as there is to learn."""
+        """Check that the network's head has the shape of what it learns."""
         n_targets = len(self._task.model.targets)
         wanted = {
             "values": (n_targets,),
@@ -274,7 +274,7 @@ class _Fitting:
     def learn(
         self, steps: Steps, epoch: int, advance: Callable[[float], None]
     ) -> dict[str, float]:
-        """Learn from every row once.
+        """Train on every row once.
 
         Returns:
             What was measured, by column of the history.
@@ -291,10 +291,12 @@ class _Fitting:
             advance((1 - _EVALUATION) / len(sizes))
             if len(unread) == _STEPS_UNREAD or number == len(sizes):
                 first = number - len(unread) + 1
-                for at, (found, is_lost) in enumerate(unread, start=first):
+                for at, (found, is_broken) in enumerate(unread, start=first):
                     loss = float(found)
                     if not math.isfinite(loss):
-                        raise self._lost(loss, epoch, at, self.devices.parts(is_lost))
+                        raise self._not_finite(
+                            loss, epoch, at, self.devices.parts(is_broken)
+                        )
                     total += loss * sizes[at - 1]
                 unread.clear()
         seconds = stopwatch() - started
@@ -304,19 +306,19 @@ class _Fitting:
             "waiting": waited / seconds,
         }
 
-    def _lost(
-        self, loss: float, epoch: int, number: int, is_lost: list[npt.NDArray[Any]]
+    def _not_finite(
+        self, loss: float, epoch: int, number: int, is_broken: list[npt.NDArray[Any]]
     ) -> DataError:
         rows = self._cuts(epoch)[number - 1]
-        # A row that counts nothing may stand at the end of each device's part.
+        # Each device's part may end with a padding row.
         parts = np.array_split(rows, len(self.devices))
-        lost = np.concatenate(
+        broken = np.concatenate(
             [
                 part[flags[: len(part)]]
-                for part, flags in zip(parts, is_lost, strict=True)
+                for part, flags in zip(parts, is_broken, strict=True)
             ]
         )
-        eras = np.unique(self._rows.eras[lost if len(lost) else rows])
+        eras = np.unique(self._rows.eras[broken if len(broken) else rows])
         named = ", ".join(f"{era:04d}" for era in eras[:_NAMED_ERAS])
         more = f" and {len(eras) - _NAMED_ERAS} more" if len(eras) > _NAMED_ERAS else ""
         of_eras = f"rows of era{'s' * (len(eras) > 1)} {named}{more}"
@@ -341,7 +343,7 @@ class _Fitting:
 
 
 def _reseed(model: Any, seed: int, epoch: int) -> None:
-    """Set all randomness to what this epoch has in every run of this recipe.
+    """Seed all randomness as this epoch has it in every run of this recipe.
 
     Keras does not save the states of dropout and noise, so they cannot just go on.
     """

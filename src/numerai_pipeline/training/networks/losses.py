@@ -1,4 +1,4 @@
-"""What a network learns by, whatever its head gives.
+"""The loss of a network, for every kind of head.
 
 Importing this module imports Keras and registers the loss; a checkpoint that names it
 can be loaded after that.
@@ -16,11 +16,11 @@ Kind = Literal["mse", "mae", "huber", "corr", "crossentropy"]
 # Errors beyond a class count linearly: no error of a target reaches Keras' 1.0.
 _HUBER_DELTA = 0.25
 
-# A probability of 0 would lose infinitely much.
+# A probability of 0 would have an infinite loss.
 _LEAST_PROBABILITY = 1e-7
 
-# Instead of |z| ** 1.5, whose slope is 0 at 0: a network begins with equal predictions,
-# from where it could not get away. 0.01 changes CORR by less than a hundredth of it.
+# Instead of |z| ** 1.5, whose slope is 0 at 0: a network starts with equal predictions,
+# where the gradient would be zero. 0.01 changes CORR by less than a hundredth of it.
 _ROUNDING = 0.01
 
 # Predictions that differ by less than this count as equal.
@@ -29,16 +29,16 @@ _LEAST_SPREAD = 1e-4
 
 @keras.saving.register_keras_serializable(package="numerai_pipeline")
 class TargetLoss(keras.losses.Loss):  # type: ignore[misc, name-defined]
-    """A loss per row; the mean over all targets and members.
+    """A loss per row: the mean over all targets and members.
 
     ``y_true`` is ``(batch,)`` or ``(batch, T)`` targets in 0..1, ``y_pred`` what the
-    head gives: ``(batch, T)`` values, ``(batch, T, 5)`` probabilities of the classes,
+    head returns: ``(batch, T)`` values, ``(batch, T, 5)`` probabilities of the classes,
     or ``(batch, T, M)`` members.
 
     Args:
         kind: ``mse``, ``mae``, ``huber``, ``crossentropy`` of classes, or ``corr``:
             1 - CORR of the batch, which holds rows of one era; each row has the same.
-        learns: what the head gives.
+        learns: what the head returns.
     """
 
     def __init__(
@@ -70,12 +70,12 @@ class TargetLoss(keras.losses.Loss):  # type: ignore[misc, name-defined]
         return ops.mean(error, axis=tuple(range(1, len(error.shape))))
 
     def get_config(self) -> dict[str, Any]:
-        """Return what makes the loss again."""
+        """Return what recreates the loss."""
         return {"kind": self.kind, "learns": self.learns, "name": self.name}
 
 
 def smooth_corr(targets: Any, predictions: Any) -> Any:
-    """Return CORR as something that can be climbed.
+    """Return a differentiable approximation of CORR.
 
     The predictions are standardized where CORR takes normal quantiles of their ranks,
     which have no slope. The rest is CORR: both are raised to the power 1.5 with their

@@ -43,7 +43,7 @@ class Devices:
 
     @property
     def are_gpus(self) -> bool:
-        """Whether bytes have a way to go to them."""
+        """Whether batches are copied to them."""
         return self.names[0].startswith("GPU")
 
     def __len__(self) -> int:
@@ -90,7 +90,7 @@ class Steps:
     Attributes:
         train: ``(x, y, share)`` -> loss of the batch, and per device whether a row's
             prediction or loss is not finite.
-        evaluate: the same -> per device what the head gives, and the values.
+        evaluate: the same -> per device the head's output, and the values.
     """
 
     train: Callable[[Any, Any, Any], tuple[Any, Any]]
@@ -110,8 +110,8 @@ def make_steps(
 
     Args:
         model: the network, compiled with its optimizer.
-        predicting: its part that gives values, see ``KerasFamily.predicting``.
-        loss: what it learns by.
+        predicting: its part that returns values, see ``KerasFamily.predicting``.
+        loss: its loss.
         devices: where; each gets a part of every batch.
         training: the recipe's ``[training]``.
         batches: what to learn from and what to evaluate, from
@@ -162,8 +162,8 @@ def make_steps(
         return tuple(evaluating(floats(x), training=False))
 
     def train(*batch: Any) -> Any:
-        totals, is_lost = strategy.run(train_part, args=batch)
-        return strategy.reduce("SUM", totals, axis=None), is_lost
+        totals, is_broken = strategy.run(train_part, args=batch)
+        return strategy.reduce("SUM", totals, axis=None), is_broken
 
     def evaluate(*batch: Any) -> Any:
         return strategy.run(evaluate_part, args=batch)
@@ -178,7 +178,7 @@ def make_steps(
 
 
 def raw_head(model: Any) -> Any:
-    """Return what the layer ``target`` gives, or the output of a network without."""
+    """Return the output of the layer ``target``, or of a network without one."""
     for layer in model.layers:
         if layer.name == "target":
             return layer.output
@@ -201,8 +201,8 @@ def _losses(loss: TargetLoss, head: Any, y: Any, share: Any, n_devices: int) -> 
 def _equal_shares(gradients: list[Any], n_devices: int) -> list[Any]:
     """Give each device the same part of the whole gradient.
 
-    Keras cuts each device's gradient and then adds them up, which would cut the parts
-    of a batch by themselves.
+    Keras clips each device's gradient and then adds them up, which would clip the
+    parts of a batch separately.
     """
     import tensorflow as tf
 
@@ -219,7 +219,7 @@ def make_optimizer(training: KerasTraining, n_steps: int, model: Any) -> Any:
         training: the recipe's ``[training]``.
         n_steps: steps per epoch.
         model: the network; where it computes in float16, the loss is scaled up so
-            that small gradients are not lost.
+            that small gradients do not underflow.
     """
     optimizers = load_keras().optimizers
     rate = learning_rate(training, n_steps)
@@ -231,7 +231,7 @@ def make_optimizer(training: KerasTraining, n_steps: int, model: Any) -> Any:
         "lion": lambda: optimizers.Lion(rate, **decay),
     }
     optimizer = makers[training.optimizer]()
-    # Keras uses the policy of the model, which is the default: only layers have one.
+    # Keras checks the policy of the model; here the layers have it.
     if any(layer.dtype_policy.name == "mixed_float16" for layer in model.layers):
         return optimizers.LossScaleOptimizer(optimizer)
     return optimizer
@@ -255,9 +255,9 @@ def learning_rate(training: KerasTraining, n_steps: int) -> Any:
 
 
 def set_clipping(optimizer: Any, clip_norm: float, n_devices: int) -> None:
-    """Let the optimizer cut gradients that are longer than ``clip_norm`` in all.
+    """Clip gradients whose norm is longer than ``clip_norm``.
 
-    A step hands each device its equal share of the whole gradient, which Keras cuts
+    A step gives each device an equal share of the whole gradient, which Keras clips
     before it adds the shares up.
     """
     inner = getattr(optimizer, "inner_optimizer", optimizer)

@@ -43,7 +43,7 @@ class ValidationRows:
         """Read them.
 
         Raises:
-            DataError: if not a single row has all targets.
+            DataError: if no row has all targets.
         """
         rows = reader.load(
             part.split, features=features, target=targets[0], eras=part.eras
@@ -71,7 +71,7 @@ class ValidationRows:
         Args:
             steps: what the network does with a batch.
             devices: where it does it.
-            loss: what it learns by.
+            loss: its loss.
             dataset: ``rows``, as they are stored, from ``Devices.share_out``.
 
         Returns:
@@ -83,7 +83,7 @@ class ValidationRows:
             for head, value, share in zip(
                 *(devices.parts(part) for part in (*found, batch[2])), strict=True
             ):
-                # A device without rows of its own was given one that counts nothing.
+                # A device without rows was given a padding row.
                 n_rows = int(np.count_nonzero(share))
                 if not n_rows:
                     continue
@@ -100,7 +100,7 @@ class ValidationRows:
         return {"val_loss": val_loss, "val_corr": val_corr}
 
     def _mean(self, loss: TargetLoss, found: Values) -> float:
-        """Return the mean over rows, or over eras of a loss that is one per era."""
+        """Return the mean over rows, or over eras of a loss per era."""
         is_whole = ~np.isnan(self.targets).any(axis=1)
         if not loss.is_of_batch:
             return float(found[is_whole].mean(dtype=np.float64))

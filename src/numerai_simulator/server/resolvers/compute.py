@@ -53,7 +53,7 @@ def resolve_docker_images(_: None, _info: Info) -> list[Answer]:
 def resolve_pickle_upload_auth(
     _: None, info: Info, *, filename: str, modelId: str | None = None
 ) -> Answer:
-    """Tell where to PUT a pickled model."""
+    """Return where to PUT a pickled model."""
     context = info.context
     context.simulator.account.model(modelId)
     return upload_auth(context, "pickle", filename)

@@ -21,8 +21,8 @@ from numerai_simulator.server.standings import (
 )
 from numerai_simulator.server.state import stable_id
 
-_ROUNDS_A_QUARTER = 65
-_ROUNDS_A_YEAR = 260
+_ROUNDS_PER_QUARTER = 65
+_ROUNDS_PER_YEAR = 260
 
 query = QueryType()
 
@@ -39,7 +39,7 @@ def resolve_account_profile(
     elif username in NAMES:
         models = [(stable_id("model", username), username)]
     else:
-        raise Refusal(f"there is no account called {username!r}.")
+        raise Refusal(f"nobody has an account called {username!r}.")
     return {
         "models": [
             {"id": model_id, "name": name, "displayName": name}
@@ -57,7 +57,7 @@ def resolve_profile(
     model_name: str | None = None,
     tournament: int | None = None,
 ) -> Answer:
-    """Return what everyone may see of a model, ours or a competitor's."""
+    """Return what everyone may see of a model, the account's or a competitor's."""
     classic_only(tournament)
     context = info.context
     simulator = context.simulator
@@ -102,8 +102,8 @@ def resolve_leaderboard(
             "bmcRep": standing.reputations[BMC.display_name],
             "team": False,
             "return_1_day": _return(standing, 1),
-            "return_13_weeks": _return(standing, _ROUNDS_A_QUARTER),
-            "return_52_weeks": _return(standing, _ROUNDS_A_YEAR),
+            "return_13_weeks": _return(standing, _ROUNDS_PER_QUARTER),
+            "return_52_weeks": _return(standing, _ROUNDS_PER_YEAR),
         }
         for rank, standing in _page(everyone, limit, offset)
     ]
@@ -140,9 +140,9 @@ def resolve_account_leaderboard(
             "rank": rank,
             "v2Corr20": standing.reputations[CORR.display_name],
             "mmc": standing.reputations[MMC.display_name],
-            "return1y": _return(standing, _ROUNDS_A_YEAR),
-            "return3m": _return(standing, _ROUNDS_A_QUARTER),
-            "returnAllTime": _return(standing, _ROUNDS_A_YEAR),
+            "return1y": _return(standing, _ROUNDS_PER_YEAR),
+            "return3m": _return(standing, _ROUNDS_PER_QUARTER),
+            "returnAllTime": _return(standing, _ROUNDS_PER_YEAR),
         }
         for rank, standing in _page(everyone, limit, offset)
     ]

@@ -47,7 +47,7 @@ def resolve_submission_upload_auth(
     tournament: int,
     modelId: str | None = None,
 ) -> Answer:
-    """Tell where to PUT predictions for the current round."""
+    """Return where to PUT predictions for the current round."""
     classic_only(tournament)
     context = info.context
     context.simulator.account.model(modelId)
@@ -99,7 +99,7 @@ def resolve_submissions(
 def resolve_submission_download_auth(
     _: None, info: Info, *, id: str | None = None
 ) -> Answer:
-    """Tell where to GET what was once submitted."""
+    """Return where to GET an upload that was submitted."""
     context = info.context
     row = context.simulator.submissions.find(id)
     if row is None:
@@ -118,7 +118,7 @@ def resolve_diagnostics_upload_auth(
     tournament: int,
     modelId: str | None = None,
 ) -> Answer:
-    """Tell where to PUT predictions for the validation eras."""
+    """Return where to PUT predictions for the validation eras."""
     classic_only(tournament)
     context = info.context
     context.simulator.account.model(modelId)

@@ -1,0 +1,34 @@
+"""Tables as terminals of several widths show them."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from numerai_pipeline.cli.printing import print_table
+
+COLUMNS = ["who", "score", "eras", "mean", "std", "Sharpe", "drawdown"]
+ROWS = [
+    ("numerai_meta_model", "CORR in common eras", 123, 0.0123, 0.021, 0.93955, 0.1),
+    ("mlp", "CORR", 1234, 0.0456, 0.034, 1.106, None),
+]
+NUMBERS = ["0.01230", "0.04560", "0.02100", "0.03400", "0.940", "1.106", "1,234"]
+
+
+def printed(width: int) -> list[str]:
+    file = io.StringIO()
+    print_table("Scores", COLUMNS, ROWS, Console(file=file, width=width))
+    return file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 120])
+def test_no_number_is_broken(width: int) -> None:
+    lines = printed(width)
+    words = " ".join(lines).split()
+    assert all(number in words for number in NUMBERS)
+    assert max(map(len, lines)) <= width
+
+
+def test_a_wide_terminal_has_a_table_and_a_narrow_one_paragraphs() -> None:
+    assert any("who" in line and "drawdown" in line for line in printed(80))
+    assert "  drawdown: 0.10000" in printed(50)
