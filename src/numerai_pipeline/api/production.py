@@ -1,4 +1,4 @@
-"""The run of a model that predicts live data, and how another one takes its place."""
+"""The run of a model that predicts live data, and how it is replaced."""
 
 import contextlib
 from dataclasses import dataclass

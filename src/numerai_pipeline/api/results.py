@@ -1,4 +1,4 @@
-"""What the commands return: plain values, data frames, figures.
+"""The results of the commands: plain values, data frames, figures.
 
 ``to_dict`` is what ``--json`` prints, ``table`` a data frame; a notebook shows the
 table. Some results also have a ``figure``.

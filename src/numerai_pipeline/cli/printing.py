@@ -1,4 +1,4 @@
-"""How results are printed: as JSON, or for people, with a function for each type."""
+"""Prints results as JSON, or as text with one function per type."""
 
 import json
 import shlex
