@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from numerai_pipeline.core import ConfigError, Recipe
-from numerai_pipeline.models import check_recipe, load_keras
+from numerai_pipeline.core import ConfigError
+from numerai_pipeline.models import Recipe, check_recipe, load_keras
 from numerai_pipeline.models.networks.classifier import FAMILY, value
 
 PROBABILITIES = np.array(
