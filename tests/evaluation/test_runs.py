@@ -382,3 +382,39 @@ def test_without_the_tournaments_target_the_models_own_is_taken(
     assert evaluation.target == "target_victor_20"
     assert [row.metric for row in evaluation.rows] == ["CORR"]
     assert evaluation.n_eras == 11
+
+
+def test_scores_of_an_older_version_are_no_test_scores(world, copied):
+    run = copied()
+    evaluate(run, world.shards, meta_model=None)
+    assert last_corr(run.folder) is not None
+    path = run.folder / "scores.json"
+    record = json.loads(path.read_text())
+    del record["on"]
+    path.write_text(json.dumps({**record, "layout": 1, "split": "valid"}))
+    assert last_corr(run.folder) is None
+
+
+def test_a_run_of_version_0_1_0_predicts(world, copied):
+    run = copied()
+    path = run.folder / "config.toml"
+    text = path.read_text()
+    start, end = text.index("[fold]"), text.index("[versions]")
+    new = ("data_version = ", "refit_of = ", "unit = ", 'shards = ""', "eras = ")
+    kept = [
+        line
+        for line in (text[:start] + text[end:]).splitlines()
+        if not line.startswith(new)
+    ]
+    path.write_text("\n".join(kept))
+    done = json.loads((run.folder / "DONE").read_text())
+    done["sha256"]["config.toml"] = sha256_of(path)
+    (run.folder / "DONE").write_text(json.dumps(done))
+    old = Run.open(run.folder)
+    assert (old.fold, old.best()) == (None, run.best())
+    x = np.ones((3, 8), np.float32)
+    np.testing.assert_array_equal(
+        old.predictor().predict(x), run.predictor().predict(x)
+    )
+    with pytest.raises(DataError, match=r"version 0\.1\.0"):
+        evaluate(old, world.shards, meta_model=None)

@@ -212,13 +212,16 @@ def last_corr(folder: Path, on: EvaluatedPart = "test") -> float | None:
     """Return the mean CORR of a run's last score, whatever it was made from.
 
     Returns:
-        None if it was never scored, if no era has a score, or if the file cannot be
-        read.
+        None if it was never scored on these eras, if none has a score, or if the file
+        cannot be read or is of an older version, which scored other eras.
     """
     if not scores_path(folder, on).is_file():
         return None
     try:
-        row = ScoreRow.from_dict(read_json(scores_path(folder, on))["rows"][0])
+        record = read_json(scores_path(folder, on))
+        row = ScoreRow.from_dict(record["rows"][0])
+        if (record["layout"], record["on"]) != (LAYOUT, on):
+            return None
     except (DataError, LookupError, TypeError, ValueError):
         return None
     mean = row.summary.mean
