@@ -90,7 +90,6 @@ def download(  # noqa: PLR0913 - each is a separate decision of the caller
     for filename in filenames:
         order = _order(filename, round_number, data_root=data_root, into=into)
         with locked(order.path.parent, doing="downloading"):
-            order.path.parent.mkdir(parents=True, exist_ok=True)
             transfer = Transfer(
                 tournament,
                 order,

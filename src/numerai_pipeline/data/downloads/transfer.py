@@ -234,6 +234,8 @@ class Transfer:
         failure = None if offset else look_at_beginning(piece or b"", self._suffix)
         if failure is not None:
             return failure
+        # Only now: a release or a file that is refused leaves no empty folder.
+        partial.parent.mkdir(parents=True, exist_ok=True)
         self._order.sweep(keep=partial)
         self._order.check_room((version.size or 0) - offset)
         digest = digest_of_file(partial) if offset else hashlib.sha256()
