@@ -37,7 +37,7 @@ class Workspace:
 
     @property
     def models_dir(self) -> Path:
-        """Folder with one folder a model."""
+        """Folder with one folder per model."""
         return self.root / "models"
 
     def model_dir(self, name: str) -> Path:
@@ -58,12 +58,12 @@ class Workspace:
         return self.model_dir(name) / "model.toml"
 
     def runs_dir(self, name: str) -> Path:
-        """Folder with one folder a training run of the model."""
+        """Folder with one folder per training run of the model."""
         return self.model_dir(name) / "runs"
 
     @property
     def zoo_dir(self) -> Path:
-        """Folder of the user's own families of networks, a file each."""
+        """Folder of the user's own families of networks, one file each."""
         return self.root / "zoo"
 
     @property
