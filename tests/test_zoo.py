@@ -73,7 +73,7 @@ def test_a_family_of_ones_own_from_the_page(nai: Nai, tmp_path: Path) -> None:
         nai("new", "gated", "my-gated", "--set", "units=8", "--set", "transform=Mask")
         [trained] = nai("train", "my-gated", "--json")
         entries = {entry["name"]: entry for entry in nai("zoo", "--json")}
-        assert entries["gated"]["kind"] == "yours"
+        assert entries["gated"]["kind"] == "own family"
         assert entries["mlp"]["kind"] == "family"
         assert entries["my-gated"]["about"] == "gated"
         assert entries["my-gated"]["best_value"] == trained["best_value"]

@@ -15,22 +15,22 @@ from numerai_pipeline.models import (
     Recipe,
     check_recipe,
     families,
+    family,
     load_recipe,
     new_model,
 )
-from numerai_pipeline.models import family as find_family
 
 
-def make(folder, family="lightgbm", **kwargs):
+def make(folder, name="lightgbm", **kwargs):
     arguments = {"feature_set": "small", "n_features": 4, "target": "target"}
-    return new_model(folder, find_family(family), **{**arguments, **kwargs})
+    return new_model(folder, family(name), **{**arguments, **kwargs})
 
 
-@pytest.mark.parametrize("family", [kind.name for kind in families()])
-def test_a_new_recipe_reads_back_with_every_key_written_out(tmp_path, family):
-    checked = make(tmp_path / "m", family, target="target_victor_60")
+@pytest.mark.parametrize("name", [kind.name for kind in families()])
+def test_a_new_recipe_reads_back_with_every_key_written_out(tmp_path, name):
+    checked = make(tmp_path / "m", name, target="target_victor_60")
     recipe = load_recipe(tmp_path / "m/model.toml")
-    assert recipe.family == family
+    assert recipe.family == name
     assert recipe.feature_set == "small"
     assert recipe.target == "target_victor_60"
     assert recipe.parameters.keys() == checked.family.Parameters.model_fields.keys()
@@ -191,7 +191,7 @@ def test_nothing_is_written_of_a_network_that_does_not_fit(tmp_path):
 
 @pytest.mark.parametrize("name", ["mlp", "lightgbm", "xgboost", "catboost"])
 def test_an_infinite_missing_value_is_refused(name):
-    with pytest.raises(ConfigError, match="'missing' is -inf, with which no family"):
+    with pytest.raises(ConfigError, match="'missing' is -inf, which no family"):
         check_recipe(Recipe(family=name, missing=float("-inf")))
 
 
@@ -233,7 +233,9 @@ def test_an_untrained_model_made_by_hand_is_left_as_it_is(tmp_path):
 def test_a_broken_untrained_file_is_named(tmp_path, broken):
     existing = tmp_path / "untrained.json"
     existing.write_bytes(broken)
-    with pytest.raises(DataError, match=r"untrained\.json .* make it again"):
+    with pytest.raises(
+        DataError, match=r"untrained\.json .* Delete it; the next `nai train`"
+    ):
         start(Recipe(family="lightgbm"), existing, tmp_path / "a.json")
 
 

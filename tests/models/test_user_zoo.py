@@ -98,8 +98,11 @@ def test_an_edited_family_rebuilds_its_untrained_models(zoo, tmp_path):
         ("x = 1\ny = x / 0", "cannot be run: ZeroDivisionError: division by zero "),
         ("x = 1\ny = x / 0", "(line 2)."),
         ("import nothing_here", "ModuleNotFoundError: No module named 'nothing_here'"),
-        ("", "must have FAMILY = KerasFamily(...), but has none. See docs/zoo.md."),
-        ("FAMILY = 'mine'", "must have FAMILY = KerasFamily(...), but has a str."),
+        (
+            "",
+            "must define FAMILY = KerasFamily(...), but it is missing. See docs/zoo",
+        ),
+        ("FAMILY = 'mine'", "must define FAMILY = KerasFamily(...), but it is a str."),
         (
             """
             from numerai_pipeline.core import Frozen
@@ -153,7 +156,7 @@ def test_a_build_that_fails_names_the_family(zoo, tmp_path):
     kind = zoo("a.py", text).family("mine")
     sentence = (
         r"build of the family 'mine' in zoo/ fails with AttributeError: 'Parameters' "
-        r"object has no attribute 'unit'\."
+        r"object has no attribute 'unit'\. Fix its file\."
     )
     with pytest.raises(ConfigError, match=sentence):
         new_model(tmp_path / "m", kind, **MADE)

@@ -107,9 +107,11 @@ def test_a_history_reads_back_to_the_last_digit(tmp_path_factory, rows):
     ],
 )
 def test_a_broken_history_is_named(tmp_path, text):
-    path = tmp_path / "history.csv"
+    path = tmp_path / "mlp/runs/2026/history.csv"
+    path.parent.mkdir(parents=True)
     path.write_text(text + "\n2,")
-    with pytest.raises(DataError, match=r"history\.csv is not a whole history"):
+    sentence = r"history\.csv is not a whole history .*nai train --restart mlp"
+    with pytest.raises(DataError, match=sentence):
         read_history(path)
 
 

@@ -68,9 +68,9 @@ class DataCommands(Base):
         """Write `numerai.toml` with every key, its default and the reason for it.
 
         Args:
-            simulation: Use a simulated tournament, given its URL, not the real one.
-            models: Name at Numerai of each model that is submitted.
-            force: Write over a numerai.toml that exists.
+            simulation: URL of a simulated tournament to use instead of the real one.
+            models: A model to submit and its name at Numerai; can be repeated.
+            force: Overwrite an existing numerai.toml.
 
         Returns:
             The path of the file.
@@ -93,7 +93,7 @@ class DataCommands(Base):
             url = simulation if isinstance(simulation, str) else simulation.url
             settings = simulated_settings(url, models or {})
         write_text(path, commented_toml(settings))
-        # What was read before is stale.
+        # The settings read before are stale.
         self.__dict__.pop("settings", None)
         return Written(path)
 
@@ -111,10 +111,10 @@ class DataCommands(Base):
         force: bool = False,
         list_files: Annotated[bool, Cli(option="--list")] = False,
     ) -> Downloaded | FileList:
-        """Fetch the tournament's files; files that are up to date are kept.
+        """Download the tournament's files; those that are up to date are kept.
 
-        Without a flag: everything except live data. An interrupted download resumes
-        where it stopped.
+        By default everything except live data. An interrupted download resumes where it
+        stopped.
 
         Args:
             train: Training data.
@@ -124,14 +124,14 @@ class DataCommands(Base):
             meta: Predictions of the meta model.
             benchmarks: Predictions of Numerai's benchmark models.
             everything: All of these, including live data.
-            version: A data release other than that of numerai.toml.
-            force: Fetch again even if up to date.
-            list_files: List the releases and their files instead; --version lists one.
+            version: Data release; by default that of numerai.toml.
+            force: Download again even if up to date.
+            list_files: List releases and files instead; --version lists one release.
 
         Raises:
-            ConfigError: if files are both listed and asked for.
+            ConfigError: if files are both listed and requested.
             TournamentRefused: if a file or release does not exist, or if live data is
-                asked for and no round is open.
+                requested and no round is open.
 
         Examples:
             nai download --train --features
@@ -197,39 +197,40 @@ class DataCommands(Base):
         max_ram: Annotated[Size, FILES] = None,
         force: bool = False,
     ) -> Shards:
-        """Turn Parquet into shards, which pack three features into a byte.
+        """Convert Parquet files to shards, which pack three features into a byte.
 
         By default the eras of train.parquet are for training and those of
         validation.parquet for validation, with the last training eras purged. Nothing
-        is done if the shards are up to date; a run that was stopped resumes.
+        is done if the shards are up to date; an interrupted run resumes.
 
         Args:
-            train: Only train.parquet.
-            validation: Only validation.parquet.
-            live: The newest live.parquet, into shards/live.
-            everything: Pool train and validation rows; a fifth of the eras is for
-                validation, or --split.
-            eras_subset: even, odd, every:4, every:4:1 or 1-120,300-.
-            balance: Drop rows of common target values from the training rows.
-            split: Share of eras for validation, the latest, such as 0.2.
-            split_test: Share of eras for a test split, the very latest.
-            split_by: era, or rows: drawn at random, which leaks.
-            split_valid_only: Take validation eras from validation.parquet alone; train
-                on all else.
+            train: Use only train.parquet.
+            validation: Use only validation.parquet.
+            live: Convert the newest live.parquet, to shards/live.
+            everything: Pool train and validation rows; the latest fifth of the eras is
+                for validation, or the share of --split.
+            eras_subset: Eras to use: even, odd, every:4, every:4:1 or 1-120,300-.
+            balance: Drop training rows with common target values.
+            split: Share of the eras for validation, the latest ones, such as 0.2.
+            split_test: Share of the eras for a test split, the very latest ones.
+            split_by: era; or rows: random rows, which leaks.
+            split_valid_only: Take validation eras only from validation.parquet; train
+                on everything else.
             seed: Seed of --split-by rows.
-            purge: Eras dropped before validation eras; 8 or 16, by the targets.
-            feature_set: A set of features.json.
-            order: catalog, or groups: intelligence, charisma, ...
-            targets: Targets to pack, separated by commas; all by default.
-            layout: packed, or rows: one Example of floats per row.
+            purge: Eras dropped before the validation eras; by default 8 or 16, as
+                the targets need.
+            feature_set: Feature set, from features.json.
+            order: Order of features: catalog, or groups (intelligence, charisma, ...).
+            targets: Targets to pack, separated by commas; by default all.
+            layout: packed; or rows: one tf.train.Example of floats per row.
             rows_per_shard: Rows per file.
-            shard_per_era: A series of files per era, with the era in the name.
-            shards: Folder of the shards.
-            max_ram: Memory it may take: 800MB, 2GB, 25%.
+            shard_per_era: Write files per era, with the era in their names.
+            shards: Folder of the shards; by default that of numerai.toml.
+            max_ram: Memory it may use: 800MB, 2GB, 25%.
             force: Rebuild even if up to date.
 
         Raises:
-            ConfigError: if an option does not fit the others.
+            ConfigError: if an option contradicts another one.
             DataError: if a file is missing or broken.
 
         Examples:
@@ -269,7 +270,7 @@ class DataCommands(Base):
         }
         known = {key: value for key, value in given.items() if value is not None}
         options = parse_table(EtlOptions, {**defaults, **known}, where="nai etl")
-        # Live rows have a folder of their own.
+        # Live rows have their own folder.
         own = self.workspace.shards_dir("live") if options.is_live else self.shards_dir
         folder = own if shards is None else Path(shards)
         manifest = build_shards(
@@ -284,14 +285,14 @@ class DataCommands(Base):
         return Shards(folder, manifest)
 
     def inspect(self, path: Folder, *, verify: bool = False) -> Description:
-        """Show what a Parquet file, a data folder, a shard folder or a run holds.
+        """Show what is in a Parquet file, a data folder, a shard folder or a run.
 
         Args:
-            path: A Parquet file, or a folder: data, shards, a run.
+            path: A Parquet file, or a folder of data, of shards or of a run.
             verify: Read every byte and check every checksum.
 
         Raises:
-            DataError: if it is none of these, or is broken.
+            DataError: if it is none of these, or broken.
 
         Examples:
             nai inspect shards/main --verify
@@ -327,7 +328,7 @@ class DataCommands(Base):
 def fetch_live(
     project: Base, round_number: int, *, version: str | None = None, force: bool = False
 ) -> Path:
-    """Fetch a round's live data into the round's folder.
+    """Download a round's live data into the round's folder.
 
     Returns:
         The path of ``live.parquet``.
@@ -378,7 +379,7 @@ def _sources(
         return ("train", "validation")
     if pooled:
         raise ConfigError(
-            "--all pools train.parquet and validation.parquet: leave out "
+            "--all pools train.parquet and validation.parquet: remove "
             f"--{' --'.join(named)}."
         )
     if named:

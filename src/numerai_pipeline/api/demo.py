@@ -1,7 +1,7 @@
 """The demo: the whole tournament on this machine, a simulated month included.
 
-It is a workspace like any other, with the simulator's folder in it; only the clock
-is moved by the demo, where one would otherwise wait for a month.
+It is a workspace like any other, with the simulator's folder in it; but the demo moves
+the clock, where one would otherwise wait for a month.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ R = TypeVar("R", bound=Result)
 
 @dataclass(frozen=True, repr=False)
 class DemoResult(Result):
-    """What the demo came to.
+    """The result of the demo.
 
     Attributes:
         folder: its workspace.
@@ -45,7 +45,7 @@ class DemoResult(Result):
 
     @property
     def scored(self) -> Scored:
-        """The scores per era; not there after ``predict=True``."""
+        """The scores per era; missing after ``predict=True``."""
         return self._last(Scored)
 
     @property
@@ -93,14 +93,13 @@ def play(
     progress: Progress,
     show_step: Callable[[Step], None] | None,
 ) -> DemoResult:
-    """Play the tournament; what was done in an earlier run is not repeated.
+    """Run the tournament; steps that an earlier demo finished are not repeated.
 
     Args:
         folder: the workspace.
         size: of the market, for a new folder.
-        is_round_only: leave scoring out, and play the round that is open now or opens
-            next.
-        is_next_round: with it, let the next round open first.
+        is_round_only: only predict and submit the round that is open or opens next.
+        is_next_round: with it, first move the clock to the next round.
         progress: receives the progress of long work.
         show_step: called with each step when it is done.
     """
@@ -123,7 +122,7 @@ def play(
         environ = {"NUMERAI_API_URL": simulation.url}
         project = Project(folder, environ=environ, progress=progress)
         if not project.workspace.settings_path.is_file():
-            # The port that `nai simulate` takes, for whoever goes on by hand.
+            # The default port of `nai simulate`, to continue by hand.
             url = f"http://127.0.0.1:{SIMULATOR_PORT}"
             project.init(simulation=url, models=MODELS)
         step("Download", "nai download", project.download())

@@ -1,4 +1,4 @@
-"""A figure that a notebook shows, whether or not it uses pyplot."""
+"""A figure that a notebook shows, with or without pyplot."""
 
 import io
 
@@ -8,7 +8,7 @@ _DPI = 100
 
 
 class CellFigure(Figure):
-    """A figure of matplotlib that is its own picture in a cell."""
+    """A matplotlib figure that a notebook cell shows as an image."""
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Models: ``zoo``, ``new``, ``train``, ``best``, ``score``, ``tensorboard``."""
+"""The commands about models, from ``zoo`` and ``new`` to ``refit``, ``tensorboard``."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -41,15 +41,15 @@ EvaluatedPart = Literal["test", "validation"]
 
 
 class ModelCommands(Base):
-    """The commands that make, train and judge models."""
+    """The commands that make, train and score models."""
 
     def zoo(self) -> Zoo:
-        """List the families, your own ones in zoo/, and the models with their scores.
+        """List the model families, and the workspace's models with their scores.
 
-        A model comes with the best epoch of its latest run and the mean CORR of that
-        run's last score. Outside of a workspace, only families are listed.
-
-        A file in zoo/ that cannot be run is listed with the reason.
+        A model has the best epoch of its latest run and the mean CORR of that run's
+        last score. Families are the built-in ones and your own in zoo/; a file there
+        that cannot be run is listed with the reason. Outside of a workspace only the
+        built-in families are listed.
 
         Examples:
             nai zoo --json
@@ -60,7 +60,7 @@ class ModelCommands(Base):
         entries = [ZooEntry("family", kind.name, _about(kind)) for kind in families()]
         if has_workspace:
             own = load_user_families(self.workspace.zoo_dir)
-            entries += [ZooEntry("yours", k.name, _about(k)) for k in own.found]
+            entries += [ZooEntry("own family", k.name, _about(k)) for k in own.found]
             entries += [ZooEntry("broken", "", str(error)) for error in own.broken]
             recipes = self.workspace.models_dir.glob("*/model.toml")
             entries += [_zoo_entry(self, path.parent.name) for path in sorted(recipes)]
@@ -81,21 +81,21 @@ class ModelCommands(Base):
         """Write a model's recipe, `model.toml`, and its untrained model.
 
         Args:
-            family: A family; `nai zoo` lists them.
+            family: A model family; `nai zoo` lists them.
             name: Name of the model; by default that of the family.
-            preset: A set of parameters of the family, such as hello.
-            feature_set: Features it sees: a set of features.json.
-            target: The target it learns.
-            force: Write over a model that exists; its runs stay.
-            **parameters: A parameter of the family, or training.KEY for training.
+            preset: A named set of parameters of the family; `nai zoo` lists them.
+            feature_set: Feature set; by default that of numerai.toml.
+            target: Target that it learns.
+            force: Overwrite an existing model; its runs stay.
+            **parameters: A parameter of the recipe, or training.KEY; can be repeated.
 
         Returns:
             The folder of the model.
 
         Raises:
-            ConfigError: if there is no such family, preset, parameter or target.
+            ConfigError: if the family, preset, a parameter or the target is unknown.
             DataError: if ``features.json`` is missing, so that the number of features
-                is not known.
+                is unknown.
 
         Examples:
             nai new mlp my-mlp --feature-set medium --set dropout=0.2
@@ -141,32 +141,32 @@ class ModelCommands(Base):
     ) -> Trained:
         """Train models on the shards; a killed run resumes, a finished one is kept.
 
-        An option that differs from the recipe makes a run of its own; the recipe stays
-        as it is, and the run's config.toml records what it was trained with. The first
-        finished run predicts live data; a later one does after `nai promote`.
+        An option that differs from the recipe starts a separate run; the recipe is not
+        changed, and the run's config.toml records the options. The first finished run
+        of a model predicts live data; a later one only after `nai promote`.
 
         Args:
             names: Models of the workspace.
-            tensorboard: Write TensorBoard curves too.
-            max_ram: Memory that trees may take: 6GB, 50%; 75% by default.
+            tensorboard: Also write TensorBoard curves.
+            max_ram: Memory that trees may use: 6GB, 50%; by default 75%.
             epochs: Maximum epochs (networks only).
             batch_rows: Rows per step (networks only).
             learning_rate: Learning rate (networks only; for trees use --set).
             loss: mse, mae, huber or corr (networks only).
             optimizer: adamw, adam, sgd or lion (networks only).
-            monitor: Metric that selects the best epoch: val_loss, val_corr, ...
-            patience: Epochs without improvement before training stops.
-            seed: Seed of first weights, order of rows and dropout.
+            monitor: Metric that selects the best epoch: val_loss or val_corr.
+            patience: Epochs without improvement before training stops; for trees,
+                evaluations.
+            seed: Seed of initial weights, row order, dropout and sampling.
             allow_leak: Accept a purge shorter than the target's horizon; scores say so.
-            restart: Delete the run of this recipe, broken or not, and train it again.
-            **parameters: A parameter of the family, or training.KEY for training.
+            restart: Delete the run of this recipe, even a broken one, and train again.
+            **parameters: A parameter of the recipe, or training.KEY; can be repeated.
 
         Returns:
             The outcome of each model, in the order of the names.
 
         Raises:
-            ConfigError: if a recipe or an option is wrong; of several models, only
-                that one is not trained.
+            ConfigError: if a recipe or an option is wrong; other models are trained.
             DataError: if the shards lack what it needs, or the loss becomes NaN.
 
         Examples:
@@ -213,7 +213,7 @@ class ModelCommands(Base):
         return Trained(outcomes)
 
     def best(self, name: str, *, run: str = "latest") -> Best:
-        """Print the best epoch of a run, and its file.
+        """Print the best epoch of a run and the file of its model.
 
         Args:
             name: A model of the workspace.
@@ -237,17 +237,16 @@ class ModelCommands(Base):
         run: str = "latest",
         force: bool = False,
     ) -> Scored:
-        """Score models per era, out-of-sample, beside benchmarks and meta model.
+        """Score models per era out-of-sample, next to benchmarks and meta model.
 
-        Nothing was chosen on test eras: they come later than all eras that the run
-        learned from or was chosen on, a purge away. Scores on validation eras are too
-        high, for the epoch was chosen on them; without test eras they are scored, and
-        the table says so. Meta model and benchmarks are included if they were
-        downloaded.
+        Test eras are later than all eras that the run learned from or was chosen on,
+        with a purge in between. Scores on validation eras are too high, since these
+        chose the best epoch; without test eras they are scored, with a warning. The
+        meta model and the benchmarks are included if they were downloaded.
 
         Args:
             names: Models of the workspace.
-            on: Which eras to score: test or validation.
+            on: Eras to score: test or validation.
             run: latest, production, or a run's name (its end is enough).
             force: Score again even if up to date.
 
@@ -288,10 +287,10 @@ class ModelCommands(Base):
         from numerai_pipeline.training import production_run, set_production
 
         chosen = find_run(self, name, run)
-        chosen.best()  # whole, or an error
+        chosen.best()  # raises if the run is broken
         try:
             before = production_run(self.workspace.runs_dir(name))
-        except DataError:  # a broken one must not stay because it is broken
+        except DataError:  # a broken one must be replaceable
             before = chosen
         if before.folder == chosen.folder:
             promoted = Promoted(name, ProductionRun.of(chosen))
@@ -317,14 +316,14 @@ class ModelCommands(Base):
     ) -> Trained:
         """Retrain on every resolved era, for the best epochs or trees of a run.
 
-        No era is left to test it on: its scores are those of that run. It predicts live
-        data after `nai promote`.
+        No eras are left for a test: its scores are those of that run. It predicts live
+        data only after `nai promote`.
 
         Args:
             name: A model of the workspace.
             run: Whose recipe and number of epochs or trees: production, latest, or a
                 run's name (its end is enough).
-            max_ram: Memory that trees may take: 6GB, 50%; 75% by default.
+            max_ram: Memory that trees may use: 6GB, 50%; by default 75%.
 
         Raises:
             ConfigError: if there is no such model or run, or it has rolling windows.
@@ -371,13 +370,13 @@ class ModelCommands(Base):
     ) -> TensorBoardServer:
         """Show the runs in TensorBoard until Ctrl-C.
 
-        A run trained without --tensorboard is shown too, with the curves of its
+        Runs trained without --tensorboard are shown too, with the curves of their
         history.
 
         Args:
-            names: Models whose runs it shows; by default all.
-            port: Its port; 0 takes a free one.
-            host: An address of this machine; 0.0.0.0 lets other machines connect.
+            names: Models whose runs to show; by default all.
+            port: Port; 0 for a free one.
+            host: Address of this machine; 0.0.0.0 lets other machines connect.
 
         Returns:
             Its ``url``, and ``stop()``.
@@ -408,7 +407,7 @@ def training_job(
     Args:
         project: the workspace.
         name: the model.
-        overrides: what differs from its recipe.
+        overrides: values other than its recipe's.
         tensorboard: see ``train``, as the rest.
         max_ram: see ``train``.
         allow_leak: see ``train``.
@@ -471,7 +470,7 @@ def _zoo_entry(project: Base, name: str) -> ZooEntry:
     try:
         run = find_run(project, name, "latest")
         best = run.best()
-    except DataError:  # the others are listed all the same
+    except DataError:  # the others are still listed
         about = f"{family}; its run is broken, see `nai best {name}`"
         return ZooEntry("model", name, about)
     corr = last_corr(run.folder)

@@ -1,4 +1,4 @@
-"""What became of each of several models: one failure stops no other."""
+"""The outcome of a command per model: one failure does not stop the others."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Outcome(Generic[T]):
-    """What became of one model: a result or an error.
+    """The outcome for one model: a result or an error.
 
     Attributes:
         name: the model's name.
@@ -43,7 +43,7 @@ class Outcome(Generic[T]):
 class Outcomes(Result, Generic[T]):
     """The outcome of each model, in the order of the names.
 
-    A command raises the error of a single model; of several, each has its own outcome
+    A command with a single model raises its error; with several, each has its outcome
     here. ``outcomes["mlp"]`` and iteration raise the error of a model that failed.
     """
 
@@ -97,7 +97,7 @@ class Outcomes(Result, Generic[T]):
 
 
 def each(names: Sequence[str], work: Callable[[str], T]) -> list[Outcome[T]]:
-    """Do the work for each name, whatever becomes of the others.
+    """Do the work for each name, even if others fail.
 
     Raises:
         Exception: what the work raised, if there is only one name.
@@ -113,16 +113,16 @@ def each(names: Sequence[str], work: Callable[[str], T]) -> list[Outcome[T]]:
 def outcome_of(
     name: str, outcomes: list[Outcome[T]], *, is_only: bool
 ) -> Iterator[Callable[[T], None]]:
-    """Add what becomes of a model in the block: what it is finished with, or its error.
+    """Add the outcome of a model: what ``finish`` is called with, or the error raised.
 
     Args:
         name: the model's name.
         outcomes: where to add it.
-        is_only: whether there are no others, so that its error is raised.
+        is_only: whether it is the only model, so that its error is raised.
     """
     try:
         yield lambda result: outcomes.append(Outcome(name, result=result))
-    except Exception as error:  # receipts that were won must reach the caller
+    except Exception as error:  # the other models' receipts must reach the caller
         if is_only:
             raise
         outcomes.append(Outcome(name, error=error))

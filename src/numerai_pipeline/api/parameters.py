@@ -1,8 +1,8 @@
-"""The types of the commands' parameters, and how they stand on the command line.
+"""The types of the commands' parameters, and how they appear on the command line.
 
-A command is a method of ``Project``. Its signature makes the Python call and the
-command line: a positional parameter is an argument, a keyword-only one an option that
-is named after it. ``Cli`` says what name and type do not.
+A command is a method of ``Project``. Its signature defines the Python call and the
+command line: a positional parameter is an argument, a keyword-only one an option with
+its name. ``Cli`` adds what name and type do not say.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ from numerai_pipeline.core import memory_bytes, parse_bytes
 
 @dataclass(frozen=True)
 class Cli:
-    """How a parameter stands on the command line; None: as its name and type say.
+    """How a parameter appears on the command line; None: as its name and type say.
 
     Attributes:
         option: its flag, such as ``--batch``; a positional parameter becomes an option.
-        kind: the type of one word, where Python takes more than one type.
-        metavar: what help shows for a value.
-        panel: the title of the group of options that help shows it in.
+        kind: the type of one word, if Python accepts several types.
+        metavar: placeholder of a value in help.
+        panel: title of its group of options in help.
         is_pairs: whether it is a mapping, written as KEY=VALUE and repeated.
     """
 
@@ -32,7 +32,7 @@ class Cli:
     is_pairs: bool | None = None
 
     def over(self, other: "Cli") -> "Cli":
-        """Return this with what it leaves open taken from another."""
+        """Return this, with what it leaves open taken from another."""
         return Cli(
             *(
                 getattr(other, field.name)
@@ -44,7 +44,7 @@ class Cli:
 
 
 Folder = Annotated[str | Path, Cli(kind=Path)]
-# One name or several; in one text they are separated by commas.
+# One name or several; in one string they are separated by commas.
 Names = Annotated[str | Sequence[str], Cli(kind=list[str], metavar="NAME")]
 # Bytes, or a size such as "6GB" or "50%" of this machine's memory.
 Size = Annotated[str | int | None, Cli(kind=str, metavar="SIZE")]

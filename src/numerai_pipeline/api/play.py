@@ -16,7 +16,7 @@ SIMULATOR_PORT = 8437
 
 
 class PlayCommands(Base):
-    """The commands that need no account; they work beside the workspace."""
+    """The commands that need neither an account nor a workspace."""
 
     def simulate(  # noqa: PLR0913 - each is an option of its own
         self,
@@ -33,27 +33,27 @@ class PlayCommands(Base):
     ) -> Simulation:
         """Run a simulated tournament on this machine until Ctrl-C.
 
-        numerapi, Numerai's own client, talks to it unchanged: set its URL constant, and
-        the keys SIMULATED and SIMULATED.
+        numerapi, Numerai's own client, works with it unchanged: set its URL constant,
+        and use SIMULATED for both keys.
 
         Args:
-            folder: Folder of its market and state; the same folder resumes.
-            size: tiny, small or full; small for a new folder.
-            seed: Another seed makes another market.
-            train_eras: Number of training eras; by default that of the size.
-            validation_eras: Number of validation eras; by default that of the size.
+            folder: Folder of the market and its state; an existing one resumes.
+            size: Size of a new market: tiny, small or full; by default small.
+            seed: Seed of the market.
+            train_eras: Number of training eras; default depends on the size.
+            validation_eras: Number of validation eras; default depends on the size.
             models: Models of the simulated account.
-            host: A loopback address; no other is accepted.
-            port: Its port; 0 takes a free one.
-            clock: virtual: stands until it is moved by POST /admin/clock; system: this
+            host: Address; only loopback addresses are allowed.
+            port: Port; 0 for a free one.
+            clock: virtual: stands still until POST /admin/clock moves it; system: this
                 machine's; or a moment such as 2026-11-24T12:05Z.
 
         Returns:
             Its ``url``, ``move_to()`` and ``stop()``.
 
         Raises:
-            ConfigError: if there is no such size, the folder has another market or is
-                in use by another process, or the port is taken.
+            ConfigError: if the size is unknown, the folder has another market or is in
+                use by another process, or the port is taken.
 
         Examples:
             nai simulate --size small --folder simulator
@@ -90,17 +90,17 @@ class PlayCommands(Base):
         predict: bool = False,
         next_round: Annotated[bool, Cli(option="--next")] = False,
     ) -> "DemoResult":
-        """Play the whole tournament on this machine: no account, no internet.
+        """Run the whole tournament on this machine, without account or internet.
 
-        Simulated market, download, shards, two trained models, scores per era, live
-        predictions, submissions, and their scores a simulated month later. What was
-        done in an earlier run is not repeated.
+        It simulates a market, downloads its data, makes shards, trains and scores two
+        models, predicts and submits live data, and shows the scores a simulated month
+        later. Steps that an earlier demo finished are not repeated.
 
         Args:
             folder: The demo's workspace; delete it to start over.
             size: Size of the market: tiny, small or full.
-            predict: Only the open round: predict and submit.
-            next_round: With --predict: move to the next round first.
+            predict: Only predict and submit the open round.
+            next_round: With --predict: first move the clock to the next round.
 
         Examples:
             nai demo --folder demo

@@ -1,4 +1,4 @@
-"""The run of a model that predicts live data, and how another one takes its place."""
+"""The run of a model that predicts live data, and how it is replaced."""
 
 import contextlib
 from dataclasses import dataclass
@@ -166,7 +166,7 @@ def note_of(project: Base, run: "Run") -> str:
     if latest.folder != run.folder:
         return (
             f"the newer run {latest.folder.name} does not predict: "
-            f"`nai promote {run.name}` compares both and lets it"
+            f"`nai promote {run.name}` compares both and replaces this one"
         )
     try:
         recipe = load_recipe(project.workspace.recipe_path(run.name))

@@ -1,7 +1,7 @@
-"""What the commands return: plain values, data frames, figures.
+"""The results of the commands: plain values, data frames, figures.
 
 ``to_dict`` is what ``--json`` prints, ``table`` a data frame; a notebook shows the
-table. Where people would rather look, there is a ``figure``.
+table. Some results also have a ``figure``.
 """
 
 import os
@@ -243,13 +243,14 @@ class ZooEntry:
     """A line of the zoo: a family, or a model of the workspace.
 
     Attributes:
-        kind: ``family``, ``yours`` (a family of the workspace's own) or ``model``.
+        kind: ``family``, ``own family`` (in the workspace's zoo), ``model``, or
+            ``broken`` (a file in the zoo that cannot be run).
         name: its name.
-        about: what a family is; a model's family.
+        about: summary of a family; family of a model; error of a broken file.
         best_epoch: of a model's latest run.
-        monitor: what the best epoch was chosen by.
+        monitor: metric that chose the best epoch.
         best_value: the monitored value.
-        corr: mean CORR per test era, where the run was scored.
+        corr: mean CORR per era of the run's last score; None if it was not scored.
     """
 
     kind: str

@@ -199,12 +199,12 @@ class RoundCommands(Base):
     def predict(self, names: Names, *, force: bool = False) -> Predicted:
         """Predict the open round's live data with each model's production run.
 
-        The predictions are checked and ranked into (0, 1). Nothing is predicted twice:
-        the file is kept as long as it comes from the same run and the same live data.
+        The predictions are checked and ranked into (0, 1). An existing file is kept if
+        it comes from the same run and the same live data.
 
         Args:
             names: Models of the workspace.
-            force: Fetch and predict again.
+            force: Download and predict again.
 
         Returns:
             The outcome of each model, in the order of the names; the files are
@@ -266,13 +266,13 @@ class RoundCommands(Base):
     def submit(
         self, names: Names = (), *, replace: bool = False, force: bool = False
     ) -> Submitted:
-        """Submit the open round's predictions, at most once, and read them back.
+        """Submit the open round's predictions at most once, and verify the upload.
 
         Args:
-            names: Models to submit; by default all of numerai.toml.
-            replace: Submit again although this round has a submission already.
-            force: Submit a file as it is, although it is not what the model's run
-                predicted for this round; never a second time, for that is --replace.
+            names: Models to submit; by default all in numerai.toml.
+            replace: Submit again even if this round already has a submission.
+            force: Submit a file even if it is not what the model's run predicted for
+                this round; to submit again use --replace.
 
         Returns:
             The outcome of each model, in the order of the names.
@@ -345,10 +345,10 @@ class RoundCommands(Base):
         return Submitted(each(chosen, submitted))
 
     def status(self) -> Status:
-        """Show the ledger, the open round, and what was submitted and scored.
+        """Show the ledger, the open round, and the scores of submissions.
 
-        The ledger needs no network; the tournament is asked for a few seconds. Nothing
-        is written.
+        The ledger is shown even without a network; the tournament has a few seconds to
+        answer. Nothing is written.
 
         Examples:
             nai status --json
@@ -415,7 +415,7 @@ def _run_of(project: Base, name: str, predictions: Path) -> ProductionRun | None
     folder = project.workspace.runs_dir(name) / run
     try:
         return ProductionRun.of(Run.open(folder)) if run else None
-    except DataError:  # deleted since: the submission is what counts here
+    except DataError:  # deleted since; the submission still counts
         return None
 
 

@@ -1,4 +1,4 @@
-"""A simulated tournament that answers beside the caller's own work."""
+"""A simulated tournament that runs in the background."""
 
 import atexit
 import threading
@@ -33,7 +33,7 @@ def simulator_errors() -> Iterator[None]:
     """Raise the simulator's errors as those of this package, with its exit codes.
 
     Raises:
-        ConfigError: if the market, folder, port or clock cannot be had.
+        ConfigError: if the market, folder, port or clock cannot be used.
         DataError: if the simulator's folder is damaged.
     """
     from numerai_simulator import BrokenFolder, SimulatorError
@@ -57,7 +57,7 @@ def simulated_settings(url: str, models: Mapping[str, str]) -> Settings:
         tournament=TournamentSettings(
             simulated=True,
             url=url,
-            # This machine answers soon or not at all.
+            # This machine answers fast or not at all.
             timeout_seconds=30,
             deadline_seconds=60,
         ),
@@ -96,7 +96,7 @@ class Simulation(Result):
         self.url = url
         self.simulator = simulator
         self._resources = resources
-        # A notebook that is closed leaves nothing running.
+        # Nothing keeps running after a notebook is closed.
         atexit.register(self.stop)
 
     @property
@@ -151,7 +151,7 @@ class Simulation(Result):
             return self.simulator.move_to(moment)
 
     def wait(self) -> None:
-        """Wait for ever; Ctrl-C ends it."""
+        """Wait until Ctrl-C."""
         never = threading.Event()
         while not never.wait(_WAKE_SECONDS):
             pass

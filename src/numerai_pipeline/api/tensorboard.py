@@ -18,7 +18,7 @@ _MADE_FROM = "made_from.txt"
 
 @dataclass(frozen=True, repr=False)
 class TensorBoardServer(Result):
-    """A TensorBoard that answers now.
+    """A running TensorBoard.
 
     Attributes:
         url: where it answers.
@@ -57,7 +57,7 @@ def start_tensorboard(folder: Path, *, host: str, port: int) -> TensorBoardServe
         *(sys.executable, "-m", "tensorboard.main"),
         *("--logdir", str(folder), "--host", host, "--port", str(port)),
     ]
-    process = subprocess.Popen(  # noqa: S603 - no shell, and our own arguments
+    process = subprocess.Popen(  # noqa: S603 - no shell, and fixed arguments
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -80,15 +80,15 @@ def start_tensorboard(folder: Path, *, host: str, port: int) -> TensorBoardServe
     reason = lines[-1].strip() if lines else f"it ended with {process.returncode}"
     raise ConfigError(
         f"TensorBoard does not start on {host} port {port}: {reason} "
-        "Take another port with --port, or 0 for a free one."
+        "Choose another port with --port, or 0 for a free one."
     )
 
 
 def gather_curves(project: Base, names: Sequence[str] = ()) -> Path:
     """Gather the runs' curves in one folder, ``.tensorboard/`` of the workspace.
 
-    A run that was trained with TensorBoard is linked to; of another one the lines of
-    its history become scalars, once.
+    A run that was trained with TensorBoard is linked; for others the lines of the
+    history become scalars, once.
 
     Returns:
         The folder, for ``tensorboard --logdir``.
@@ -124,7 +124,7 @@ def _gather(run: Path, shown: Path) -> set[Path]:
 
     wanted: set[Path] = set()
     for history in sorted(run.glob("history*.csv")):
-        # history-window-003.csv stands beside the run, as a curve of its own.
+        # history-window-003.csv gets a folder beside the run's, as a curve of its own.
         into = shown.with_name(shown.name + history.stem.removeprefix("history"))
         own = run / CURVES_FOLDER
         if into == shown and own.is_dir():
@@ -151,7 +151,7 @@ def _link(own: Path, into: Path) -> None:
     into.parent.mkdir(parents=True, exist_ok=True)
     try:
         into.symlink_to(own.resolve(), target_is_directory=True)
-    except OSError:  # Windows lets few people make links
+    except OSError:  # Windows allows few users to make links
         shutil.copytree(own, into)
 
 

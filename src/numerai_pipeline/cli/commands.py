@@ -24,7 +24,7 @@ from numerai_pipeline.api import COMMANDS, Cli, Project, Result, Step
 from numerai_pipeline.cli import printing
 from numerai_pipeline.core import EXIT_BUG, SILENT, ConfigError, explain
 
-# These answer until Ctrl-C.
+# These run until Ctrl-C.
 _SERVERS = frozenset(("simulate", "tensorboard"))
 
 _PANEL = "For every command"
@@ -72,7 +72,7 @@ class Options:
 
 
 class _PlainTypes:
-    """Help shows a type for options with a value alone."""
+    """Shows types in help only for options with a value."""
 
     def get_params(self, context: Any) -> Any:
         parameters = super().get_params(context)  # type: ignore[misc]
@@ -148,7 +148,7 @@ def examples_of(method: Callable[..., Result]) -> list[str]:
 
 
 def cli_of(annotation: Any) -> Cli:
-    """Return how a parameter stands on the command line, by its annotation."""
+    """Return how a parameter appears on the command line, from its annotation."""
     found = Cli()
     if get_origin(annotation) in (Union, UnionType):
         for each in get_args(annotation):
@@ -214,10 +214,10 @@ def _arguments(
 
 
 def parse_pairs(words: list[str], flag: str) -> dict[str, Any]:
-    """Read KEY=VALUE words; a value is TOML, and else text.
+    """Read KEY=VALUE words; a value is TOML, otherwise text.
 
     Raises:
-        ConfigError: if a word is something else.
+        ConfigError: if a word has another form.
 
     >>> parse_pairs(["units=[8, 4]", "activation=relu"], "--set")
     {'units': [8, 4], 'activation': 'relu'}
@@ -275,7 +275,7 @@ def _run(
 
 @contextlib.contextmanager
 def _until_interrupted() -> Iterator[None]:
-    """Leave the block quietly at Ctrl-C, or when the process is asked to end."""
+    """Leave the block without an error at Ctrl-C or SIGTERM."""
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):

@@ -30,8 +30,8 @@ app = typer.Typer(
     name="nai",
     cls=Group,
     help="The Numerai tournament from download to scored submission.",
-    epilog="Start with nai demo: everything, with no account and no internet. "
-    "Then nai init.",
+    epilog="Start with nai demo, which needs no account and no internet, "
+    "then nai init.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -83,7 +83,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     sys.stderr = sys.stderr or io.TextIOWrapper(io.BytesIO())
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without «–» is no error
+            stream.reconfigure(errors="replace")  # a terminal may lack «–»
     try:
         app(words)
     except SystemExit as end:  # how typer ends, also after a usage error or Ctrl-C

@@ -1,4 +1,4 @@
-"""How results are printed: as JSON, or for people, with a function for each type."""
+"""Prints results as JSON, or as text with one function per type."""
 
 import json
 import shlex
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 FAILED = "failed"
 
-# Where the scripts look for the demo, too.
+# The scripts use the same folder.
 DEMO_FOLDER = Path("demo")
 
 
@@ -124,7 +124,7 @@ def _(result: Zoo) -> None:
     )
     for entry in result.entries:
         if entry.kind == "broken":
-            echo(f"left out: {entry.about}")
+            echo(f"not usable: {entry.about}")
 
 
 @print_result.register
@@ -152,7 +152,7 @@ def _(result: Trained) -> None:
             run = training.run
             echo(
                 f"{run.name}: this run does not predict live data; to compare it with "
-                f"the one that does, and let it: nai promote {run.name} "
+                f"the one that does and to replace that: nai promote {run.name} "
                 f"{run.folder.name}"
             )
 
@@ -417,7 +417,7 @@ def print_table(
         least += _PADDING + (width if is_number else min(width, _LEAST_WIDTH))
         shown.append(texts)
     for row in zip(*shown, strict=True):
-        # As texts: a name with square brackets is no markup.
+        # As Text, so that square brackets in a name are not markup.
         table.add_row(*map(Text, row))
     if least <= console.width:
         console.print(table)

@@ -51,8 +51,8 @@ def test_a_grid_of_the_transform_is_taken():
     [
         (
             {"grid": "3x3"},
-            "grid 3x3 has 9 places, but there are 12 features. Write grid=3x4, or a "
-            "smaller feature set.",
+            "grid 3x3 has 9 places, but there are 12 features. Set grid to 3x4, or "
+            "use fewer features.",
         ),
         (
             {"grid": "3x4", "transform": "YX,3,4"},

@@ -17,7 +17,9 @@ def test_a_changed_bit_of_a_checkpoint_is_found(make_job, killed_at, family):
     content = bytearray(path.read_bytes())
     content[len(content) // 3] ^= 4
     path.write_bytes(content)
-    with pytest.raises(DataError, match=rf"{path.name} .*Delete the run's folder"):
+    with pytest.raises(
+        DataError, match=rf"{path.name} .*Run `nai train --restart {family}`, or"
+    ):
         train(job)
 
 
@@ -30,9 +32,14 @@ def test_files_that_are_gone_or_new_are_left_to_others(tmp_path):
 
 @pytest.mark.parametrize("content", ["", "{", "[]"])
 def test_broken_checksums_are_named(tmp_path, content):
-    (tmp_path / "sha256.json").write_text(content)
-    with pytest.raises(DataError, match=r"sha256\.json .*Delete the run's folder"):
-        CheckpointChecksums(tmp_path).check()
+    run = tmp_path / "models/xgb/runs/2026"
+    checkpoints = run / "checkpoints/window-001"
+    checkpoints.mkdir(parents=True)
+    (checkpoints / "sha256.json").write_text(content)
+    with pytest.raises(DataError, match=r"sha256\.json .*") as caught:
+        CheckpointChecksums(checkpoints).check()
+    remedy = f"Run `nai train --restart xgb`, or delete {run} and train again."
+    assert str(caught.value).endswith(remedy)
 
 
 def test_a_file_that_was_written_again_gets_a_new_checksum(tmp_path):

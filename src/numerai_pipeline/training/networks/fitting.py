@@ -222,7 +222,7 @@ class _Fitting:
             model.compile(
                 optimizer=make_optimizer(self.training, len(self._cuts(1)), model),
                 loss=self._loss,
-                # What a batch does is compiled in our own loop.
+                # The training loop compiles its own step.
                 jit_compile=False,
             )
             # Not within a compiled step, which several devices would begin at once.

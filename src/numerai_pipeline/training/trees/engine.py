@@ -66,9 +66,7 @@ class TreesEngine:
         best = task.recorder.best
         if best is None:
             return
-        if (
-            not task.best_path.is_file()
-        ):  # else killed after it, and the checkpoints are gone
+        if not task.best_path.is_file():  # else a kill came after it
             self.backend.save(task.checkpoints, best.epoch, task.best_path)
         for path in task.checkpoints.iterdir():
             if path.is_file() and path != task.best_path:

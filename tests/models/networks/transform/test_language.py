@@ -163,31 +163,31 @@ def test_keras_alone_loads_every_step(saved: Path) -> None:
         ),
         (
             "YX,44,b",
-            "transform step 'YX,44,b': 'x' is 'b', but expected is a whole number "
+            "transform step 'YX,44,b': 'x' is 'b', but must be a whole number "
             "from 1 (YX,y,x).",
         ),
         (
             "YX,0,4",
-            "transform step 'YX,0,4': 'y' is '0', but expected is a whole number "
+            "transform step 'YX,0,4': 'y' is '0', but must be a whole number "
             "from 1 (YX,y,x).",
         ),
         (
             "Slice,-1,4",
-            "transform step 'Slice,-1,4': 'from' is '-1', but expected is a whole "
+            "transform step 'Slice,-1,4': 'from' is '-1', but must be a whole "
             "number from 0 (Slice,from,to).",
         ),
         (
             "NaN,_,_",
-            "transform step 'NaN,_,_': 'f' is '_', but expected is a number (NaN,f,t).",
+            "transform step 'NaN,_,_': 'f' is '_', but must be a number (NaN,f,t).",
         ),
         (
             "Pad,1,2,nan",
-            "transform step 'Pad,1,2,nan': 'v' is 'nan', but expected is a number "
+            "transform step 'Pad,1,2,nan': 'v' is 'nan', but must be a number "
             "(Pad,from,to,v).",
         ),
         (
             "ZP,3,0:1",
-            "transform step 'ZP,3,0:1': 'y:x' is '3', but expected is two whole "
+            "transform step 'ZP,3,0:1': 'y:x' is '3', but must be two whole "
             "numbers from 1 with a colon between (ZP,y:x,o0:o1:...).",
         ),
         (

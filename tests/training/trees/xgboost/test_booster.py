@@ -371,7 +371,7 @@ def test_a_cut_checkpoint_is_named(make_trees_job, share):
 
 
 def test_a_missing_checkpoint_is_named(make_trees_job):
-    with pytest.raises(DataError, match=r"trees-000005\.ubj is gone"):
+    with pytest.raises(DataError, match=r"trees-000005\.ubj does not exist"):
         BACKEND.open(replace(make_trees_job(), n_done=5))
 
 
@@ -394,7 +394,7 @@ def test_a_device_that_is_not_there_is_refused():
     assert BACKEND.device("cpu") == "cpu"
     if BACKEND.device("auto") == "cuda":
         pytest.skip("there is a GPU")
-    with pytest.raises(ConfigError, match=r'it sees no NVIDIA GPU.* device = "cpu"'):
+    with pytest.raises(ConfigError, match=r'it finds no NVIDIA GPU.* device = "cpu"'):
         BACKEND.device("cuda")
 
 
