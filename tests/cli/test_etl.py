@@ -88,7 +88,7 @@ def test_the_plan_is_told_before_the_work(
     ("words", "sentence"),
     [
         (["--all", "--train"], "--all pools train.parquet and validation.parquet"),
-        (["--max-ram", "lots"], "'lots' is no size."),
+        (["--max-ram", "lots"], "'lots' is not a valid size."),
         (["--targets", "target,targte"], "Did you mean 'target'?"),
         (["--eras-subset", "some"], "'some' does not choose eras."),
         (["--split-by", "columns", "--split", "0.2"], "should be 'era' or 'rows'"),

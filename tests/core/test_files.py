@@ -166,7 +166,7 @@ def test_json_round_trip_and_broken_json(tmp_path: Path) -> None:
     assert read_json(path) == {"a": 1}
     assert json.loads(path.read_text()) == {"a": 1}
     path.write_text('{"a":')
-    with pytest.raises(DataError, match=r"a\.json is not valid JSON .*make it again"):
+    with pytest.raises(DataError, match=r"a\.json is not valid JSON .*create it again"):
         read_json(path)
     with pytest.raises(DataError, match=r"nothing\.json does not exist"):
         read_json(tmp_path / "nothing.json")

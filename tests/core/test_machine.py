@@ -19,7 +19,9 @@ def test_sizes_as_people_write_them(text: str, expected: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "12", "GB", "-1GB", "1,5GB", "0MB", "2 GiB"])
 def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"is no size\. Write 800MB, 1\.5GB or 25%\."):
+    with pytest.raises(
+        ConfigError, match=r"is not a valid size\. Write 800MB, 1\.5GB or 25%\."
+    ):
         parse_bytes(text, whole=1)
 
 

@@ -55,7 +55,9 @@ def test_a_download_that_was_changed_is_named(release: Any) -> None:
     (release.folder / "manifest.json").write_text(json.dumps(manifest))
     train = inspect_path(release.folder)["files"][1]
     assert (train["rows"], train["eras"]) == (180, 30)
-    with pytest.raises(DataError, match=r"train\.parquet is not what was downloaded"):
+    with pytest.raises(
+        DataError, match=r"train\.parquet has changed since the download"
+    ):
         inspect_path(release.folder, verify=True)
 
 
@@ -83,7 +85,7 @@ def test_verify_finds_what_was_changed(shards: Path, damage: str) -> None:
     if damage == "flip":
         content[-1] ^= 1
         path.write_bytes(content)
-        sentence = r"valid_0000\.tfr is not what was written: its checksum"
+        sentence = r"valid_0000\.tfr has changed: its checksum"
     assert inspect_path(shards)["verified"] is False
     with pytest.raises(DataError, match=sentence):
         inspect_path(shards, verify=True)

@@ -14,13 +14,22 @@ from numerai_pipeline.api.parameters import (
     names_of,
     size_of,
 )
-from numerai_pipeline.api.results import Description, Downloaded, Shards, Written
+from numerai_pipeline.api.results import (
+    Description,
+    Downloaded,
+    FileList,
+    RemoteFile,
+    Shards,
+    Written,
+)
 from numerai_pipeline.api.simulation import Simulation, simulated_settings
 from numerai_pipeline.core import (
     ConfigError,
     Settings,
     SubmissionSettings,
+    TournamentRefused,
     commented_toml,
+    did_you_mean,
     parse_table,
     write_text,
 )
@@ -100,7 +109,8 @@ class DataCommands(Base):
         everything: Annotated[bool, Cli(option="--all")] = False,
         version: str | None = None,
         force: bool = False,
-    ) -> Downloaded:
+        list_files: Annotated[bool, Cli(option="--list")] = False,
+    ) -> Downloaded | FileList:
         """Download the tournament's files; those that are up to date are kept.
 
         By default everything except live data. An interrupted download resumes where it
@@ -116,9 +126,12 @@ class DataCommands(Base):
             everything: All of these, including live data.
             version: Data release; by default that of numerai.toml.
             force: Download again even if up to date.
+            list_files: List releases and files instead; --version lists one release.
 
         Raises:
-            TournamentRefused: if live data is requested and no round is open.
+            ConfigError: if files are both listed and requested.
+            TournamentRefused: if a file or release does not exist, or if live data is
+                requested and no round is open.
 
         Examples:
             nai download --train --features
@@ -130,6 +143,12 @@ class DataCommands(Base):
             "meta": meta,
             "benchmarks": benchmarks,
         }
+        if list_files:
+            if force or live or everything or any(flags.values()):
+                raise ConfigError(
+                    "--list fetches nothing. Leave out all other options but --version."
+                )
+            return self._list(version)
         kinds = [kind for kind in FILES_OF_KIND if flags[kind] or everything]
         if not kinds and not live:
             kinds = list(FILES_OF_KIND)
@@ -141,6 +160,17 @@ class DataCommands(Base):
             number = self.tournament.current_round().number
             paths.append(fetch_live(self, number, version=version, force=force))
         return Downloaded(files, paths)
+
+    def _list(self, version: str | None) -> FileList:
+        served = sorted(self.tournament.list_files())
+        files = [RemoteFile.of(name) for name in served]
+        releases = sorted({file.release for file in files})
+        if version is not None and version not in releases:
+            hint = did_you_mean(version, releases, listing="It has")
+            raise TournamentRefused(
+                f"{self.tournament.host} has no release '{version}'. {hint}"
+            )
+        return FileList([f for f in files if version in (None, f.release)])
 
     def etl(  # noqa: PLR0913 - each is an option of its own
         self,

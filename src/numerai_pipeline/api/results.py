@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from numerai_pipeline.core import format_time
+from numerai_pipeline.core import format_time, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,6 +106,44 @@ class Downloaded(Result):
             for path in self.live
         ]
         return frame_of([*self.files, *live], "filename")
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A data file that the tournament serves.
+
+    Attributes:
+        release: such as ``v5.3``; empty for a file of no release.
+        file: its name within the release.
+    """
+
+    release: str
+    file: str
+
+    @classmethod
+    def of(cls, filename: str) -> "RemoteFile":
+        """Return the file of a name such as ``v5.3/train.parquet``.
+
+        >>> RemoteFile.of("v5.3/train.parquet").release
+        'v5.3'
+        """
+        release, _, file = printable(filename).rpartition("/")
+        return cls(release, file)
+
+
+@dataclass(frozen=True, repr=False)
+class FileList(Result):
+    """The data files that the tournament serves.
+
+    Attributes:
+        files: by release and name.
+    """
+
+    files: list[RemoteFile]
+
+    def to_dict(self) -> list[dict[str, str]]:
+        """Return ``release`` and ``file`` of each."""
+        return [asdict(file) for file in self.files]
 
 
 @dataclass(frozen=True, repr=False)

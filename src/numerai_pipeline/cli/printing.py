@@ -14,6 +14,7 @@ from numerai_pipeline.api import (
     DemoResult,
     Description,
     Downloaded,
+    FileList,
     Outcome,
     Predicted,
     Promoted,
@@ -80,6 +81,13 @@ def _(result: Downloaded) -> None:
         )
     for path in result.live:
         echo(f"live data: {path}")
+
+
+@print_result.register
+def _(result: FileList) -> None:
+    print_table(
+        "Data files", ["release", "file"], [(f.release, f.file) for f in result.files]
+    )
 
 
 @print_result.register

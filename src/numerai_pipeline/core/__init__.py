@@ -1,4 +1,4 @@
-"""What every room stands on: errors, config, paths, files, time, names, sizes."""
+"""What every room builds on: errors, config, paths, files, time, names, sizes."""
 
 from numerai_pipeline.core import columns
 from numerai_pipeline.core.clock import (

@@ -1,4 +1,4 @@
-"""Time as something that is handed in, so that a month can pass in a test.
+"""Time that is passed in, so that a month can pass in a test.
 
 ``datetime.now``, ``time.sleep`` and ``time.monotonic`` occur in this file alone.
 """
@@ -13,7 +13,7 @@ TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Clock(Protocol):
-    """Tells the time in UTC and waits."""
+    """Returns the time in UTC and waits."""
 
     def now(self) -> datetime:
         """Return the present moment, aware, in UTC."""
@@ -77,10 +77,10 @@ def format_time(moment: datetime) -> str:
 
 
 def parse_time(text: str) -> datetime:
-    """Read what ``format_time`` wrote; any ISO 8601 text with a zone is taken.
+    """Read what ``format_time`` wrote; any ISO 8601 text with a zone is accepted.
 
     Raises:
-        ValueError: if the text is no moment or has no zone.
+        ValueError: if the text is not a time or has no zone.
 
     >>> parse_time("2026-11-24T12:05:00Z").hour
     12

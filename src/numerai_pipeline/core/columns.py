@@ -1,4 +1,4 @@
-"""The names of Numerai's columns, and what a name tells.
+"""The names of Numerai's columns, and what a name means.
 
 Columns are chosen by name everywhere in this product, never by position.
 """
@@ -17,7 +17,7 @@ TARGET_PREFIX = "target"
 # The era of live data, which has no number yet.
 LIVE_ERA = "X"
 
-# Eras to purge for a target that looks so many business days ahead: 4 and 12
+# Eras to purge, by the business days that a target looks ahead: 4 and 12
 # weekly eras share returns, and Numerai's own walk-forward drops 8 and 16.
 PURGE_ERAS = {20: 8, 60: 16}
 
@@ -26,12 +26,12 @@ MISSING_CODE = 5
 
 
 def is_feature(column: str) -> bool:
-    """Tell whether a column holds a feature."""
+    """Return whether a column holds a feature."""
     return column.startswith(FEATURE_PREFIX)
 
 
 def is_target(column: str) -> bool:
-    """Tell whether a column holds a target."""
+    """Return whether a column holds a target."""
     return column == TARGET or column.startswith(f"{TARGET_PREFIX}_")
 
 

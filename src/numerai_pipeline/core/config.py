@@ -48,7 +48,7 @@ class TournamentSettings(Frozen):
 
     simulated: bool = Field(
         default=False,
-        description="true: only a server on this machine is spoken to, "
+        description="true: connect only to a server on this machine, "
         "and real keys are never read",
     )
     url: str = Field(
@@ -73,7 +73,7 @@ class DataSettings(Frozen):
     )
     targets: tuple[str, ...] = Field(
         default=("all",),
-        description="targets that go into the shards; a byte a row each",
+        description="targets that go into the shards; one byte per row each",
     )
     shards: str = Field(default="main", description="name of the set of shards")
 
@@ -169,7 +169,7 @@ def parse_table(kind: type[Table], table: Mapping[str, Any], *, where: str) -> T
         where: file and table for the error, such as ``model.toml [parameters]``.
 
     Raises:
-        ConfigError: one sentence a mistake.
+        ConfigError: one sentence per mistake.
 
     >>> parse_table(DataSettings, {"versoin": "v5"}, where="numerai.toml [data]")
     Traceback (most recent call last):

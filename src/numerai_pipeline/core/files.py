@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and what proves that they are whole.
+"""Files that appear whole or not at all, and checksums that prove it.
 
 ``atomic_path`` and ``atomic_folder`` are the only ways by which this product
 puts a finished file or folder into place.
@@ -90,7 +90,7 @@ def atomic_folder(path: Path, *, key: str | None = None) -> Iterator[Path]:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Have an error of the disk name the path: one of writing names nothing."""
+    """Add the path to disk errors that lack one, as errors of writing do."""
     try:
         yield
     except OSError as error:
@@ -206,7 +206,7 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=2, default=str) + "\n")
 
 
-def read_json(path: Path, *, remedy: str = "Delete it and make it again.") -> Any:
+def read_json(path: Path, *, remedy: str = "Delete it and create it again.") -> Any:
     """Read a JSON file.
 
     Args:
@@ -225,7 +225,7 @@ def read_json(path: Path, *, remedy: str = "Delete it and make it again.") -> An
 
 
 def flush(path: Path) -> None:
-    """Have a file's content on disk before this returns."""
+    """Flush a file's content to disk."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 

@@ -13,7 +13,7 @@ _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def memory_bytes() -> int:
-    """Return the memory of this machine, or of the container it is."""
+    """Return the memory of this machine, or of the container."""
     import psutil
 
     total = int(psutil.virtual_memory().total)
@@ -29,7 +29,7 @@ def parse_bytes(text: str, *, whole: int) -> int:
         whole: what a percentage is of.
 
     Raises:
-        ConfigError: if it is no size.
+        ConfigError: if it is not a valid size.
 
     >>> parse_bytes("1.5 GB", whole=0), parse_bytes("25%", whole=16_000)
     (1500000000, 4000)
@@ -39,7 +39,7 @@ def parse_bytes(text: str, *, whole: int) -> int:
     unit = match[2].upper() if match else "B"
     size = int(amount * whole / 100 if unit == "%" else amount * _UNITS[unit])
     if size <= 0:
-        raise ConfigError(f"'{text}' is no size. Write 800MB, 1.5GB or 25%.")
+        raise ConfigError(f"'{text}' is not a valid size. Write 800MB, 1.5GB or 25%.")
     return size
 
 

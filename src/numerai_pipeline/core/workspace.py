@@ -63,7 +63,7 @@ class Workspace:
 
     @property
     def zoo_dir(self) -> Path:
-        """Folder of the user's own families of networks, a file each."""
+        """Folder of the user's own families of networks, one file each."""
         return self.root / "zoo"
 
     @property

@@ -1,4 +1,4 @@
-"""Rows in memory: what every reader of this room hands out."""
+"""Rows in memory, as every reader of this room returns them."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows with all that is known of them.
+    """Some rows with features, targets, ids and eras.
 
     Attributes:
         x: ``(rows, F)`` uint8 codes; 0..4 are values, 5 is missing.

@@ -28,8 +28,8 @@ GROUPS = (
 # All groups, with those that later releases brought.
 FEATURE_GROUPS = (*GROUPS, "sunshine", "rain", "midnight", "faith")
 
-# Features of no such group are taken in pieces of this many, a width that networks
-# over a grid of features were built for.
+# Other features are taken in pieces of this many, a width that networks over a grid
+# of features were built for.
 _REST_FEATURES = 290
 
 FEATURES_FILE = "features.json"
@@ -40,7 +40,7 @@ ALL_TARGETS = "all"
 
 @dataclass(frozen=True)
 class FeatureCatalog:
-    """What ``features.json`` lists.
+    """The content of ``features.json``.
 
     Attributes:
         path: the file, for errors.
@@ -82,8 +82,8 @@ class FeatureCatalog:
         """Return the features of a set, in the file's order.
 
         Raises:
-            ConfigError: if there is no such set; the nearest one is named.
-            DataError: if the set is empty or lists what is no feature.
+            ConfigError: if the set is unknown; the nearest one is named.
+            DataError: if the set is empty or lists something other than features.
         """
         if feature_set not in self.sets:
             raise ConfigError(
@@ -100,7 +100,7 @@ class FeatureCatalog:
         if others:
             raise DataError(
                 f"{self.path}: the feature set '{feature_set}' lists '{others[0]}', "
-                f"which is no feature ({len(others)} are none). "
+                f"which is not a feature, as {len(others)} names in all. "
                 "Run `nai download --features --force`."
             )
         return features
@@ -113,7 +113,7 @@ class FeatureCatalog:
 
         Returns:
             Group -> features in the order of ``features``: the eight groups that
-            networks over a grid know, as far as there are any, then all others as
+            networks over a grid know, as far as they have features, then all others as
             ``rest_1``, ``rest_2`` and so on, 290 each. A feature of several groups
             belongs to the first.
         """
@@ -133,7 +133,7 @@ class FeatureCatalog:
         """Return targets by name; ``("all",)`` means all of the release.
 
         Raises:
-            ConfigError: if there is no such target, or none is named.
+            ConfigError: if a target is unknown, or none is named.
         """
         if not self.targets:
             raise DataError(

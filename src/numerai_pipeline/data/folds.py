@@ -12,7 +12,7 @@ from numerai_pipeline.core import ConfigError
 TRAIN, VALID, TEST, LIVE, PURGED = "train", "valid", "test", "live", "purged"
 SPLITS = (TRAIN, VALID, TEST, LIVE, PURGED)
 
-# Fewer eras than this say nothing: the standard error of a mean CORR over 8 eras is
+# Fewer eras say nothing: the standard error of a mean CORR over 8 eras is
 # about a third of the CORR's standard deviation per era.
 MIN_TEST_ERAS = 8
 
@@ -267,7 +267,7 @@ _NO_END = 1 << 15
 
 
 def eras_subset(text: str) -> Callable[[int], bool]:
-    """Return a function that says whether an era is chosen.
+    """Return a function that returns whether an era is chosen.
 
     Args:
         text: ``even``, ``odd``; ``every:N``, the eras whose number is a multiple of N,

@@ -1,4 +1,4 @@
-"""What a Parquet file, a folder of data or a folder of shards holds."""
+"""Describes a Parquet file, a folder of data or a folder of shards."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def inspect_path(path: Path, *, verify: bool = False) -> dict[str, Any]:
     """Describe a Parquet file, a folder of data or a folder of shards.
 
     Args:
-        path: what is to be looked at.
+        path: the file or folder.
         verify: read every byte and compare the checksums with the manifest.
 
     Returns:
@@ -83,7 +83,7 @@ def _inspect_data(folder: Path, *, verify: bool) -> dict[str, Any]:
         record = records.get(path.name)
         if verify and record and sha256_of(path) != record.sha256:
             raise DataError(
-                f"{path} is not what was downloaded: its checksum has changed. "
+                f"{path} has changed since the download: its checksum does not match. "
                 "Download it again: `nai download --force`."
             )
         files.append(
@@ -138,7 +138,7 @@ def _inspect_shards(folder: Path, *, verify: bool) -> dict[str, Any]:
 
 
 def _dropped(dropped: Dropped) -> dict[str, Any]:
-    """Return what is in no split, as far as there is any."""
+    """Return how many rows are in no split, by reason."""
     found = {
         "rows_without_target": dropped.rows_without_target,
         "rows_not_chosen": dropped.rows_not_chosen,
@@ -179,7 +179,7 @@ def _verify(folder: Path, reader: ShardReader) -> None:
         path = folder / shard.name
         if path.is_file() and sha256_of(path) != shard.sha256:
             raise DataError(
-                f"{path} is not what was written: its checksum has changed. {REMEDY}"
+                f"{path} has changed: its checksum does not match. {REMEDY}"
             )
     for split in reader.manifest.splits:
         for _ in reader.blocks(split, features=()):
@@ -196,7 +196,7 @@ def _eras(source: ParquetSource) -> dict[str, Any]:
 
 
 def _span(eras: Sequence[int]) -> str:
-    """Say how many eras and from where to where.
+    """Return the number of eras with the first and the last.
 
     >>> _span([3, 4, 5]), _span([0]), _span([])
     ('3 (0003 to 0005)', '1 (X)', '0')

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from numerai_pipeline.core import DataError, Progress, atomic_path, columns
 from numerai_pipeline.data import Fold, Part, ShardReader, decode_features
 from numerai_pipeline.evaluation.result import EvaluatedPart
-from numerai_pipeline.scoring import one_column
+from numerai_pipeline.scoring import mean_rank
 from numerai_pipeline.training import Run
 
 
@@ -126,7 +126,7 @@ def predict_part(
     return OutOfSample(
         ids=ids[by_era],
         eras=eras[by_era],
-        predictions=one_column(predictions, eras)[by_era],
+        predictions=mean_rank(predictions, eras)[by_era],
         targets={name: y[by_era, place] for place, name in enumerate(targets)},
     )
 

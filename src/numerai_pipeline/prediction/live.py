@@ -23,7 +23,7 @@ from numerai_pipeline.data import (
     read_columns,
     read_parquet_blocks,
 )
-from numerai_pipeline.scoring import one_column, rank_per_era
+from numerai_pipeline.scoring import mean_rank, rank_per_era
 from numerai_pipeline.training import Run
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def predict_live(
                 eras.append(block.eras)
                 advance(len(block))
             live_eras = np.concatenate(eras)
-            predictions = one_column(np.concatenate(pieces), live_eras)
+            predictions = mean_rank(np.concatenate(pieces), live_eras)
             _check_predictions(f"'{run.name}'", predictions)
             ranks.append(rank_per_era(predictions, live_eras))
     mean = np.mean(ranks, axis=0)

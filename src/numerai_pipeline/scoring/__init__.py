@@ -6,7 +6,7 @@ from numerai_pipeline.scoring.metrics import (
     corr_per_era,
     rank_per_era,
 )
-from numerai_pipeline.scoring.ranks import one_column
+from numerai_pipeline.scoring.ranks import mean_rank
 from numerai_pipeline.scoring.scores import Scores, Summary
 
 __all__ = [
@@ -16,6 +16,6 @@ __all__ = [
     "contribution_per_era",
     "corr_per_era",
     "mean_interval",
-    "one_column",
+    "mean_rank",
     "rank_per_era",
 ]

@@ -8,13 +8,13 @@ import numpy.typing as npt
 from numerai_pipeline.scoring.metrics import rank_per_era
 
 
-def one_column(
+def mean_rank(
     predictions: npt.NDArray[np.float32], eras: npt.NDArray[np.integer[Any]]
 ) -> npt.NDArray[np.floating[Any]]:
-    """Return a value a row.
+    """Return one value per row.
 
     Args:
-        predictions: ``(rows,)``, which is returned as it is, or ``(rows, n)``.
+        predictions: ``(rows,)``, which is returned unchanged, or ``(rows, n)``.
         eras: ``(rows,)`` integers, any order.
 
     Returns:
@@ -23,7 +23,7 @@ def one_column(
     Raises:
         DataError: if one of several predictions is NaN or infinite.
 
-    >>> one_column(np.array([[1, 40], [2, 20], [3, 30]], np.float32), np.ones(3, int))
+    >>> mean_rank(np.array([[1, 40], [2, 20], [3, 30]], np.float32), np.ones(3, int))
     array([0.5       , 0.33333333, 0.66666667])
     """
     if predictions.ndim == 1:

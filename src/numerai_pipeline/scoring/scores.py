@@ -1,4 +1,4 @@
-"""One number an era, and what a row of such numbers comes to."""
+"""One score per era, and the summary of the eras."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ _NO_SPREAD = 1e-15
 
 @dataclass(frozen=True)
 class Summary:
-    """What the scores of many eras come to; NaN where there is nothing to say.
+    """The summary of the scores of many eras; NaN where it is not defined.
 
     Attributes:
         mean: over the eras.
@@ -45,7 +45,7 @@ class Summary:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """A score an era.
+    """One score per era.
 
     Attributes:
         eras: ``(n_eras,)`` integers, ascending.

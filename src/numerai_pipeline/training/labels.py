@@ -8,7 +8,7 @@ import numpy.typing as npt
 from numerai_pipeline.core import DataError
 from numerai_pipeline.data import Part, ShardReader, format_eras
 from numerai_pipeline.models import TreesTraining
-from numerai_pipeline.scoring import corr_per_era, one_column
+from numerai_pipeline.scoring import corr_per_era, mean_rank
 
 Weights = npt.NDArray[np.float32]
 
@@ -70,7 +70,7 @@ class Labels:
             predictions: ``(rows,)``, in the same order; or ``(rows, n)``, whose ranks
                 within the era are averaged, as prediction does.
         """
-        one = one_column(predictions, self.eras)
+        one = mean_rank(predictions, self.eras)
         return corr_per_era(one, self.values, self.eras).summary().mean
 
 

@@ -484,7 +484,7 @@ def test_a_maintenance_page_does_not_replace_a_good_file(fetch, scripted_server,
     ("name", "content", "cause"),
     [
         (TRAIN, b"PAR1 and then nothing that ends", "no whole Parquet file"),
-        (TRAIN, b'{"error": "nope"}', "no Parquet file but one that begins with"),
+        (TRAIN, b'{"error": "nope"}', "not a Parquet file: it begins with"),
         (TRAIN, b"", "no whole Parquet file"),
         ("v5.3/features.json", b'{"feature_sets": {', "no whole JSON"),
         ("v5.3/features.json", b"[" * 9_000, "no whole JSON"),
@@ -538,7 +538,7 @@ def test_without_a_length_the_content_must_show_its_end(
 
 def test_without_a_length_an_unknown_kind_is_not_trusted(fetch, scripted_server, root):
     scripted_server.serve("v5.3/notes.txt", b"text", has_length=False)
-    with pytest.raises(TournamentBusy, match="a file whose end cannot be told"):
+    with pytest.raises(TournamentBusy, match="a file of unknown length whose end"):
         fetch("v5.3/notes.txt")
     scripted_server.serve("v5.3/notes.txt", b"text")
     fetch("v5.3/notes.txt")

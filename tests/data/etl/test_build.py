@@ -227,7 +227,9 @@ def test_the_checksum_of_a_download_is_believed_while_the_file_is_unchanged(
         False,
     ]
     os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns + 1))
-    with pytest.raises(DataError, match=r"train\.parquet is not what was downloaded"):
+    with pytest.raises(
+        DataError, match=r"train\.parquet has changed since the download"
+    ):
         build_shards(release.folder, tmp_path / "s", EtlOptions())
 
 

@@ -45,7 +45,7 @@ def test_any_block_comes_back_as_it_was(name: str, found: Any) -> None:
 
 
 def test_a_layout_of_another_name_is_refused() -> None:
-    with pytest.raises(ValueError, match="there is no layout 'columns'"):
+    with pytest.raises(ValueError, match="unknown layout 'columns'"):
         layout("columns", n_features=4, palettes=PALETTES)
 
 
@@ -88,7 +88,7 @@ def test_another_block_is_noticed(small: tuple[Any, bytes], shape: Any) -> None:
     ("other", "sentence"),
     [
         ({"palettes": ((0.0, 0.3),)}, "a target has a value that its palette has not"),
-        ({"n_features": 5}, "it is no block of 2 rows"),
+        ({"n_features": 5}, "it is not a block of 2 rows"),
     ],
 )
 def test_rows_of_other_shards_are_noticed(other: Any, sentence: str) -> None:

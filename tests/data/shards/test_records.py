@@ -68,8 +68,8 @@ def test_every_cut_is_noticed(block: PackedBlock) -> None:
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        ({"rows": 4}, "it is no block of 4 rows"),
-        ({"width": 5}, "it is no block of 3 rows"),
+        ({"rows": 4}, "it is not a block of 4 rows"),
+        ({"width": 5}, "it is not a block of 3 rows"),
         ({"era": 575}, "it holds era 0574"),
     ],
 )

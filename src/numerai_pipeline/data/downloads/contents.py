@@ -1,4 +1,4 @@
-"""Whether bytes that arrived are the file they should be, and what it holds."""
+"""Checks that received bytes are the expected file, and counts its rows and eras."""
 
 import csv
 import json
@@ -21,13 +21,13 @@ _PAGE = re.compile(rb"\s*<[!?A-Za-z]")
 
 @dataclass(frozen=True)
 class Contents:
-    """What a whole file holds, as far as its kind tells."""
+    """Rows and eras of a whole file; None where its kind has none."""
 
     rows: int | None = None
     eras: int | None = None
 
 
-def look_at_beginning(piece: bytes, suffix: str) -> Failure | None:
+def check_beginning(piece: bytes, suffix: str) -> Failure | None:
     """Return the failure that the first bytes show, before they replace anything.
 
     Args:
@@ -37,12 +37,12 @@ def look_at_beginning(piece: bytes, suffix: str) -> Failure | None:
     if _PAGE.match(piece):
         return Failure("a web page instead of the file")
     if suffix == ".parquet" and piece[:4] != _PARQUET_MAGIC[: len(piece)]:
-        return Failure(f"no Parquet file but one that begins with {piece[:16]!r}")
+        return Failure(f"not a Parquet file: it begins with {piece[:16]!r}")
     return None
 
 
 def examine(path: Path, name: str, *, length_is_known: bool) -> Contents | Failure:
-    """Look whether a file is whole.
+    """Check whether a file is whole.
 
     Args:
         path: the bytes.
@@ -51,7 +51,7 @@ def examine(path: Path, name: str, *, length_is_known: bool) -> Contents | Failu
             a kind of file that does not show its end cannot be trusted.
 
     Returns:
-        What it holds, or the failure to tell.
+        Its contents, or the failure to report.
     """
     suffix = Path(name).suffix
     if suffix == ".parquet":
@@ -62,7 +62,7 @@ def examine(path: Path, name: str, *, length_is_known: bool) -> Contents | Failu
         return _csv(path)
     if length_is_known:
         return Contents()
-    return Failure("a file whose end cannot be told, without its length")
+    return Failure("a file of unknown length whose end does not show")
 
 
 def _parquet(path: Path) -> Contents | Failure:

@@ -36,7 +36,7 @@ class DownloadedFile:
         sha256: of its content, hex.
         rows: of a Parquet or CSV file, else None.
         eras: distinct eras of a Parquet file with an ``era`` column, else None.
-        was_current: whether it was there already and nothing was fetched.
+        was_current: whether it was up to date, so that nothing was fetched.
     """
 
     filename: str
@@ -61,36 +61,35 @@ def download(  # noqa: PLR0913 - each is a separate decision of the caller
     deadline_seconds: float = 600,
     progress: Progress = SILENT,
 ) -> list[DownloadedFile]:
-    """Fetch files that are not current yet.
+    """Fetch files that are not up to date.
 
-    A file is current if the manifest of its folder knows it, it has not been
-    touched since, and the server still has the version that the manifest names. An
-    interrupted transfer goes on where it stopped, in this call or in the next one.
+    A file is up to date if the manifest of its folder lists it, it has not changed
+    since, and the server still has the version that the manifest names. An
+    interrupted transfer resumes where it stopped, in this call or the next one.
 
     Args:
-        tournament: tells the URL of each file.
+        tournament: knows the URL of each file.
         filenames: such as ``v5.3/train.parquet``, which lands in
             ``data_root/v5.3/train.parquet``.
-        data_root: folder with one folder a release.
+        data_root: folder with one folder per release.
         clock: waits between tries.
-        force: fetch again what is current.
+        force: fetch again even if up to date.
         round_number: the round whose files are meant; None means the latest.
         into: folder for the files instead of ``data_root/VERSION``.
         timeout_seconds: for a connection, and between two pieces of data.
-        deadline_seconds: how long one file may fail to come further.
-        progress: is told the bytes.
+        deadline_seconds: how long one file may make no progress.
+        progress: in bytes.
 
     Raises:
-        ConfigError: if a name is none, or another process downloads there.
+        ConfigError: if a name is invalid, or another process downloads there.
         DataError: if the disk is full.
         TournamentRefused: if a file does not exist or may not be fetched.
-        TournamentBusy: if a file came no further before the deadline.
+        TournamentBusy: if a file made no progress before the deadline.
     """
     files = []
     for filename in filenames:
         order = _order(filename, round_number, data_root=data_root, into=into)
         with locked(order.path.parent, doing="downloading"):
-            order.path.parent.mkdir(parents=True, exist_ok=True)
             transfer = Transfer(
                 tournament,
                 order,
@@ -116,8 +115,8 @@ def _order(
     match = re.fullmatch(r"(\w[\w.-]*)/(\w[\w.-]*)", filename)
     if match is None:
         raise ConfigError(
-            f"{filename!r} is no file of the tournament. Write RELEASE/FILE, such as "
-            "v5.3/train.parquet."
+            f"{filename!r} is not a file of the tournament. Write RELEASE/FILE, such "
+            "as v5.3/train.parquet."
         )
     release, name = match.groups()
     return Order(filename, round_number, (into or data_root / release) / name)

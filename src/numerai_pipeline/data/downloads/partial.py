@@ -46,7 +46,7 @@ class Order:
                 leftover.unlink()
 
     def check_room(self, n_missing: int) -> None:
-        """Look whether the disk takes the bytes that are missing.
+        """Check that the disk has room for the missing bytes.
 
         Raises:
             DataError: if it does not.
@@ -116,7 +116,7 @@ class Meter:
         self._stack.close()
 
     def show(self, position: int, total: int | None) -> None:
-        """Tell how many bytes are there, of how many."""
+        """Show how many bytes have arrived, of how many."""
         if self._advance is None:
             self._advance = self._stack.enter_context(
                 self._progress.task(self._description, total, "bytes")

@@ -43,7 +43,7 @@ def read_records(folder: Path) -> dict[str, FileRecord]:
     """Return what the folder's manifest knows, by file name.
 
     A manifest that is missing or cannot be read proves nothing: the files are then
-    fetched anew.
+    fetched again.
     """
     try:
         return _Manifest.model_validate(read_json(folder / MANIFEST)).files

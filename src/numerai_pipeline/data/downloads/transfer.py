@@ -9,8 +9,8 @@ import httpx
 from numerai_pipeline.core import Clock, DataError, Progress, TournamentRefused
 from numerai_pipeline.data.downloads.contents import (
     Contents,
+    check_beginning,
     examine,
-    look_at_beginning,
 )
 from numerai_pipeline.data.downloads.partial import (
     Meter,
@@ -231,9 +231,11 @@ class Transfer:
     ) -> Received | Failure:
         pieces = response.iter_raw()
         piece: bytes | None = next(pieces, None)
-        failure = None if offset else look_at_beginning(piece or b"", self._suffix)
+        failure = None if offset else check_beginning(piece or b"", self._suffix)
         if failure is not None:
             return failure
+        # Only now: a release or a file that is refused leaves no empty folder.
+        partial.parent.mkdir(parents=True, exist_ok=True)
         self._order.sweep(keep=partial)
         self._order.check_room((version.size or 0) - offset)
         digest = digest_of_file(partial) if offset else hashlib.sha256()
@@ -241,8 +243,7 @@ class Transfer:
         self._meter.show(size, version.size)
         try:
             with partial.open("ab" if offset else "wb", _BUFFER_BYTES) as file:
-                # A connection that drips is given up for another one, where that can
-                # go on from here.
+                # A slow connection is closed for a new one, where that can resume.
                 seconds = (
                     min(self._timeout_seconds, self._stall_seconds)
                     if version.can_resume

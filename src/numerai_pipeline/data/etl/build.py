@@ -180,7 +180,7 @@ def _source_file(path: Path) -> SourceFile:
     sha256 = record.sha256 if record and is_as_downloaded else sha256_of(path)
     if record is not None and record.sha256 != sha256:
         raise DataError(
-            f"{path} is not what was downloaded: its checksum has changed. Run "
+            f"{path} has changed since the download: its checksum does not match. Run "
             "`nai download --force`, or delete the manifest.json beside it if you "
             "changed the file."
         )

@@ -49,7 +49,7 @@ _COPIES_OF_BLOCK = 4
 
 @dataclass(frozen=True)
 class Content:
-    """What is read of each file, in the order of the shards.
+    """The columns that are read of each file, in the order of the shards.
 
     Attributes:
         sources: the files; all have the columns.
@@ -90,7 +90,7 @@ def choose_content(
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be written.
+    """The content of the shards.
 
     Attributes:
         content: the files and their columns.
@@ -112,7 +112,7 @@ def decide(content: Content, options: EtlOptions, progress: Progress) -> Work:
 
     Raises:
         ConfigError: if a split would be empty.
-        DataError: if a file holds what no release holds.
+        DataError: if a file is not one of a release.
     """
     ids = IdCheck(sum(source.n_rows for source in content.sources))
     surveys = []

@@ -115,7 +115,7 @@ def abandoned(shards_folder: Path, provenance: Provenance) -> list[str]:
     """Return what has changed since an unfinished run for the same folder.
 
     Returns:
-        One phrase per change; empty if there is no such run or it can go on.
+        One phrase per change; empty if there is none or it can resume.
     """
     for leftover in leftovers_of(shards_folder):
         try:

@@ -77,10 +77,10 @@ def byte_codes(columns: Sequence[Any]) -> npt.NDArray[np.uint8] | None:
 
 
 def shows_quarters(column: Any) -> bool | None:
-    """Tell whether a float column is in quarters; None: it does not tell.
+    """Return whether a float column is in quarters; None: it does not show.
 
-    0.25, 0.5 and 0.75 tell that it is, and whole numbers above 1 that it is not; what
-    no release holds tells nothing, and is found where it stands.
+    0.25, 0.5 and 0.75 show that it is, and whole numbers above 1 that it is not; other
+    values show nothing and are refused where they are decoded.
     """
     values = _floats(_one_chunk(column))
     values = values[np.isfinite(values)]

@@ -61,7 +61,7 @@ DEFAULT = Limits(
 
 @dataclass(frozen=True)
 class FileShape:
-    """What of a file decides how much memory it takes.
+    """The properties of a file that decide how much memory it takes.
 
     Attributes:
         window_rows: rows of its windows, in their order.
@@ -81,7 +81,7 @@ class FileShape:
     def of(
         cls, source: ParquetSource, features: Sequence[str], targets: Sequence[str]
     ) -> "FileShape":
-        """Look at a file whose columns have been required."""
+        """Return the shape of a file whose columns have been required."""
         return cls(
             window_rows=tuple(window.rows for window in source.windows()),
             n_features=len(features),
@@ -124,7 +124,7 @@ def limits_for(
 ) -> Limits:
     """Return limits under which packing stays in a budget, as fast as they allow.
 
-    What costs least time is given up first: planes in memory, then the size of a
+    What costs least time is dropped first: planes in memory, then the size of a
     slice, then threads.
 
     Args:

@@ -27,7 +27,7 @@ def read_parquet_blocks(
         path: any file of a release with ids and eras; int8 or float features.
         features: features wanted, in this order.
         targets: targets wanted, in this order.
-        rows_per_block: rows a block at most; a block may hold several eras.
+        rows_per_block: rows per block at most; a block may hold several eras.
 
     Raises:
         DataError: if the file or a column is missing, or a value is none that a

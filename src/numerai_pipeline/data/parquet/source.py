@@ -147,9 +147,9 @@ class ParquetSource:
             return arrow_columns.target_values(column)
 
     def holds_quarters(self) -> bool:
-        """Tell whether float features are 0, .25, .5, .75, 1 instead of 0..4.
+        """Return whether float features are 0, .25, .5, .75, 1 instead of 0..4.
 
-        The first column that tells decides for all features of the file, whichever
+        The first column that shows it decides for all features of the file, whichever
         are read; a file of 0 and 1 alone is taken as it stands.
         """
         floats = [

@@ -2,6 +2,7 @@
 
 import errno
 import mmap
+import os
 import shutil
 import sys
 import tempfile
@@ -72,7 +73,7 @@ def in_memory(chunks: Iterable[Bytes], n_rows: int, width: int) -> Bytes:
     Args:
         chunks: ``(any, width)`` uint8 each.
         n_rows: at most so many rows in all; memory that no row reaches stays unused.
-        width: bytes a row.
+        width: bytes per row.
     """
     matrix = aligned_empty((n_rows, width), np.uint8)
     end = 0
@@ -95,7 +96,7 @@ def in_mapped_file(
     Args:
         chunks: ``(any, width)`` uint8 each, one row or more in all.
         n_rows: at most so many rows in all.
-        width: bytes a row.
+        width: bytes per row.
         folder: where the file lies.
 
     Raises:
@@ -113,7 +114,7 @@ def in_mapped_file(
             with _said_plainly(folder, needed):
                 while rest:
                     rest = rest[file.write(rest) :]
-        if not file.tell():
+        if not os.fstat(file.fileno()).st_size:
             return aligned_empty((0, width), np.uint8)
         mapped = mmap.mmap(file.fileno(), 0)
     if hasattr(mmap, "MADV_RANDOM"):

@@ -44,7 +44,7 @@ class PackedRows:
     TensorFlow shares ``x`` and ``y``, so they begin at a multiple of 64 bytes.
 
     Attributes:
-        x: ``(rows, P)`` uint8, three features a byte.
+        x: ``(rows, P)`` uint8, three features per byte.
         y: ``(rows,)`` float32 for one target, ``(rows, T)`` for several; never NaN.
         eras: ``(rows,)`` int16.
         n_features: F, how many features are packed.
@@ -86,7 +86,7 @@ class PackedRows:
         """Return which rows each batch of an epoch holds.
 
         Args:
-            batch_rows: rows a batch; the last batch has what is left.
+            batch_rows: rows per batch; the last batch has the rest.
             shuffle_seed: see ``order``.
             epoch: see ``order``.
             start_batch: number of the first batch wanted, from 0, to go on where an
@@ -170,9 +170,9 @@ class PackedRows:
             missing: value of a missing feature; without effect on packed rows.
             packed: leave three features in a byte, for a model that begins with
                 ``UnpackFeatures``: a twelfth of the bytes travels to a GPU.
-            weights: ``(rows,)`` of the rows; a third part of each batch then tells
-                what each row counts in the mean over its batch.
-            n_devices: cut each batch into so many elements, one a device, whose
+            weights: ``(rows,)`` of the rows; a third part of each batch is then the
+                share of each row in the mean over its batch.
+            n_devices: cut each batch into so many elements, one per device, whose
                 thirds are shares in the mean over the whole batch. A device for which
                 no row is left gets one that counts nothing.
             **cutting: see ``cuts``.

@@ -72,7 +72,7 @@ class ShardReader:
     def default_fold(
         self, targets: Sequence[str], *, eras: str = "", allow_leak: bool = False
     ) -> Fold:
-        """Return the fold of a training that is told nothing else.
+        """Return the fold of a training without other options.
 
         Args:
             targets: what is learned or scored by; the longest horizon is the purge.
@@ -145,7 +145,7 @@ class ShardReader:
         features: Sequence[str] | None = None,
         targets: Sequence[str] | None = None,
     ) -> Block:
-        """Read a split as one block, a byte a feature and row.
+        """Read a split as one block, one byte per feature and row.
 
         Takes the arguments of ``blocks`` but its ``start_block``.
         """

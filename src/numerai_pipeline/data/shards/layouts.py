@@ -18,7 +18,7 @@ class Layout(Protocol):
 
     @property
     def width(self) -> int:
-        """P, bytes a row of packed features in memory."""
+        """P, bytes of packed features per row in memory."""
         ...
 
     @property
@@ -39,7 +39,7 @@ class Layout(Protocol):
             rows: how many rows it must have.
 
         Raises:
-            BrokenRecord: if a byte is not what was written, or the content is another.
+            BrokenRecord: if a byte has changed, or the content is another.
         """
         ...
 
@@ -62,12 +62,12 @@ def layout(
         return _PackedLayout(width, n_targets)
     if name == "rows":
         return _RowsLayout(width, n_targets, RowsCodec(n_features, palettes))
-    raise ValueError(f"there is no layout {name!r}")
+    raise ValueError(f"unknown layout {name!r}")
 
 
 @dataclass(frozen=True)
 class _PackedLayout:
-    """One record a block, three features a byte; see ``records``."""
+    """One record per block, three features per byte; see ``records``."""
 
     width: int
     n_targets: int
@@ -83,7 +83,7 @@ class _PackedLayout:
 
 @dataclass(frozen=True)
 class _RowsLayout:
-    """One record a row, all values as floats; see ``rows_records``."""
+    """One record per row, all values as floats; see ``rows_records``."""
 
     width: int
     n_targets: int

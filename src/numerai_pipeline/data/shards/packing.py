@@ -1,9 +1,9 @@
-"""Three features a byte: the one packing of shards and of matrices in memory.
+"""Three features per byte: the one packing of shards and of matrices in memory.
 
 A code is 0..4 for a value and 5 for a missing one, six in all, and 6^3 = 216 fits
 into a byte. With P = ceil(F / 3), byte j holds the columns j, P + j and 2P + j as
-36a + 6b + c, so that unpacking writes three contiguous planes. Where F is no multiple
-of three, the places from F on hold code 0 and are never read.
+36a + 6b + c, so that unpacking writes three contiguous planes. Where F is not a
+multiple of three, the places from F on hold code 0 and are never read.
 """
 
 from collections.abc import Sequence

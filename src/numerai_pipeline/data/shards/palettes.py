@@ -1,4 +1,4 @@
-"""Targets as codes of a byte: positions in the list of values that occur."""
+"""Targets as codes of one byte: positions in the list of values that occur."""
 
 from collections.abc import Iterable, Sequence
 

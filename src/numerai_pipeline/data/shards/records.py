@@ -31,7 +31,7 @@ _LENGTH_DELIMITED = 2
 
 
 class BrokenRecord(ValueError):
-    """The bytes are no record of ours; the caller knows the file and says so."""
+    """The bytes are not a record of shards; the caller adds the file's name."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class PackedBlock:
 
     Attributes:
         era: number of the era.
-        x: ``(rows, P)`` uint8, three features a byte.
+        x: ``(rows, P)`` uint8, three features per byte.
         y: ``(rows, T)`` uint8, codes into the palettes, 255 where missing.
         ids: ``(rows,)`` S16.
     """
@@ -77,11 +77,11 @@ def decode_record(
         record: the whole frame.
         era: the era that it must hold.
         rows: how many rows it must have.
-        width: P, bytes a row of features.
-        n_targets: T, bytes a row of targets.
+        width: P, bytes of features per row.
+        n_targets: T, bytes of targets per row.
 
     Raises:
-        BrokenRecord: if a byte is not what was written, or the content is another.
+        BrokenRecord: if a byte has changed, or the content is another.
     """
     features = _parse_example(_unframed(record))
     try:
@@ -92,7 +92,7 @@ def decode_record(
             ids=_bytes_of(features["id"]).view(f"S{ID_BYTES}").reshape(rows),
         )
     except (KeyError, ValueError) as error:
-        raise BrokenRecord(f"it is no block of {rows} rows ({error})") from error
+        raise BrokenRecord(f"it is not a block of {rows} rows ({error})") from error
     if block.era != era:
         raise BrokenRecord(f"it holds era {block.era:04d}")
     return block

@@ -2,7 +2,7 @@
 
 It is what the scripts wrote that this product replaces, for models that still read it.
 Of the rows of one era every frame has the same size and, outside of the values, the
-same bytes. So a block is a matrix with a frame a row, written and read by columns.
+same bytes. So a block is a matrix with one frame per row, written and read by columns.
 """
 
 from collections.abc import Sequence
@@ -116,14 +116,14 @@ class RowsCodec:
         """Return the block of frames.
 
         Raises:
-            BrokenRecord: if a byte is not what was written, or the content is another.
+            BrokenRecord: if a byte has changed, or the content is another.
         """
         frame = self._frame(era)
         if len(content) != rows * len(frame.content):
-            raise BrokenRecord(f"it is no block of {rows} rows")
+            raise BrokenRecord(f"it is not a block of {rows} rows")
         found = np.frombuffer(content, np.uint8).reshape(rows, -1)
         if (found[:, frame.is_fixed] != frame.content[frame.is_fixed]).any():
-            raise BrokenRecord(f"it is no block of {rows} rows of era {era:04d}")
+            raise BrokenRecord(f"it is not a block of {rows} rows of era {era:04d}")
         crc = np.ascontiguousarray(found[:, -_CRC_BYTES:]).view("<u4")[:, 0]
         if (_checksums(found) != crc).any():
             raise BrokenRecord("its checksum does not match its content")
