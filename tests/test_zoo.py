@@ -78,10 +78,12 @@ def test_a_family_of_ones_own_from_the_page(nai: Nai, tmp_path: Path) -> None:
         assert entries["my-gated"]["about"] == "gated"
         assert entries["my-gated"]["best_value"] == trained["best_value"]
         assert entries["my-gated"]["corr"] is None
+        # The tiny market has no test eras, and scores on validation eras are too high.
         scores = nai("score", "my-gated", "--json")
+        assert scores["my-gated"]["on"] == "validation"
         entries = {entry["name"]: entry for entry in nai("zoo", "--json")}
         first = scores["my-gated"]["rows"][0]
-        assert entries["my-gated"]["corr"] == pytest.approx(first["mean"])
+        assert entries["my-gated"]["corr"] is None
         assert first["mean"] > 0
 
         # A run explains itself, also when its family and its recipe are gone.

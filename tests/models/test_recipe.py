@@ -137,18 +137,18 @@ def test_a_step_and_missing_may_say_the_same():
         (
             {"transform": "Mask"},
             "model.toml: 'missing' is 2.0, so the transform's first step, Mask, never "
-            "finds what is missing. Write missing = nan, or leave the step out.",
+            "finds missing features. Write missing = nan, or remove the step.",
         ),
         (
             {"transform": "NaN,0.5,_"},
             "model.toml: 'missing' is 2.0, so the transform's first step, NaN,f,t, "
-            "never finds what is missing. Write missing = nan, or leave the step out.",
+            "never finds missing features. Write missing = nan, or remove the step.",
         ),
         (
             {"transform": "Slice,0,2", "missing": math.nan},
-            "model.toml: 'missing' is nan, which no network can compute with. Write a "
+            "model.toml: 'missing' is nan, which no network can use. Write a "
             "number, such as missing = 2.0, or begin the transform with a step that "
-            "fills what is missing: NaN,2.0,_ or Mask.",
+            "fills missing features: NaN,2.0,_ or Mask.",
         ),
         (
             {"transform": "Slice,0"},
@@ -158,7 +158,7 @@ def test_a_step_and_missing_may_say_the_same():
         (
             {"transform": "Sparse,5,_"},
             "model.toml: transform step 'Sparse,5,_' makes classes of the target, but "
-            "'mlp' learns its value. Leave the step out, or take a family that learns "
+            "'mlp' learns its value. Remove the step, or choose a family that learns "
             "classes, such as classifier.",
         ),
         (

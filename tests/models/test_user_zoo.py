@@ -140,7 +140,7 @@ def test_a_file_that_raises_no_exception_of_python_is_named(zoo):
 
 def test_an_endless_loop_is_named(tmp_path):
     text = "while True:\n    try:\n        pass\n    except Exception:\n        pass"
-    with pytest.raises(ConfigError, match=r"a\.py runs longer than 0\.2 s"):
+    with pytest.raises(ConfigError, match=r"a\.py ran longer than 0\.2 s"):
         run_user_family(text, tmp_path / "a.py", limit_seconds=0.2)
 
 

@@ -47,7 +47,7 @@ class ModelCommands(Base):
         """List the model families, and the workspace's models with their scores.
 
         A model has the best epoch of its latest run and the mean CORR of that run's
-        last score. Families are the built-in ones and your own in zoo/; a file there
+        test eras. Families are the built-in ones and your own in zoo/; a file there
         that cannot be run is listed with the reason. Outside of a workspace only the
         built-in families are listed.
 

@@ -110,7 +110,7 @@ def production(project: Base, name: str) -> "Run":
 
 
 def production_runs(project: Base) -> dict[str, ProductionRun]:
-    """Return the production run of each model to submit, as far as it has one."""
+    """Return the production run of each model to submit that has one."""
     found = {}
     for name in project.settings.submission.models:
         with contextlib.suppress(PipelineError):  # `nai predict` says what is wrong
@@ -180,7 +180,7 @@ def note_of(project: Base, run: "Run") -> str:
 
 
 def _is_edited(run: "Run", recipe: Any) -> bool:
-    """Return whether a recipe, as far as it is written out, differs from a run's."""
+    """Return whether the written keys of a recipe differ from a run's."""
     trained = run.recipe.model_dump(mode="json")
     wanted = recipe.model_dump(mode="json")
     for table in ("parameters", "training"):
@@ -233,7 +233,7 @@ def compare(
 
 
 def references_of(project: Base) -> "dict[str, Any]":
-    """Return the files of meta model and benchmarks, as far as they are downloaded."""
+    """Return the files of meta model and benchmarks that are downloaded."""
     meta_model: Path = project.data_dir / "meta_model.parquet"
     return {
         "meta_model": meta_model if meta_model.is_file() else None,

@@ -250,7 +250,7 @@ class ZooEntry:
         best_epoch: of a model's latest run.
         monitor: metric that chose the best epoch.
         best_value: the monitored value.
-        corr: mean CORR per era of the run's last score; None if it was not scored.
+        corr: mean CORR per test era of the run's last score; None without one.
     """
 
     kind: str

@@ -101,7 +101,7 @@ class Simulation(Result):
 
     @property
     def now(self) -> datetime:
-        """The tournament's time, which stands until ``move_to``."""
+        """The tournament's time, which stands still until ``move_to``."""
         return self.simulator.clock.now()
 
     @property

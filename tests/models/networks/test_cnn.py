@@ -56,13 +56,12 @@ def test_a_grid_of_the_transform_is_taken():
         ),
         (
             {"grid": "3x4", "transform": "YX,3,4"},
-            "grid is 3x4, but the transform makes a grid already. Leave one of them "
-            "out.",
+            "grid is 3x4, but the transform already makes a grid. Remove one of them.",
         ),
         (
             {"transform": "YXZ,3,2,2", "convolution": "1d"},
             "convolution is 1d, which takes a grid of y, x, but the transform makes "
-            "one of y, x, z. Write convolution = 2d, or leave the channels out.",
+            'one of y, x, z. Set convolution = "2d", or remove the channels.',
         ),
     ],
 )

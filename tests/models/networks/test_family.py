@@ -276,7 +276,7 @@ def test_a_network_past_the_memory_is_told(tmp_path):
     kind = family("mlp")
     parameters = kind.Parameters(units=[10**12])
     with pytest.raises(
-        ConfigError, match=r"'mlp' of these \[parameters\] does not fit"
+        ConfigError, match=r"'mlp' with these \[parameters\] does not fit"
     ):
         kind.write_untrained(parameters, n_features=60, seed=1, path=tmp_path / "x")
     assert not list(tmp_path.iterdir())

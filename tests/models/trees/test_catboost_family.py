@@ -80,10 +80,13 @@ def test_every_preset_is_a_recipe(preset):
             {"interaction": [["a", "b"]]},
             "CatBoost has no interaction constraints. Delete 'interaction', or",
         ),
-        ({"min_data_in_leaf": 20}, "'min_data_in_leaf' is 20, which CatBoost heeds in"),
+        (
+            {"min_data_in_leaf": 20},
+            "'min_data_in_leaf' is 20, which CatBoost uses only with",
+        ),
         (
             {"grow_policy": "Depthwise", "monotone": {"a": 1}},
-            "CatBoost has monotone constraints in symmetric trees alone. Set",
+            "CatBoost has monotone constraints only in symmetric trees. Set",
         ),
         ({"max_depth": 17}, "'max_depth' is 17, but input should be less than or"),
     ],

@@ -39,12 +39,7 @@ def load_network(path: Path, *, compiled: bool = False) -> Any:
         raise DataError(f"{path} does not exist. {retrain(path)}")
     try:
         with zipfile.ZipFile(path) as archive:
-            broken_member = archive.testzip()
-        if broken_member:
-            raise DataError(
-                f"{path} is broken: its part {broken_member} is not what was written. "
-                f"{retrain(path)}"
-            )
+            _verify(archive)
         for module in _LAYERS:
             import_module(f"numerai_pipeline.models.networks.{module}")
         return keras.saving.load_model(path, compile=compiled)
@@ -81,12 +76,20 @@ def read_spec(path: Path) -> Mapping[str, Any] | None:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            _verify(archive)
             if _SPEC_MEMBER not in archive.namelist():
                 return None
             spec: dict[str, Any] = json.loads(archive.read(_SPEC_MEMBER))
             return spec
     except (zipfile.BadZipFile, json.JSONDecodeError, OSError) as error:
         raise _broken(path, error, REBUILD) from error
+
+
+def _verify(archive: zipfile.ZipFile) -> None:
+    """Check the checksum of each member."""
+    member = archive.testzip()
+    if member:
+        raise zipfile.BadZipFile(f"its part {member} has changed")
 
 
 def _broken(path: Path, error: Exception, remedy: str) -> DataError:

@@ -242,8 +242,7 @@ def test_a_transform_that_cannot_be_read_is_told(text: str, sentence: str) -> No
         (
             "Pad,4,2,0",
             4,
-            "transform step 'Pad,4,2,0' expects from <= to: it appends and takes "
-            "nothing away.",
+            "transform step 'Pad,4,2,0' expects from <= to: it only appends.",
         ),
         (
             "C6,10,20",

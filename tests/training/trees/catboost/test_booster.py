@@ -267,7 +267,7 @@ def test_too_little_memory_is_told_before_anything_is_read(tree_job, killed_at):
     with pytest.raises(ConfigError, match=r"about \d+ MB .* but may use only 1\.0 MB"):
         BACKEND.open(job)
     assert progress.notes[0].startswith("CatBoost: ")
-    assert "rows of 8 features in a byte a value, about " in progress.notes[0]
+    assert "rows of 8 features at a byte per value, about " in progress.notes[0]
 
 
 def test_devices(monkeypatch):

@@ -90,7 +90,7 @@ def test_the_memory_is_a_byte_a_value_and_what_a_row_takes(job):
 def test_what_it_needs_is_told_and_kept_to(job):
     needed = needed_bytes(job)
     check_room(replace(job, max_ram_bytes=needed))
-    assert "8 features in a byte a value, about " in job.progress.notes[0]
+    assert "8 features at a byte per value, about " in job.progress.notes[0]
     with pytest.raises(ConfigError, match=r"Raise --max-ram, choose fewer eras"):
         check_room(replace(job, max_ram_bytes=needed - 1))
 
