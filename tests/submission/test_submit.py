@@ -2,8 +2,10 @@
 
 import json
 import logging
+import os
 import re
 import sqlite3
+import tempfile
 from dataclasses import replace as changed
 from datetime import UTC, datetime
 
@@ -226,6 +228,56 @@ def test_two_processes_do_not_submit_to_one_model_at_once(
         submit(predictions=other, ledger=other_ledger, name="same")
     assert len(scripted_server.submissions) == 1
     assert submit().was_already_submitted
+
+
+def lock_folder(folder):
+    user = os.getuid() if hasattr(os, "getuid") else ""
+    return folder / f"numerai-pipeline-{user}"
+
+
+def test_a_lock_folder_that_cannot_be_made_is_named(
+    submit, ledger, scripted_server, tmp_path, monkeypatch
+):
+    # A file in its place: also the superuser, who may write everywhere, fails.
+    (tmp_path / "file").touch()
+    lock_folder(tmp_path).touch()
+    for temporary in (tmp_path / "file", tmp_path):
+        monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+        with pytest.raises(ConfigError) as error:
+            submit()
+        assert f"the lock folder {lock_folder(temporary)} cannot be used: " in str(
+            error.value
+        )
+        assert "export TMPDIR" in str(error.value)
+    assert ledger.rows() == []
+    assert scripted_server.uploads == {}
+    lock_folder(tmp_path).unlink()
+    assert submit().submission_id == "submission-1"
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "getuid") or os.getuid() != 0, reason="gives a folder away"
+)
+def test_a_lock_folder_of_another_user_is_named(
+    submit, scripted_server, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    lock_folder(tmp_path).mkdir(mode=0o777)
+    os.chown(lock_folder(tmp_path), 65534, -1)
+    with pytest.raises(ConfigError, match="cannot be used: it belongs to another user"):
+        submit()
+    assert scripted_server.uploads == {}
+
+
+def test_no_folder_for_temporary_files_is_an_error_of_the_configuration(
+    submit, monkeypatch
+):
+    def none():
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    with pytest.raises(ConfigError, match="No usable temporary directory found"):
+        submit()
 
 
 # Dying in between.

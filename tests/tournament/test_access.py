@@ -171,14 +171,14 @@ def test_control_characters_of_a_server_do_not_reach_a_terminal():
 def test_urls_in_answers_are_checked_too(settings, url, wanted):
     access = resolve_access(settings, KEYS)
     with pytest.raises(TournamentRefused, match=f"only a URL {wanted} is") as error:
-        access.check_answered_url(url, purpose="the upload")
+        access.check_returned_url(url, purpose="the upload")
     assert "signature" not in str(error.value)
 
 
 def test_urls_in_answers_that_may_be_followed():
     local, real = "http://localhost:5/x?s=1", "https://storage.example/x?s=1"
-    assert resolve_access(LOCAL, {}).check_answered_url(local, purpose="x") == local
-    assert resolve_access(REAL, {}).check_answered_url(real, purpose="x") == real
+    assert resolve_access(LOCAL, {}).check_returned_url(local, purpose="x") == local
+    assert resolve_access(REAL, {}).check_returned_url(real, purpose="x") == real
 
 
 def test_loopback_is_decided_by_the_parser_that_sends():

@@ -399,7 +399,7 @@ def _described(row: LedgerRow) -> str:
 def _absent(row: LedgerRow) -> str:
     return (
         f"round {row.round_number}: {_described(row)}, but {row.tournament} has not "
-        f"listed it for {_ABSENCE_SECONDS} s. Nothing was submitted. Check the account: "
-        "if it is there, rerun later; if not, or if this is another account or a new "
-        "simulator, pass --replace to submit again."
+        f"listed it for {_ABSENCE_SECONDS} s. Nothing was submitted. Check the "
+        "account: if it is there, rerun later; if not, or if this is another account "
+        "or a new simulator, pass --replace to submit again."
     )
