@@ -80,7 +80,7 @@ def test_one_empty_answer_makes_no_second_submission(
     assert len(scripted_server.submissions) == 1
 
 
-def test_an_answer_of_errors_to_a_create_that_was_executed_is_no_refusal(
+def test_an_answer_of_errors_to_a_create_that_was_executed_is_not_a_refusal(
     root: Path, scripted_server: Any
 ) -> None:
     def executed(request: Any, proper: Any) -> Any:

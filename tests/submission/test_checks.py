@@ -55,7 +55,7 @@ def test_missing_unknown_and_repeated_ids_are_counted_and_named(write):
     path = write([*IDS[:3], IDS[0], "x1", "x2"])
     refused(
         path,
-        "does not fit the 6 live ids: 3 live ids are missing, such as "
+        "does not match the 6 live ids: 3 live ids are missing, such as "
         "'n000000000000003'; 2 ids are not in the live data, such as 'x1'; "
         "1 ids occur twice, such as 'n000000000000000'. Run `nai predict`",
     )
@@ -142,7 +142,7 @@ def test_a_file_that_was_cut_is_refused(write):
 def test_no_file_no_text_no_rows_and_no_live_ids(write, tmp_path):
     refused(tmp_path / "absent.csv", "does not exist")
     path = write()
-    refused(path, "the live data holds no ids. Run `nai download", live_ids=[])
+    refused(path, "the live data has no ids. Run `nai download", live_ids=[])
     refused(write([], []), "6 live ids are missing")
     path.write_bytes(b"id,prediction\n\xff\xfe")
     refused(path, "is not UTF-8 text")

@@ -135,7 +135,7 @@ def test_every_transaction_is_flushed(path):
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
 
 
-# Files that are no ledger.
+# Files that are not a ledger.
 
 
 def test_a_file_that_is_no_database_is_named(path):
@@ -166,7 +166,9 @@ def test_somebody_elses_database_is_not_touched(path):
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE songs (title TEXT)")
     connection.close()
-    with pytest.raises(DataError, match=r"not a ledger: it holds songs\. Name another"):
+    with pytest.raises(
+        DataError, match=r"not a ledger: its tables are songs\. Name another"
+    ):
         Ledger(f"sqlite:///{path}")
     connection = sqlite3.connect(path)
     tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
@@ -217,7 +219,7 @@ def test_no_url_is_refused(url, read_only):
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
 def test_a_ledger_in_memory_is_refused(url):
-    with pytest.raises(ConfigError, match="forgets everything when the process ends"):
+    with pytest.raises(ConfigError, match="is lost when the process ends"):
         Ledger(url)
 
 

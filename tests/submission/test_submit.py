@@ -1,9 +1,11 @@
-"""At most one submission a round and model, whatever dies in between."""
+"""At most one submission per round and model, even if the process is killed."""
 
 import json
 import logging
+import os
 import re
 import sqlite3
+import tempfile
 from dataclasses import replace as changed
 from datetime import UTC, datetime
 
@@ -19,8 +21,8 @@ from numerai_pipeline.core import (
 from numerai_pipeline.submission import Ledger, submit_once
 from numerai_pipeline.tournament import connect
 from numerai_pipeline.tournament.access import resolve_access
+from numerai_pipeline.tournament.graphql import GraphQLClient
 from numerai_pipeline.tournament.numerai import NumeraiTournament
-from numerai_pipeline.tournament.wire import Wire
 
 IDS = [f"n{number:015x}" for number in range(4)]
 
@@ -182,7 +184,7 @@ def test_a_closed_round_is_refused(submit, ledger, clock):
     assert ledger.rows() == []
 
 
-def test_a_refusal_is_recorded_and_the_next_run_begins_anew(
+def test_a_refusal_is_recorded_and_the_next_run_begins_again(
     submit, ledger, scripted_server
 ):
     scripted_server.on("create", scripted_server.errors("a pickle is active"))
@@ -195,7 +197,7 @@ def test_a_refusal_is_recorded_and_the_next_run_begins_anew(
     assert states(ledger) == ["refused", "confirmed"]
 
 
-def test_a_busy_tournament_is_gone_on_with(submit, ledger, scripted_server):
+def test_a_rerun_continues_after_a_busy_tournament(submit, ledger, scripted_server):
     scripted_server.on("create", *[scripted_server.status(503)] * 99)
     with pytest.raises(TournamentBusy, match="HTTP 503"):
         submit()
@@ -226,6 +228,56 @@ def test_two_processes_do_not_submit_to_one_model_at_once(
         submit(predictions=other, ledger=other_ledger, name="same")
     assert len(scripted_server.submissions) == 1
     assert submit().was_already_submitted
+
+
+def lock_folder(folder):
+    user = os.getuid() if hasattr(os, "getuid") else ""
+    return folder / f"numerai-pipeline-{user}"
+
+
+def test_a_lock_folder_that_cannot_be_made_is_named(
+    submit, ledger, scripted_server, tmp_path, monkeypatch
+):
+    # A file in its place: also the superuser, who may write everywhere, fails.
+    (tmp_path / "file").touch()
+    lock_folder(tmp_path).touch()
+    for temporary in (tmp_path / "file", tmp_path):
+        monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+        with pytest.raises(ConfigError) as error:
+            submit()
+        assert f"the lock folder {lock_folder(temporary)} cannot be used: " in str(
+            error.value
+        )
+        assert "export TMPDIR" in str(error.value)
+    assert ledger.rows() == []
+    assert scripted_server.uploads == {}
+    lock_folder(tmp_path).unlink()
+    assert submit().submission_id == "submission-1"
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "getuid") or os.getuid() != 0, reason="gives a folder away"
+)
+def test_a_lock_folder_of_another_user_is_named(
+    submit, scripted_server, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    lock_folder(tmp_path).mkdir(mode=0o777)
+    os.chown(lock_folder(tmp_path), 65534, -1)
+    with pytest.raises(ConfigError, match="cannot be used: it belongs to another user"):
+        submit()
+    assert scripted_server.uploads == {}
+
+
+def test_no_folder_for_temporary_files_is_an_error_of_the_configuration(
+    submit, monkeypatch
+):
+    def none():
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    with pytest.raises(ConfigError, match="No usable temporary directory found"):
+        submit()
 
 
 # Dying in between.
@@ -355,8 +407,8 @@ def test_the_keys_are_in_no_log_error_ledger_or_receipt(
     # Real keys go to https only; the room is assembled by hand for this test.
     real = resolve_access(TournamentSettings(), keys)
     access = changed(real, url=scripted_server.url, is_simulated=False)
-    wire = Wire(access, clock, timeout_seconds=0.3, deadline_seconds=90)
-    tournament = NumeraiTournament(wire, trigger_id=None)
+    graphql = GraphQLClient(access, clock, timeout_seconds=0.3, deadline_seconds=90)
+    tournament = NumeraiTournament(graphql, trigger_id=None)
     scripted_server.upload_base = "https://127.0.0.1:1"
     scripted_server.on("create", *[scripted_server.echo_headers()] * 9)
     with caplog.at_level(logging.DEBUG):
@@ -388,7 +440,9 @@ def test_a_tournament_that_is_not_there_leaves_no_trace(clock, submit, ledger):
     assert ledger.rows() == []
 
 
-def test_a_refused_look_after_the_create_is_no_refusal(submit, scripted_server, ledger):
+def test_a_refused_look_after_the_create_is_not_a_refusal(
+    submit, scripted_server, ledger
+):
     def properly(_request, proper):
         return proper()
 
@@ -421,7 +475,7 @@ def test_one_empty_answer_makes_no_second_submission(
     assert states(ledger) == ["confirmed"]
 
 
-def test_what_is_not_listed_for_a_minute_is_a_question_for_a_person(
+def test_what_is_not_listed_for_a_minute_needs_a_person(
     submit, scripted_server, ledger, clock
 ):
     submit()
@@ -430,7 +484,7 @@ def test_what_is_not_listed_for_a_minute_is_a_question_for_a_person(
     with pytest.raises(
         TournamentRefused,
         match=r"'mlp' was submitted as 'alpha' at .* but 127.0.0.1 has not listed it "
-        r"for 60 s. Nothing was submitted. See whether it is there",
+        r"for 60 s. Nothing was submitted. Check the account",
     ):
         submit()
     assert (clock.now() - start).total_seconds() == 60
@@ -638,13 +692,13 @@ def test_what_a_server_echoes_is_not_stored(
     keys = {"NUMERAI_PUBLIC_ID": "FAKEPUBLIC", "NUMERAI_SECRET_KEY": "FAKESECRET"}
     access = changed(resolve_access(TournamentSettings(), keys))
     scripted_server.models = {"alpha": "id-alpha", "x\x1b[2JFAKEPUBLIC": "id"}
-    wire = Wire(
+    graphql = GraphQLClient(
         changed(access, url=scripted_server.url),
         clock,
         timeout_seconds=0.3,
         deadline_seconds=5,
     )
-    tournament = NumeraiTournament(wire, trigger_id=None)
+    tournament = NumeraiTournament(graphql, trigger_id=None)
     with pytest.raises(ConfigError) as error:
         submit(tournament=tournament, numerai_name="x")
     assert "FAKE" not in str(error.value)
@@ -676,7 +730,9 @@ def test_a_ledger_that_was_changed_by_hand_leads_to_no_second_submission(
     assert len(scripted_server.submissions) == 1
 
 
-def test_a_late_one_of_the_round_before_is_no_obstacle(submit, scripted_server, ledger):
+def test_a_late_one_of_the_round_before_does_not_stop_a_submission(
+    submit, scripted_server, ledger
+):
     def next_round(_request, proper):
         answer = proper()
         scripted_server.submissions[-1]["round"] = 1001

@@ -98,7 +98,9 @@ def test_keys_go_to_numerai_alone_unless_the_environment_trusts_another_host(url
 
 def test_keys_never_go_over_plain_http():
     settings = TournamentSettings(url="http://api-tournament.numer.ai")
-    with pytest.raises(ConfigError, match=r"could be read on the way. Write https://"):
+    with pytest.raises(
+        ConfigError, match=r"would send your keys unencrypted. Write https://"
+    ):
         resolve_access(settings, KEYS)
 
 
@@ -112,7 +114,7 @@ def test_no_url_is_refused(url):
 
 def test_a_password_in_the_url_is_refused_without_printing_it():
     settings = TournamentSettings(url="https://me:hunter2@api-tournament.numer.ai")
-    with pytest.raises(ConfigError, match="holds a user name") as error:
+    with pytest.raises(ConfigError, match="contains a user name") as error:
         resolve_access(settings, {})
     assert "hunter2" not in str(error.value)
 
@@ -132,8 +134,8 @@ def test_half_a_pair_of_keys_names_the_missing_half(given):
 
 
 @pytest.mark.parametrize("key", ["SEC 67890", "SEC\n67890", "SECé7890"])
-def test_a_key_that_is_none_is_refused_without_printing_it(key):
-    with pytest.raises(ConfigError, match="NUMERAI_SECRET_KEY holds char") as error:
+def test_a_key_that_is_invalid_is_refused_without_printing_it(key):
+    with pytest.raises(ConfigError, match="NUMERAI_SECRET_KEY contains char") as error:
         resolve_access(REAL, {**KEYS, "NUMERAI_SECRET_KEY": key})
     assert "SEC" not in str(error.value).replace("NUMERAI_SECRET_KEY", "")
 
@@ -169,14 +171,14 @@ def test_control_characters_of_a_server_do_not_reach_a_terminal():
 def test_urls_in_answers_are_checked_too(settings, url, wanted):
     access = resolve_access(settings, KEYS)
     with pytest.raises(TournamentRefused, match=f"only a URL {wanted} is") as error:
-        access.check_answered_url(url, purpose="the upload")
+        access.check_returned_url(url, purpose="the upload")
     assert "signature" not in str(error.value)
 
 
 def test_urls_in_answers_that_may_be_followed():
     local, real = "http://localhost:5/x?s=1", "https://storage.example/x?s=1"
-    assert resolve_access(LOCAL, {}).check_answered_url(local, purpose="x") == local
-    assert resolve_access(REAL, {}).check_answered_url(real, purpose="x") == real
+    assert resolve_access(LOCAL, {}).check_returned_url(local, purpose="x") == local
+    assert resolve_access(REAL, {}).check_returned_url(real, purpose="x") == real
 
 
 def test_loopback_is_decided_by_the_parser_that_sends():

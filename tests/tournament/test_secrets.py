@@ -1,6 +1,6 @@
 """The keys never print: not in logs, reprs, errors, or what errors carry along.
 
-Real keys go to https only, and there is no https server here, so the room is
+Real keys go to https only, and the test server has no https, so the client is
 assembled by hand around the scripted server.
 """
 
@@ -14,8 +14,8 @@ import pytest
 from numerai_pipeline.core import PipelineError, TournamentSettings
 from numerai_pipeline.tournament import connect
 from numerai_pipeline.tournament.access import resolve_access
+from numerai_pipeline.tournament.graphql import GraphQLClient
 from numerai_pipeline.tournament.numerai import NumeraiTournament
-from numerai_pipeline.tournament.wire import Wire
 
 CLOSES = datetime(2026, 11, 24, 13, 0, tzinfo=UTC)
 KEYS = {
@@ -29,8 +29,8 @@ def keyed(scripted_server, clock):
     access = replace(
         resolve_access(TournamentSettings(), KEYS), url=scripted_server.url
     )
-    wire = Wire(access, clock, timeout_seconds=0.3, deadline_seconds=5)
-    return NumeraiTournament(wire, trigger_id=None)
+    graphql = GraphQLClient(access, clock, timeout_seconds=0.3, deadline_seconds=5)
+    return NumeraiTournament(graphql, trigger_id=None)
 
 
 def everything_about(error):
@@ -61,7 +61,9 @@ def test_no_fault_prints_a_key(keyed, scripted_server, caplog, fault):
     sent = scripted_server.asked("models")[0].headers["authorization"]
     assert sent == "Token FAKEPUBLICFAKEPUBLIC$FAKESECRETFAKESECRET"
     shown = everything_about(error.value) + caplog.text + repr(keyed)
-    shown += repr(vars(keyed)) + repr(vars(keyed._wire)) + repr(keyed._wire.access)
+    shown += (
+        repr(vars(keyed)) + repr(vars(keyed._graphql)) + repr(keyed._graphql.access)
+    )
     assert "FAKE" not in shown
 
 

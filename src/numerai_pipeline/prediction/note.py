@@ -1,8 +1,8 @@
-"""The note beside a file of predictions: which run made it, from which live data.
+"""The note beside a predictions file: the run that made it and the live data.
 
-It stands as ``predictions_NAME.json`` beside ``predictions_NAME.csv``. Predictions
-with shuffled values, of an older run or for another round look like good ones; the
-note distinguishes them.
+The note of ``predictions_NAME.csv`` is ``predictions_NAME.json``. Predictions that were
+shuffled, or made by an older run or for another round, look like valid ones; the note
+identifies them.
 """
 
 from dataclasses import asdict, dataclass
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Origin:
-    """What predictions were made from.
+    """The run and the live data that predictions were made from.
 
     Attributes:
         run: name of the run's folder.
@@ -30,7 +30,7 @@ class Origin:
 
 
 def write_noted(frame: "pd.DataFrame", predictions: Path, origin: Origin) -> None:
-    """Write predictions and their note; neither counts without the other."""
+    """Write predictions and their note; neither is valid without the other."""
     _note(predictions).unlink(missing_ok=True)
     write_predictions(frame, predictions)
     note = {
@@ -42,11 +42,11 @@ def write_noted(frame: "pd.DataFrame", predictions: Path, origin: Origin) -> Non
 
 
 def noted_rows(predictions: Path, origin: Origin) -> int | None:
-    """Return how many rows predictions have; None where they were not made from this.
+    """Return the number of rows of predictions, None if their origin is another one.
 
     Args:
         predictions: the file, with its note beside it.
-        origin: what they should have been made from.
+        origin: the run and the live data that they should come from.
     """
     if not predictions.is_file() or not _note(predictions).is_file():
         return None
@@ -59,7 +59,7 @@ def noted_rows(predictions: Path, origin: Origin) -> int | None:
 
 
 def noted_run(predictions: Path) -> str:
-    """Return the name of the run that made predictions; empty where it is not known."""
+    """Return the name of the run that made predictions; empty if unknown."""
     if not predictions.is_file() or not _note(predictions).is_file():
         return ""
     note = _read(predictions)
@@ -69,15 +69,15 @@ def noted_run(predictions: Path) -> str:
 
 
 def check_origin(predictions: Path, *, run: str, live: Path) -> None:
-    """Check that predictions are what this run predicts for this live data.
+    """Check that a run made these predictions from this live data.
 
     Args:
         predictions: the file, with its note beside it.
-        run: name of the folder of the run that is used now.
-        live: the round's live data.
+        run: name of the folder of the production run.
+        live: live data of the round.
 
     Raises:
-        DataError: if they are not, with the reason; or if the live data is that of an
+        DataError: if it did not, with the reason; or if the live data is that of an
             earlier round.
     """
     reason = _difference(predictions, run, live)

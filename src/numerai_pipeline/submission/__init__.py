@@ -1,4 +1,4 @@
-"""Predictions are checked, submitted at most once, and recorded."""
+"""Check predictions, submit them at most once, and record every attempt."""
 
 from numerai_pipeline.submission.checks import CheckedPredictions, check_predictions
 from numerai_pipeline.submission.ledger import Attempt, Ledger, LedgerRow

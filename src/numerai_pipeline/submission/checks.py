@@ -1,4 +1,4 @@
-"""What a file of predictions must be before it may be uploaded."""
+"""Checks of a predictions file before it is uploaded."""
 
 import csv
 import hashlib
@@ -21,13 +21,13 @@ _REMEDY = "Run `nai predict` for the open round and submit the file that it writ
 
 @dataclass(frozen=True)
 class CheckedPredictions:
-    """Predictions that fit the live data, as the very bytes to upload.
+    """Predictions that match the live data, as the bytes to upload.
 
     Attributes:
         content: the file, byte for byte.
         sha256: of the content, hex.
-        n_rows: predictions, one for each live id.
-        ties_share: share of the rows whose value another row has too, in [0, 1).
+        n_rows: number of predictions, one per live id.
+        ties_share: share of the rows whose value occurs more than once, in [0, 1].
     """
 
     content: bytes = field(repr=False)
@@ -37,7 +37,7 @@ class CheckedPredictions:
 
 
 def check_predictions(predictions: Path, live_ids: Sequence[str]) -> CheckedPredictions:
-    """Read a CSV of predictions and check everything that can be checked here.
+    """Read and check a CSV file of predictions.
 
     Args:
         predictions: columns ``id,prediction``; exactly the live ids in any order,
@@ -45,7 +45,7 @@ def check_predictions(predictions: Path, live_ids: Sequence[str]) -> CheckedPred
         live_ids: ids of the round's live data.
 
     Raises:
-        DataError: naming the file, what was found and what to do.
+        DataError: if a check fails; names the file, what was found and the remedy.
     """
     try:
         content = predictions.read_bytes()
@@ -75,7 +75,7 @@ def _rows(path: Path, text: str) -> tuple[list[str], list[float]]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         return _read(path, reader)
-    except csv.Error as error:  # a stray quote, a carriage return inside of a line
+    except csv.Error as error:  # a stray quote, a carriage return within a line
         raise DataError(
             f"{path} line {reader.line_num} cannot be read ({error}). {_REMEDY}"
         ) from None
@@ -103,7 +103,7 @@ def _read(path: Path, reader: "Reader") -> tuple[list[str], list[float]]:
 def _value(path: Path, line: int, row: Sequence[str]) -> float:
     id_, text = row
     try:
-        # Python alone reads 0_5 as 5, and the digits of every script.
+        # Python also accepts 0_5 and digits of other scripts; Numerai may not.
         value = math.nan if "_" in text or not text.isascii() else float(text)
     except ValueError:
         value = math.nan
@@ -119,7 +119,7 @@ def _check_ids(path: Path, ids: Sequence[str], live_ids: Sequence[str]) -> None:
     live = set(live_ids)
     if not live:
         raise DataError(
-            f"{path} cannot be checked: the live data holds no ids. "
+            f"{path} cannot be checked: the live data has no ids. "
             "Run `nai download --live --force`."
         )
     found = set(ids)
@@ -135,7 +135,7 @@ def _check_ids(path: Path, ids: Sequence[str], live_ids: Sequence[str]) -> None:
     ]
     if mistakes:
         raise DataError(
-            f"{path} does not fit the {len(live):,} live ids: "
+            f"{path} does not match the {len(live):,} live ids: "
             f"{'; '.join(mistakes)}. {_REMEDY}"
         )
 

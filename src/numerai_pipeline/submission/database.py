@@ -1,7 +1,7 @@
-"""The ledger's tables, and how its database is opened.
+"""The ledger's tables and the connection to its database.
 
-A SQLite file keeps a write-ahead log and flushes it with every transaction, so that
-a process can be killed, and the power lost, at any instant.
+A SQLite file has a write-ahead log that is flushed with every transaction, so it
+survives a kill or a power failure at any instant.
 """
 
 import sqlite3
@@ -31,10 +31,10 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from numerai_pipeline.core import ConfigError, DataError, printable
 
-# Raised when the tables change; the version of a database is checked on opening.
+# Incremented when the tables change; checked when a database is opened.
 SCHEMA_VERSION = 1
 
-# Another process writes for milliseconds; longer than this, something is wrong.
+# Other processes write for milliseconds; a lock held this long is an error.
 _LOCK_SECONDS = 30
 
 _NO_URL = (
@@ -50,7 +50,7 @@ _version = Table(
     Column("version", Integer, primary_key=True, autoincrement=False),
 )
 
-# Moments are text as Numerai writes them: readable in any database browser.
+# Times are text as Numerai writes them, readable in any database browser.
 attempts = Table(
     "attempts",
     _metadata,
@@ -72,7 +72,7 @@ attempts = Table(
     Column("refused_at", String(32)),
 )
 
-# One submission counts a round, for a model of ours and for one at Numerai.
+# One submission counts per round, for a model here and for a model at Numerai.
 for _side in ("model", "numerai_name"):
     _is_confirmed = attempts.c.state == "confirmed"
     Index(
@@ -90,19 +90,19 @@ def parse_url(url: str) -> URL:
     """Read a SQLAlchemy URL.
 
     Raises:
-        ConfigError: if it is none, or forgets everything when the process ends.
+        ConfigError: if it is not a database URL, or names a database in memory.
     """
     if printable(url) != url:
         raise ConfigError(_NO_URL)
     try:
         parsed = make_url(url)
-    except (ArgumentError, ValueError):  # the second for a port such as «abc»
+    except (ArgumentError, ValueError):  # ValueError for a port such as "abc"
         raise ConfigError(_NO_URL) from None
     in_memory = parsed.database in (None, "", ":memory:")
     if parsed.get_backend_name() == "sqlite" and in_memory:
         raise ConfigError(
-            f"[submission] ledger in numerai.toml is {url!r}, which forgets everything "
-            "when the process ends. Name a file: sqlite:///ledger.sqlite."
+            f"[submission] ledger in numerai.toml is {url!r}, which is lost when the "
+            "process ends. Name a file: sqlite:///ledger.sqlite."
         )
     return parsed
 
@@ -112,14 +112,14 @@ def open_engine(url: URL, *, read_only: bool = False) -> Engine:
 
     Args:
         url: of the database.
-        read_only: change nothing. Otherwise a SQLite file is made where there is none.
+        read_only: change nothing. Otherwise a missing SQLite file is created.
 
     Raises:
-        ConfigError: if the URL has options that the database does not know, or its
-            driver is not installed.
+        ConfigError: if the database does not know an option of the URL, or its driver
+            is not installed.
     """
     is_file = url.get_backend_name() == "sqlite"
-    # No pool: a transaction a day; and parameters stay out of error texts.
+    # No pool: there are few transactions. Parameters stay out of error messages.
     options: dict[str, Any] = {"poolclass": NullPool, "hide_parameters": True}
     if is_file and read_only:
         options["creator"] = lambda: _connect_read_only(Path(str(url.database)))
@@ -141,14 +141,14 @@ def open_engine(url: URL, *, read_only: bool = False) -> Engine:
 
 
 def prepare(connection: Connection, name: str) -> None:
-    """Make the tables where there are none, in one transaction.
+    """Create the tables if they are missing, in one transaction.
 
     Args:
-        connection: inside a transaction.
+        connection: in a transaction.
         name: of the database, for the errors.
 
     Raises:
-        DataError: if the database holds something else, or a newer ledger.
+        DataError: if the database contains something else, or a newer ledger.
     """
     if not holds_ledger(connection, name):
         _metadata.create_all(connection)
@@ -156,16 +156,17 @@ def prepare(connection: Connection, name: str) -> None:
 
 
 def holds_ledger(connection: Connection, name: str) -> bool:
-    """Return whether a database holds a ledger of this version.
+    """Return whether a database contains a ledger of this version.
 
     Raises:
-        DataError: if it holds something else, or a newer ledger.
+        DataError: if it contains something else, or a newer ledger.
     """
     tables = inspect(connection).get_table_names()
     if _version.name not in tables:
         if tables and connection.dialect.name == "sqlite":
             raise DataError(
-                f"{name} is a database but not a ledger: it holds {', '.join(tables)}. "
+                f"{name} is a database but not a ledger: its tables are "
+                f"{', '.join(tables)}. "
                 "Name another file as [submission] ledger in numerai.toml."
             )
         return False
@@ -186,9 +187,8 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT 1 FROM sqlite_master").close()
     except sqlite3.OperationalError:
         connection.close()
-        # SQLite keeps an index of the write-ahead log beside it, also to read. In a
-        # folder that cannot be written nobody writes, and without a log all is in
-        # the file.
+        # SQLite writes an index of the write-ahead log beside it, even to read. In a
+        # read-only folder nobody writes, and without a log the file is complete.
         log = path.with_name(f"{path.name}-wal")
         if log.exists() and log.stat().st_size:
             raise
@@ -197,7 +197,7 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
 
 
 def _tune_sqlite(connection: Any, _record: object) -> None:
-    # The driver would begin transactions by itself, and late.
+    # Otherwise the driver begins transactions itself, and too late.
     connection.isolation_level = None
     for pragma in (
         f"busy_timeout = {_LOCK_SECONDS * 1_000}",
@@ -208,6 +208,6 @@ def _tune_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    # Takes the write lock first, so that two processes cannot both make the tables
+    # Takes the write lock first, so that two processes cannot both create the tables
     # or both read before they write.
     connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,13 +1,13 @@
-"""Every intent, upload and confirmation, in a database that survives a kill.
+"""The ledger: every intent, upload and confirmation, in a database.
 
-An attempt is one row and goes through these states:
+An attempt is one row, with these states:
 
 ```
 intent -> uploaded -> confirmed -> replaced    a later attempt took its place
-                                -> elsewhere   it counts, but our model is submitted
-                                               to another one of Numerai's now
-                   -> late                     listed, but after the round had closed
-                   -> unselected               listed, but another one counts
+                                -> elsewhere   it counts, but the model was since
+                                               submitted as another Numerai model
+                   -> late                     listed, but created after the close
+                   -> unselected               listed, but another submission counts
                    -> refused                  it does not exist
 intent -> refused
 ```
@@ -32,22 +32,22 @@ from numerai_pipeline.submission.database import (
     prepare,
 )
 
-# States of a submission that Numerai has, and that no later one of ours replaced.
+# States of a submission that Numerai has and that no later one in the ledger replaced.
 STANDING = frozenset({"confirmed", "late", "unselected", "elsewhere"})
 _STATES = STANDING | {"intent", "uploaded", "replaced", "refused"}
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """What is to be submitted where; the same attempt is never made twice.
+    """What to submit where; the same attempt is never made twice.
 
     Attributes:
         tournament: host name of the tournament.
-        round_number: the round that the predictions are for.
-        model: our name of the model.
-        numerai_name: its name at Numerai.
-        sha256: of the predictions' bytes.
-        n_rows: predictions.
+        round_number: round of the predictions.
+        model: name of the model here.
+        numerai_name: name of the model at Numerai.
+        sha256: of the predictions file, hex.
+        n_rows: number of predictions.
     """
 
     tournament: str
@@ -60,7 +60,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class LedgerRow(Attempt):
-    """An attempt and what became of it; all times aware, in UTC."""
+    """An attempt and its state; all times aware, in UTC."""
 
     id: int
     model_id: str
@@ -75,7 +75,7 @@ class LedgerRow(Attempt):
 
     @property
     def attempt(self) -> Attempt:
-        """The attempt alone, to compare with another one."""
+        """The attempt without its state."""
         return Attempt(**{f.name: getattr(self, f.name) for f in fields(Attempt)})
 
     @property
@@ -87,7 +87,7 @@ class LedgerRow(Attempt):
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether a process stopped in the middle of the attempt."""
+        """Whether a process was stopped during the attempt."""
         return self.state in ("intent", "uploaded")
 
 
@@ -95,7 +95,7 @@ _TYPES = get_type_hints(LedgerRow)
 
 
 class Ledger:
-    """The ledger at a SQLAlchemy URL; made where there is none.
+    """The ledger at a SQLAlchemy URL; created if it is missing.
 
     >>> folder = getfixture("tmp_path")
     >>> Ledger(f"sqlite:///{folder}/ledger.sqlite").rows()
@@ -107,10 +107,10 @@ class Ledger:
 
         Args:
             url: of the database.
-            read_only: make and change nothing, not even where there is no ledger yet.
+            read_only: create and change nothing; a missing ledger is empty.
 
         Raises:
-            ConfigError: if the URL names no database that can be used here.
+            ConfigError: if the URL does not name a usable database.
             DataError: if the database is broken, is not a ledger, or is newer.
         """
         parsed = parse_url(url)
@@ -129,7 +129,7 @@ class Ledger:
                 self._is_empty = not holds_ledger(connection, self._name)
 
     def intend(self, attempt: Attempt, model_id: str, at: datetime) -> LedgerRow:
-        """Record that an attempt begins; nothing has been sent yet."""
+        """Record an attempt before anything is sent."""
         values = {f.name: getattr(attempt, f.name) for f in fields(Attempt)}
         with self._transaction() as connection:
             row_id = connection.execute(
@@ -155,8 +155,8 @@ class Ledger:
     ) -> LedgerRow:
         """Record that the tournament lists the submission; it replaces older ones.
 
-        An older one of the same model of ours that went to another model of Numerai's
-        still counts there: it becomes ``elsewhere``.
+        An older submission of the same model as another Numerai model still counts
+        there: it becomes ``elsewhere``.
         """
         with self._transaction() as connection:
             row = _row(connection, row_id)
@@ -187,13 +187,13 @@ class Ledger:
     def mark_not_counting(
         self, row_id: int, state: str, submission_id: str, reason: str, at: datetime
     ) -> LedgerRow:
-        """Record that the tournament lists the submission, but does not count it.
+        """Record that the tournament lists the submission but does not count it.
 
         Args:
-            row_id: the attempt.
+            row_id: id of the attempt.
             state: ``late`` or ``unselected``.
-            submission_id: its id.
-            reason: why it does not count, a sentence.
+            submission_id: id of the submission.
+            reason: why it does not count.
             at: now.
         """
         return self._mark(
@@ -206,7 +206,7 @@ class Ledger:
         )
 
     def mark_refused(self, row_id: int, reason: str, at: datetime) -> LedgerRow:
-        """Record that the attempt is over without a submission, and why."""
+        """Record that the attempt ended without a submission, and why."""
         return self._mark(
             row_id, state="refused", reason=reason, refused_at=format_time(at)
         )
@@ -218,7 +218,7 @@ class Ledger:
         round_number: int | None = None,
         model: str | None = None,
     ) -> list[LedgerRow]:
-        """Return the attempts that match what is given, oldest first."""
+        """Return the matching attempts, oldest first."""
         query = select(attempts).order_by(attempts.c.id)
         for name, value in (
             ("tournament", tournament),
@@ -235,7 +235,7 @@ class Ledger:
     def find_confirmed(
         self, *, tournament: str, round_number: int, model: str
     ) -> LedgerRow | None:
-        """Return the attempt that counts for a round and a model of ours."""
+        """Return the attempt that counts for a model in a round, if any."""
         rows = self.rows(tournament=tournament, round_number=round_number, model=model)
         return next((row for row in rows if row.state == "confirmed"), None)
 
@@ -254,15 +254,15 @@ class Ledger:
         except _BadRow as error:
             raise DataError(
                 f"the ledger {self._name} has a broken row: {error}. Install the "
-                "newest numerai-pipeline; if that does not help, restore a backup, or "
-                "correct the row by hand. Nothing was submitted."
+                "newest numerai-pipeline; if that does not help, restore a backup or "
+                "correct the row by hand."
             ) from None
         except DBAPIError as error:
             remedy = (
-                "If another process holds it, wait; if the file is broken, restore a "
+                "If another process uses it, wait; if the file is broken, restore a "
                 "backup or move it away, then rerun."
                 if self._is_file
-                else "Check that the database runs and may be written, then rerun."
+                else "Check that the database is running and writable, then rerun."
             )
             raise DataError(
                 f"the ledger {self._name} cannot be used: {error.orig}. {remedy}"
@@ -270,7 +270,7 @@ class Ledger:
 
 
 class _BadRow(Exception):
-    """A row that no version known to this one wrote."""
+    """A row that this version cannot read."""
 
 
 def _row(connection: Connection, row_id: int) -> LedgerRow:
@@ -279,7 +279,7 @@ def _row(connection: Connection, row_id: int) -> LedgerRow:
 
 
 def _confirmed_beside(connection: Connection, row: LedgerRow) -> list[LedgerRow]:
-    """Return the other attempts that count for a model of this one's, any side."""
+    """Return the other attempts that count for this model, here or at Numerai."""
     query = select(attempts).where(
         attempts.c.tournament == row.tournament,
         attempts.c.round_number == row.round_number,
@@ -297,7 +297,7 @@ def _confirmed_beside(connection: Connection, row: LedgerRow) -> list[LedgerRow]
 
 
 def _parsed(values: Mapping[Any, Any]) -> LedgerRow:
-    """Check a row and parse its times; SQLite takes any value in any column."""
+    """Check a row and parse its times; SQLite stores any value in any column."""
     where = f"row {values['id']!r}"
     row: dict[str, Any] = {}
     for name, value in values.items():

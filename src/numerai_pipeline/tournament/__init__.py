@@ -1,13 +1,13 @@
-"""The only room that talks to Numerai, and what it promises to the others."""
+"""The tournament API: one protocol, implemented over HTTP for Numerai."""
 
 from numerai_pipeline.tournament.access import SIMULATED_KEYS, is_loopback
-from numerai_pipeline.tournament.numerai import connect
-from numerai_pipeline.tournament.patience import (
+from numerai_pipeline.tournament.deadline import (
+    Deadline,
     Failure,
-    Patience,
     failure_of_error,
     failure_of_status,
 )
+from numerai_pipeline.tournament.numerai import connect
 from numerai_pipeline.tournament.protocol import (
     NoOpenRound,
     Round,
@@ -18,9 +18,9 @@ from numerai_pipeline.tournament.protocol import (
 
 __all__ = [
     "SIMULATED_KEYS",
+    "Deadline",
     "Failure",
     "NoOpenRound",
-    "Patience",
     "Round",
     "RoundScore",
     "Submission",

@@ -1,8 +1,8 @@
-"""Whom to talk to, and with which keys: decided once, checked before anything is sent.
+"""The URL and the API keys of the tournament, checked before anything is sent.
 
-Real keys go to Numerai's own host, or one that the environment trusts, and by
-``https`` only; in simulated mode they are not even read, and nothing but this machine
-is spoken to.
+Real keys are sent only to Numerai's host, or to one that the environment trusts, and
+only over ``https``. In simulated mode they are not read at all, and requests never
+leave this machine.
 """
 
 import re
@@ -23,22 +23,22 @@ from numerai_pipeline.core import (
 URL_VARIABLE = "NUMERAI_API_URL"
 PUBLIC_ID_VARIABLE = "NUMERAI_PUBLIC_ID"
 SECRET_KEY_VARIABLE = "NUMERAI_SECRET_KEY"  # noqa: S105 - the name, not the key
-# Only the environment can name it: a numerai.toml may come from somebody else.
+# Set in the environment only: a numerai.toml may come from somebody else.
 TRUSTED_HOST_VARIABLE = "NUMERAI_TRUSTED_HOST"
 
-# What the simulator takes for a key: public id and secret.
+# Public id and secret that the simulator accepts.
 SIMULATED_KEYS = ("SIMULATED", "SIMULATED")
 
 
 @dataclass(frozen=True)
 class Access:
-    """A checked URL and the keys that may be sent to it; the keys never print.
+    """A checked URL and the keys that may be sent to it; the repr omits the keys.
 
     Attributes:
-        url: where the API is.
-        host: its name, the same for all addresses of this machine: the ledger keeps
-            tournaments apart by it.
-        is_simulated: whether it is on this machine.
+        url: of the API.
+        host: name of the host, the same for all loopback addresses; identifies the
+            tournament in the ledger.
+        is_simulated: whether the API is a simulator on this machine.
         keys: public id and secret.
     """
 
@@ -51,7 +51,7 @@ class Access:
         """Return the value of the ``Authorization`` header.
 
         Raises:
-            ConfigError: if there are no keys.
+            ConfigError: if the keys are not set.
         """
         if self.keys is None:
             raise ConfigError(
@@ -63,34 +63,34 @@ class Access:
 
     @property
     def address(self) -> str:
-        """Host and port, which two servers on one machine do not share."""
+        """Host and port; unlike the host, different for two servers on one machine."""
         return httpx.URL(self.url).netloc.decode()
 
     @property
     def origin(self) -> str:
-        """The URL without what follows the host, which could hold a secret."""
+        """The URL up to the host; its path could contain a secret."""
         return f"{httpx.URL(self.url).scheme}://{self.address}"
 
     def clean(self, text: str) -> str:
         """Return a server's text without the keys and without control characters.
 
-        A server may echo what it was sent, and a control character can rewrite what
-        stands in a terminal.
+        A server may echo what it was sent, and control characters can rewrite the
+        text in a terminal.
         """
         for key in () if self.is_simulated else self.keys or ():
             text = re.sub(re.escape(key), "***", text, flags=re.IGNORECASE)
         return printable(text)
 
-    def check_answered_url(self, url: object, *, purpose: str) -> str:
-        """Return a URL that the tournament answered, if it may be followed.
+    def check_returned_url(self, url: object, *, purpose: str) -> str:
+        """Return a URL from a response of the tournament if it is safe to use.
 
         Args:
-            url: what the answer held.
+            url: the value in the response.
             purpose: what the URL is for, for the error.
 
         Raises:
             TournamentRefused: if it leaves this machine in simulated mode, or is
-                not ``https`` in the real one. Only scheme and host are named: the
+                not ``https`` in real mode. Only scheme and host are shown, since the
                 rest of such a URL is a signature.
         """
         parsed = _parse(url) if isinstance(url, str) else None
@@ -98,7 +98,7 @@ class Access:
             return str(url)
         if parsed is not None and not self.is_simulated and parsed.scheme == "https":
             return str(url)
-        found = f"{parsed.scheme}://{parsed.host}" if parsed else "no URL"
+        found = f"{parsed.scheme}://{parsed.host}" if parsed else "an invalid URL"
         wanted = "on this machine" if self.is_simulated else "https"
         raise TournamentRefused(
             f"{self.host} gave {found} for {purpose}, but only a URL {wanted} is "
@@ -107,7 +107,7 @@ class Access:
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether a URL stays on this machine.
+    """Return whether a URL is on this machine.
 
     >>> is_loopback("http://127.0.0.1:8000/x"), is_loopback("https://numer.ai")
     (True, False)
@@ -126,10 +126,10 @@ def is_loopback(url: str) -> bool:
 
 
 def resolve_access(settings: TournamentSettings, environ: Mapping[str, str]) -> Access:
-    """Decide on the URL and the keys.
+    """Return the URL and the keys that the settings and the environment select.
 
     Raises:
-        ConfigError: if URL, mode and keys do not fit together.
+        ConfigError: if URL, mode and keys are inconsistent.
     """
     url = environ.get(URL_VARIABLE) or settings.url
     source = (
@@ -139,11 +139,11 @@ def resolve_access(settings: TournamentSettings, environ: Mapping[str, str]) -> 
     )
     parsed = _parse(url)
     if parsed is None or parsed.userinfo:
-        found = "holds a user name" if parsed else "is no http or https URL"
+        found = "contains a user name" if parsed else "is not an http or https URL"
         raise ConfigError(
             f"{source} {found}. Write it like https://api-tournament.numer.ai."
         )
-    # What follows the host may hold a key that was put there by mistake.
+    # The path may contain a key that was put there by mistake.
     shown = f"{parsed.scheme}://{parsed.host}"
     if settings.simulated:
         if not is_loopback(url):
@@ -161,7 +161,7 @@ def resolve_access(settings: TournamentSettings, environ: Mapping[str, str]) -> 
         )
     if parsed.scheme != "https":
         raise ConfigError(
-            f"{source} is {shown}, where your keys could be read on the way. "
+            f"{source} is {shown}, which would send your keys unencrypted. "
             f"Write https://{parsed.host}."
         )
     trusted = environ.get(TRUSTED_HOST_VARIABLE, "").strip().lower()
@@ -175,7 +175,7 @@ def resolve_access(settings: TournamentSettings, environ: Mapping[str, str]) -> 
 
 
 def _parse(url: str) -> httpx.URL | None:
-    # The parser that sends is the one that checks: two could differ.
+    # Checked by the parser that also sends: two parsers could disagree.
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, UnicodeError):
@@ -194,7 +194,7 @@ def _keys(environ: Mapping[str, str]) -> tuple[str, str] | None:
             raise ConfigError(f"{other} is set but {name} is not. Export both.")
         if not (key.isascii() and key.isprintable() and " " not in key):
             raise ConfigError(
-                f"{name} holds characters that no key has, such as a space. "
+                f"{name} contains characters that no key has, such as a space. "
                 "Copy it again from numer.ai, Account > API keys."
             )
     return public_id, secret_key

@@ -1,6 +1,6 @@
-"""The GraphQL documents that numerapi sends only together with something else.
+"""GraphQL documents for requests that numerapi does not make separately.
 
-Each field occurs in a document of numerapi 3.1.1, so the real server has it.
+Each field occurs in a document of numerapi 3.1.1, so the real server knows it.
 """
 
 FILE_URL = """
@@ -9,7 +9,7 @@ query($filename: String!, $round: Int, $tournament: Int) {
 }
 """
 
-# Number zero is the round that is open.
+# Number 0 selects the current round.
 ROUND = """
 query($tournament: Int!, $number: Int) {
   rounds(tournament: $tournament, number: $number) {
@@ -49,7 +49,7 @@ mutation(
 }
 """
 
-# One list has the ids, the other one the rounds.
+# One list has the ids, the other the rounds.
 SUBMISSIONS = """
 query($modelId: String) {
   submissions(modelId: $modelId) {

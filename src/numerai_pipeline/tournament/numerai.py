@@ -1,4 +1,4 @@
-"""The ``Tournament`` that is Numerai's, or a simulator that speaks like it."""
+"""``Tournament`` over Numerai's GraphQL API, or a simulator of it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +18,8 @@ from numerai_pipeline.core import (
 )
 from numerai_pipeline.tournament import documents
 from numerai_pipeline.tournament.access import resolve_access
-from numerai_pipeline.tournament.patience import Failure, Patience
+from numerai_pipeline.tournament.deadline import Deadline, Failure
+from numerai_pipeline.tournament.graphql import GraphQLClient, GraphQLErrors
 from numerai_pipeline.tournament.protocol import (
     NoOpenRound,
     Round,
@@ -26,22 +27,21 @@ from numerai_pipeline.tournament.protocol import (
     Submission,
     Tournament,
 )
-from numerai_pipeline.tournament.wire import AnsweredErrors, Wire
 
 if TYPE_CHECKING:
-    from numerai_pipeline.tournament.client import Client
+    from numerai_pipeline.tournament.numerapi_client import NumerapiClient
 
 # Numerai Classic; 11 is Signals, 12 is Crypto.
 _TOURNAMENT = 8
 
-# Numerai's own words for a round that is closed. Any other error may be gone later.
+# Numerai's message for a closed round. Any other error may be temporary.
 _CLOSED = "Current round not open for submissions"
 
-# A submission is listed within seconds of its creation. Before this has passed its
-# absence proves nothing, and a second create could make a second submission.
+# A submission is listed within seconds of its creation. Until then its absence proves
+# nothing, and a second create could make a second submission.
 _SETTLE_SECONDS = 30
 
-# Databases take no larger ones.
+# The largest number that every database can store.
 _MOST_ROUNDS = 2**31
 
 _NEXT_ROUND = (
@@ -52,19 +52,19 @@ _NEXT_ROUND = (
 def connect(
     settings: TournamentSettings, *, clock: Clock, environ: Mapping[str, str]
 ) -> Tournament:
-    """Return the tournament of the settings; nothing is asked of it yet.
+    """Return the tournament that the settings select, without sending a request.
 
     Args:
         settings: ``[tournament]`` of ``numerai.toml``.
-        clock: waits between tries, and knows when the deadline has passed.
+        clock: for deadlines and the waits between retries.
         environ: ``NUMERAI_API_URL`` overrides the URL; ``NUMERAI_PUBLIC_ID`` and
             ``NUMERAI_SECRET_KEY`` are the keys, not read in simulated mode;
-            ``TRIGGER_ID`` is sent back with a submission that a webhook asked for.
+            ``TRIGGER_ID`` of a webhook call is returned with its submission.
 
     Raises:
-        ConfigError: if URL, mode and keys do not fit together, or the trigger is none.
+        ConfigError: if URL, mode and keys are inconsistent, or the trigger is invalid.
     """
-    wire = Wire(
+    graphql = GraphQLClient(
         resolve_access(settings, environ),
         clock,
         timeout_seconds=settings.timeout_seconds,
@@ -73,40 +73,44 @@ def connect(
     trigger_id = environ.get("TRIGGER_ID")
     if trigger_id is not None and printable(trigger_id) != trigger_id:
         raise ConfigError(
-            "TRIGGER_ID holds characters that no trigger of Numerai's has. Export what "
-            "the webhook brought, or nothing."
+            "TRIGGER_ID contains characters that no trigger id has. Export the id from "
+            "the webhook call, or unset it."
         )
-    return NumeraiTournament(wire, trigger_id=trigger_id)
+    return NumeraiTournament(graphql, trigger_id=trigger_id)
 
 
 class NumeraiTournament:
-    """Keeps the ``Tournament`` protocol."""
+    """Implements the ``Tournament`` protocol."""
 
-    def __init__(self, wire: Wire, *, trigger_id: str | None) -> None:
-        self._wire = wire
+    def __init__(self, graphql: GraphQLClient, *, trigger_id: str | None) -> None:
+        self._graphql = graphql
         self._trigger_id = trigger_id
 
     @property
     def host(self) -> str:
-        """Name of the machine that answers."""
-        return self._wire.access.host
+        """Name of the host."""
+        return self._graphql.access.host
 
     @property
     def address(self) -> str:
         """Host and port."""
-        return self._wire.access.address
+        return self._graphql.access.address
 
     def current_round(self) -> Round:
-        """Return the round that is open; refused while none is."""
-        patience = self._wire.patience()
-        rounds = patience.spend_on(
-            lambda: self._ask_current(patience), busy=self._wire.busy
+        """Return the open round.
+
+        Raises:
+            NoOpenRound: if none is open.
+        """
+        deadline = self._graphql.deadline()
+        rounds = deadline.retry_until(
+            lambda: self._ask_current(deadline), busy=self._graphql.busy
         )
         if not rounds:
             raise NoOpenRound(
                 f"No round is open: {self.host} lists none. {_NEXT_ROUND}"
             )
-        found, now = rounds[0], self._wire.now()
+        found, now = rounds[0], self._graphql.now()
         if now < found.opens:
             raise NoOpenRound(
                 f"No round is open: round {found.number} opens at "
@@ -122,7 +126,7 @@ class NumeraiTournament:
 
     def find_round(self, number: int) -> Round | None:
         """Return a round by its number, open or not; None if it is not listed."""
-        data = self._wire.ask(
+        data = self._graphql.ask(
             documents.ROUND,
             {"tournament": _TOURNAMENT, "number": number},
             needs_keys=False,
@@ -132,11 +136,11 @@ class NumeraiTournament:
     def list_files(self) -> list[str]:
         """Return the names of all data files, such as ``v5.3/train.parquet``."""
         with self._understood("the list of files"):
-            return [str(name) for name in self._client.list_datasets()]
+            return [str(name) for name in self._numerapi.list_datasets()]
 
     def file_url(self, filename: str, round_number: int | None = None) -> str:
-        """Return a URL from which a data file can be fetched for a while."""
-        data = self._wire.ask(
+        """Return a temporary download URL of a data file."""
+        data = self._graphql.ask(
             documents.FILE_URL,
             {"filename": filename, "round": round_number, "tournament": _TOURNAMENT},
             needs_keys=False,
@@ -145,29 +149,29 @@ class NumeraiTournament:
         if url is None:
             hint = did_you_mean(filename, self.list_files())
             raise TournamentRefused(f"{self.host} has no file '{filename}'. {hint}")
-        return self._wire.access.check_answered_url(url, purpose=filename)
+        return self._graphql.access.check_returned_url(url, purpose=filename)
 
     def models(self) -> dict[str, str]:
         """Return the account's models, name to id."""
         with self._understood("the list of models"):
-            return {str(k): str(v) for k, v in self._client.get_models().items()}
+            return {str(k): str(v) for k, v in self._numerapi.get_models().items()}
 
     def submissions(self, model_id: str) -> list[Submission]:
         """Return a model's submissions, latest first."""
-        return self._submissions(model_id, self._wire.patience())
+        return self._submissions(model_id, self._graphql.deadline())
 
     def upload(self, model_id: str, filename: str, content: bytes) -> str:
         """Store predictions and return the name that the tournament gave them.
 
-        Each try asks for a slot of its own: half an upload blocks nothing.
+        Each try requests a new upload URL, so an incomplete upload has no effect.
         """
-        patience = self._wire.patience()
+        deadline = self._graphql.deadline()
 
         def attempt() -> str | Failure:
-            name, url = self._slot(model_id, filename, patience)
-            return self._wire.put(url, content, patience) or name
+            name, url = self._slot(model_id, filename, deadline)
+            return self._graphql.put(url, content, deadline) or name
 
-        return patience.spend_on(attempt, busy=self._wire.busy)
+        return deadline.retry_until(attempt, busy=self._graphql.busy)
 
     def find_submission(
         self,
@@ -177,12 +181,14 @@ class NumeraiTournament:
         submission_id: str | None = None,
         seconds: float,
     ) -> Submission | None:
-        """Look for a submission, again and again while it is not listed."""
-        clock = self._wire.clock
+        """Find a submission, polling while it is not listed."""
+        clock = self._graphql.clock
         until = clock.now() + timedelta(seconds=seconds)
         pause = 1.0
         while True:
-            found = self._find(model_id, uploaded, submission_id, self._wire.patience())
+            found = self._find(
+                model_id, uploaded, submission_id, self._graphql.deadline()
+            )
             left = (until - clock.now()).total_seconds()
             if found is not None or left <= 0:
                 return found
@@ -191,13 +197,13 @@ class NumeraiTournament:
 
     def submit(self, model_id: str, uploaded: str, closes: datetime) -> Submission:
         """Make an upload the model's submission, at most once."""
-        patience = self._wire.patience()
+        deadline = self._graphql.deadline()
         creation = _Creation(
-            find=lambda id_: self._find(model_id, uploaded, id_, patience),
-            create=lambda: self._create(model_id, uploaded, closes, patience),
-            clock=self._wire.clock,
+            find=lambda id_: self._find(model_id, uploaded, id_, deadline),
+            create=lambda: self._create(model_id, uploaded, closes, deadline),
+            clock=self._graphql.clock,
         )
-        return patience.spend_on(creation.advance, busy=self._wire.busy)
+        return deadline.retry_until(creation.advance, busy=self._graphql.busy)
 
     def scores(self, model_id: str) -> list[RoundScore]:
         """Return all scores of a model, by round, day and name."""
@@ -211,17 +217,17 @@ class NumeraiTournament:
                     percentile=_number(item["percentile"]),
                     is_resolved=bool(item["resolved"]),
                 )
-                for item in self._client.submission_scores(model_id)
+                for item in self._numerapi.submission_scores(model_id)
                 if item["value"] is not None
             ]
         return sorted(scores, key=lambda s: (s.round_number, s.day, s.name))
 
     @cached_property
-    def _client(self) -> "Client":
+    def _numerapi(self) -> "NumerapiClient":
         # numerapi imports pandas; most calls do without it.
-        from numerai_pipeline.tournament.client import Client
+        from numerai_pipeline.tournament.numerapi_client import NumerapiClient
 
-        return Client(self._wire)
+        return NumerapiClient(self._graphql)
 
     @contextmanager
     def _understood(self, what: str) -> Iterator[None]:
@@ -235,27 +241,27 @@ class NumeraiTournament:
             ValueError,
         ) as error:
             raise TournamentRefused(
-                f"{self.host} answered {what} in a form that this version does not "
+                f"{self.host} returned {what} in a format that this version does not "
                 f"know ({type(error).__name__}: {error}). Update numerai-pipeline and "
                 "numerapi, then rerun."
             ) from None
 
-    def _ask_current(self, patience: Patience) -> list[Round] | Failure:
+    def _ask_current(self, deadline: Deadline) -> list[Round] | Failure:
         try:
-            data = self._wire.ask(
+            data = self._graphql.ask(
                 documents.ROUND,
                 {"tournament": _TOURNAMENT, "number": 0},
                 needs_keys=False,
-                patience=patience,
+                deadline=deadline,
             )
-        except AnsweredErrors as error:
+        except GraphQLErrors as error:
             if set(error.messages) == {_CLOSED}:
                 raise NoOpenRound(
                     f"No round is open: {self.host} has no current round. {_NEXT_ROUND}"
                 ) from None
             if error.status >= 300:
                 raise
-            # The document is right: what goes wrong with it may go right later.
+            # The document is valid, so any other error may be temporary.
             return Failure(f"the error {'; '.join(error.messages)!r}")
         return self._rounds(data)
 
@@ -264,30 +270,30 @@ class NumeraiTournament:
             return [_round(item) for item in data["rounds"] if item]
 
     def _slot(
-        self, model_id: str, filename: str, patience: Patience
+        self, model_id: str, filename: str, deadline: Deadline
     ) -> tuple[str, str]:
-        data = self._wire.ask(
+        data = self._graphql.ask(
             documents.UPLOAD_SLOT,
             {"filename": filename, "tournament": _TOURNAMENT, "modelId": model_id},
             needs_keys=True,
-            patience=patience,
+            deadline=deadline,
         )
         with self._understood("the upload URL"):
             slot = data["submission_upload_auth"]
             name, url = str(slot["filename"]), slot["url"]
-        return name, self._wire.access.check_answered_url(url, purpose="the upload")
+        return name, self._graphql.access.check_returned_url(url, purpose="the upload")
 
     def _create(
-        self, model_id: str, uploaded: str, closes: datetime, patience: Patience
+        self, model_id: str, uploaded: str, closes: datetime, deadline: Deadline
     ) -> str | Failure:
-        now = self._wire.now()
+        now = self._graphql.now()
         if now >= closes:
             raise NoOpenRound(
                 f"No round is open: it closed at {format_time(closes)}, and it is "
                 f"{format_time(now)}. The predictions came too late and were not "
                 f"submitted. {_NEXT_ROUND}"
             )
-        answer = self._wire.ask_once(
+        response = self._graphql.ask_once(
             documents.CREATE_SUBMISSION,
             {
                 "filename": uploaded,
@@ -296,14 +302,14 @@ class NumeraiTournament:
                 "triggerId": self._trigger_id,
             },
             needs_keys=True,
-            patience=patience,
+            deadline=deadline,
         )
-        if isinstance(answer, Failure):
-            return answer
-        created = answer.get("create_submission")
+        if isinstance(response, Failure):
+            return response
+        created = response.get("create_submission")
         id_ = created.get("id") if isinstance(created, dict) else None
         if not isinstance(id_, str) or not id_:
-            return Failure("an answer that does not name the new submission")
+            return Failure("a response without the id of the new submission")
         return id_
 
     def _find(
@@ -311,21 +317,21 @@ class NumeraiTournament:
         model_id: str,
         uploaded: str | None,
         id_: str | None,
-        patience: Patience,
+        deadline: Deadline,
     ) -> Submission | None:
         name = PurePosixPath(uploaded or "").name
-        for submission in self._submissions(model_id, patience):
+        for submission in self._submissions(model_id, deadline):
             has_name = name and PurePosixPath(submission.filename).name == name
             if has_name or submission.id == id_:
                 return submission
         return None
 
-    def _submissions(self, model_id: str, patience: Patience) -> list[Submission]:
-        data = self._wire.ask(
+    def _submissions(self, model_id: str, deadline: Deadline) -> list[Submission]:
+        data = self._graphql.ask(
             documents.SUBMISSIONS,
             {"modelId": model_id},
             needs_keys=True,
-            patience=patience,
+            deadline=deadline,
         )
         with self._understood("the submissions"):
             number_of: dict[str, int] = {}
@@ -335,7 +341,7 @@ class NumeraiTournament:
                 if item["round"]:
                     number_of[name] = _round_number(item["round"]["number"])
                 if item["selected"] is not None:
-                    # One file can be listed twice; one of the two counts.
+                    # A file can be listed twice, and one of the two counts.
                     is_selected[name] = is_selected.get(name) or bool(item["selected"])
             found = [
                 Submission(
@@ -352,11 +358,11 @@ class NumeraiTournament:
 
 
 class _Creation:
-    """The state of one submit: look, create, look again, until it is listed.
+    """The state of one ``submit``: find, create, find again, until it is listed.
 
-    A create that did not answer with the new submission's id may have made one all
-    the same. Whether it was refused, or is sent again, is decided by a look that does
-    not find it once it has had the time to be listed.
+    A create that did not return the id of the new submission may have been executed
+    all the same. It counts as refused, or is sent again, only if the submission is not
+    listed after the time in which a new one appears.
     """
 
     def __init__(
@@ -372,7 +378,7 @@ class _Creation:
         self._outcome: str | Failure | TournamentRefused | None = None
 
     def advance(self) -> Submission | Failure:
-        found = self._look()
+        found = self._find_new()
         if found is not None:
             return found
         if isinstance(self._outcome, str) or not self._is_settled:
@@ -386,7 +392,7 @@ class _Creation:
         except TournamentRefused as refusal:
             self._outcome = refusal
         self._created_at = self._clock.now()
-        return self._look() or self._not_listed()
+        return self._find_new() or self._not_listed()
 
     @property
     def _is_settled(self) -> bool:
@@ -403,16 +409,16 @@ class _Creation:
         if isinstance(self._outcome, Failure):
             cause = f"{self._outcome.cause}, and the submission is not listed yet"
             return Failure(cause, self._outcome.wait_seconds)
-        return Failure("the submission was refused; it is looked for all the same")
+        return Failure("the submission was refused; checking that it does not exist")
 
-    def _look(self) -> Submission | Failure | None:
+    def _find_new(self) -> Submission | Failure | None:
         id_ = self._outcome if isinstance(self._outcome, str) else None
         try:
             found = self._find(id_)
         except TournamentRefused as refusal:
             if self._created_at is None:
                 raise
-            # There may be a submission by now: a refusal to show it is not an answer.
+            # There may be a submission by now: this refusal does not rule it out.
             return Failure(f"the submissions could not be read ({refusal})")
         if found is not None and found.round_number is None:
             return Failure(f"submission {found.id} has no round yet")
@@ -449,5 +455,5 @@ def _moment(text: str | None) -> datetime | None:
     if text is None:
         return None
     moment = datetime.fromisoformat(text)
-    # Numerai writes UTC, in places without the zone.
+    # Numerai writes UTC, in some fields without the zone.
     return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)

@@ -1,7 +1,6 @@
-"""What the product needs of a tournament, and nothing more.
+"""The calls to a tournament, as a protocol.
 
-Rooms that talk to the tournament are handed something that keeps this protocol;
-they never learn what is behind it.
+The rest of the program depends on this protocol only, not on an implementation.
 """
 
 from dataclasses import dataclass
@@ -12,12 +11,12 @@ from numerai_pipeline.core import TournamentRefused
 
 
 class NoOpenRound(TournamentRefused):
-    """No round takes submissions at present."""
+    """No round is open for submissions."""
 
 
 @dataclass(frozen=True)
 class Round:
-    """A round and its window for submissions; all times aware, in UTC."""
+    """A round and its submission window; all times aware, in UTC."""
 
     number: int
     opens: datetime
@@ -25,7 +24,7 @@ class Round:
     resolves: datetime | None
 
     def is_open_at(self, moment: datetime) -> bool:
-        """Tell whether a submission at ``moment`` is in time."""
+        """Return whether a submission at ``moment`` is in time."""
         return self.opens <= moment < self.closes
 
 
@@ -35,10 +34,10 @@ class Submission:
 
     Attributes:
         id: its id.
-        filename: the name that the upload was given.
-        round_number: the round that it was filed under; None: not known yet.
-        inserted_at: when it came.
-        is_selected: whether it is the one that counts; None: not known yet.
+        filename: name that the tournament gave the upload.
+        round_number: round that it was filed under; None: not known yet.
+        inserted_at: when it was created.
+        is_selected: whether it counts for its round; None: not known yet.
     """
 
     id: str
@@ -50,7 +49,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class RoundScore:
-    """One score of one submission on one score day."""
+    """One score of a submission on one scoring day."""
 
     round_number: int
     day: int
@@ -61,24 +60,28 @@ class RoundScore:
 
 
 class Tournament(Protocol):
-    """The calls that the product makes.
+    """The calls that the program makes.
 
-    Every call raises ``TournamentRefused`` when the answer is no,
-    ``TournamentBusy`` when there was no answer before the deadline.
+    Every call raises ``TournamentRefused`` if the tournament returns an error, and
+    ``TournamentBusy`` if it returns no usable response before the deadline.
     """
 
     @property
     def host(self) -> str:
-        """Name of the machine that answers, such as ``api-tournament.numer.ai``."""
+        """Name of the host, such as ``api-tournament.numer.ai``."""
         ...
 
     @property
     def address(self) -> str:
-        """Host and port: what no other tournament has."""
+        """Host and port, unique to this tournament."""
         ...
 
     def current_round(self) -> Round:
-        """Return the round that is open; refused while none is."""
+        """Return the open round.
+
+        Raises:
+            NoOpenRound: if none is open.
+        """
         ...
 
     def find_round(self, number: int) -> Round | None:
@@ -90,11 +93,11 @@ class Tournament(Protocol):
         ...
 
     def file_url(self, filename: str, round_number: int | None = None) -> str:
-        """Return a URL from which a data file can be fetched for a while.
+        """Return a temporary download URL of a data file.
 
         Args:
-            filename: as ``list_files`` names it.
-            round_number: the round whose file is meant; None means the latest.
+            filename: as in ``list_files``.
+            round_number: round of the file; None means the latest.
         """
         ...
 
@@ -109,7 +112,7 @@ class Tournament(Protocol):
     def upload(self, model_id: str, filename: str, content: bytes) -> str:
         """Store predictions and return the name that the tournament gave them.
 
-        Nothing is submitted yet: an upload that no ``submit`` follows is void.
+        Nothing is submitted yet: an upload without a ``submit`` has no effect.
         """
         ...
 
@@ -121,38 +124,38 @@ class Tournament(Protocol):
         submission_id: str | None = None,
         seconds: float,
     ) -> Submission | None:
-        """Look for a submission, again and again while it is not listed.
+        """Find a submission, polling while it is not listed.
 
         Args:
             model_id: id of the model.
             uploaded: name that ``upload`` returned.
             submission_id: id of the submission, if it is known.
-            seconds: how long it must be absent to be called absent.
+            seconds: how long to poll before it counts as absent.
 
         Returns:
-            None if it was not listed each time.
+            The submission; None if it was never listed.
         """
         ...
 
     def submit(self, model_id: str, uploaded: str, closes: datetime) -> Submission:
         """Make an upload the model's submission, at most once.
 
-        Looks for a submission of this upload before it creates one. After every
-        answer that does not name the new submission it looks again and again before
-        it decides; what it returns was listed.
+        Creates a submission only if none of this upload is listed. After a response
+        without the id of the new submission it polls the list before it decides. The
+        submission that it returns was listed.
 
         Args:
             model_id: id of the model.
             uploaded: name that ``upload`` returned.
-            closes: nothing is created at or after this moment.
+            closes: nothing is created at or after this time.
 
         Returns:
-            The submission, whichever round it was filed under.
+            The submission, whatever round it was filed under.
 
         Raises:
-            TournamentRefused: if the tournament said no and the submission does not
+            TournamentRefused: if the tournament refused and the submission does not
                 exist.
-            TournamentBusy: if it is not known whether it exists.
+            TournamentBusy: if it is unknown whether the submission exists.
         """
         ...
 

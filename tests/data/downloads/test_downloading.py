@@ -450,7 +450,7 @@ def test_5xx_for_ever_is_busy(fetch, scripted_server, root):
         "v5.3/train.parquet could not be downloaded completely. Check the network and "
         "rerun: what has arrived is kept. Tried "
     )
-    assert str(error.value).endswith("the last time: an answer HTTP 503.")
+    assert str(error.value).endswith("the last time: HTTP 503.")
     assert_nothing(root)
 
 

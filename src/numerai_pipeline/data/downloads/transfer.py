@@ -20,8 +20,8 @@ from numerai_pipeline.data.downloads.partial import (
     usable_etag,
 )
 from numerai_pipeline.tournament import (
+    Deadline,
     Failure,
-    Patience,
     Tournament,
     failure_of_error,
     failure_of_status,
@@ -104,7 +104,7 @@ class Transfer:
         self._stall_seconds = seconds
         with self._meter:
             while True:
-                outcome = Patience(self._clock, seconds=seconds).spend_on(
+                outcome = Deadline(self._clock, seconds=seconds).retry_until(
                     lambda: self._advance(usable_etag(known_etag)),
                     busy=f"{self._order.filename} could not be downloaded completely. "
                     "Check the network and rerun: what has arrived is kept.",
@@ -208,7 +208,7 @@ class Transfer:
         if status in _EXPIRED and not self._was_refreshed:
             self._was_refreshed = True
             self._url = None
-            return Failure(f"an answer HTTP {status}")
+            return Failure(f"HTTP {status}")
         is_range = "range" in response.request.headers
         if status != 200 and not (status == 206 and is_range):
             raise TournamentRefused(
@@ -249,7 +249,7 @@ class Transfer:
                     if version.can_resume
                     else self._stall_seconds
                 )
-                patience = Patience(self._clock, seconds=seconds)
+                deadline = Deadline(self._clock, seconds=seconds)
                 goal = size + _ADVANCE_BYTES
                 while piece is not None:
                     file.write(piece)
@@ -257,9 +257,9 @@ class Transfer:
                     size += len(piece)
                     self._meter.show(size, version.size)
                     if size >= goal:
-                        patience = Patience(self._clock, seconds=seconds)
+                        deadline = Deadline(self._clock, seconds=seconds)
                         goal = size + _ADVANCE_BYTES
-                    elif patience.is_over:
+                    elif deadline.has_passed:
                         return Failure("the transfer is too slow")
                     piece = next(pieces, None)
         except OSError as error:

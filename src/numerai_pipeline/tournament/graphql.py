@@ -1,8 +1,7 @@
-"""Requests to the tournament: a timeout on each, an end to all, typed errors.
+"""GraphQL over HTTP: a timeout per request, a deadline per call, typed errors.
 
-What went wrong is carried as a value (``Failure``) up to the deadline, not as a
-chain of exceptions: an exception of the HTTP library holds the request with its
-headers, and these hold the keys.
+Until the deadline an error is a value (``Failure``), not a chain of exceptions: an
+exception of the HTTP library holds the request and its headers, which contain the keys.
 """
 
 import json
@@ -15,30 +14,30 @@ import httpx
 
 from numerai_pipeline.core import Clock, TournamentRefused
 from numerai_pipeline.tournament.access import Access
-from numerai_pipeline.tournament.patience import (
+from numerai_pipeline.tournament.deadline import (
+    Deadline,
     Failure,
-    Patience,
     failure_of_error,
     failure_of_status,
     http_date,
 )
 
-# Enough of a page that is not GraphQL to recognise it in an error.
+# Enough of a response that is not GraphQL to recognise it in an error message.
 _EXCERPT_CHARACTERS = 80
 _PAGE_CHARACTERS = 8_192
 
-# All scores of a model over its years are a few MB; more than this is a mistake.
+# All scores of a model over years are a few MB; more than this is an error.
 _MOST_BYTES = 64 << 20
 
 _PAGE = re.compile(rb"\s*<(!doctype|html)", re.IGNORECASE)
 
 
-class AnsweredErrors(TournamentRefused):
-    """The answer was GraphQL errors.
+class GraphQLErrors(TournamentRefused):
+    """The response contains GraphQL errors.
 
     Attributes:
-        messages: one per error, as the server wrote them.
-        status: HTTP status of the answer; Numerai's is 200.
+        messages: one per error, as the server sent them.
+        status: HTTP status of the response; 200 at Numerai.
     """
 
     def __init__(self, text: str, messages: tuple[str, ...], status: int) -> None:
@@ -47,8 +46,8 @@ class AnsweredErrors(TournamentRefused):
         self.status = status
 
 
-class Wire:
-    """Sends documents and files to one tournament."""
+class GraphQLClient:
+    """Sends GraphQL documents and files to one tournament."""
 
     def __init__(
         self,
@@ -62,31 +61,31 @@ class Wire:
         self.clock = clock
         self._timeout_seconds = timeout_seconds
         self._deadline_seconds = deadline_seconds
-        self._answered_at: datetime | None = None
-        # No idle connections: calls are few and hours apart, a kept one would be
-        # dead by then. A proxy of the environment is never asked for loopback.
+        self._server_time: datetime | None = None
+        # No idle connections: calls are hours apart, and a kept connection would be
+        # dead by then. Proxies from the environment are never used for loopback.
         self._http = httpx.Client(
             timeout=timeout_seconds,
             limits=httpx.Limits(max_keepalive_connections=0),
             trust_env=not access.is_simulated,
         )
 
-    def patience(self) -> Patience:
-        """Return the time that one call has, from now."""
-        return Patience(self.clock, seconds=self._deadline_seconds)
+    def deadline(self) -> Deadline:
+        """Return the deadline of a call that begins now."""
+        return Deadline(self.clock, seconds=self._deadline_seconds)
 
     def now(self) -> datetime:
-        """Return the time that the last answer was dated, to the second.
+        """Return the date of the last response, to the second.
 
-        It is the tournament's clock that opens and closes rounds: the machine's own
-        may be wrong, and a simulated one is elsewhere. It is asked only if the last
-        answer had no date.
+        Rounds open and close by the tournament's clock; the local clock may be wrong,
+        and a simulator has its own. The local clock is used only if the last response
+        had no date.
         """
-        return self._answered_at or self.clock.now()
+        return self._server_time or self.clock.now()
 
     @property
     def busy(self) -> str:
-        """What the error says when the patience is spent."""
+        """Error message for a passed deadline: what failed and what to do."""
         if self.access.is_simulated:
             return (
                 f"The simulated tournament at {self.access.origin} returned no usable "
@@ -94,7 +93,7 @@ class Wire:
             )
         return (
             f"{self.access.host} returned no usable response. Check the network and "
-            "Numerai's announcements, then rerun; what is done is not done again."
+            "Numerai's announcements, then rerun: finished steps are not repeated."
         )
 
     def ask(
@@ -103,28 +102,28 @@ class Wire:
         variables: Mapping[str, Any] | None = None,
         *,
         needs_keys: bool,
-        patience: Patience | None = None,
+        deadline: Deadline | None = None,
     ) -> dict[str, Any]:
-        """Send a document that may be sent twice, until it is answered.
+        """Send an idempotent document, with retries, and return its data.
 
         Args:
             document: GraphQL.
             variables: of the document.
-            needs_keys: whether to send the keys along.
-            patience: what is left of a longer call's time.
+            needs_keys: whether to send the keys.
+            deadline: of the call that this request is part of; by default a new one.
 
         Returns:
-            The ``data`` of the answer.
+            The ``data`` of the response.
 
         Raises:
-            TournamentRefused: if the tournament answered an error.
-            TournamentBusy: if it did not answer in time.
-            ConfigError: if keys are needed and there are none.
+            TournamentRefused: if the tournament returned an error.
+            TournamentBusy: if it did not respond in time.
+            ConfigError: if keys are needed and not set.
         """
-        limit = patience or self.patience()
-        return limit.spend_on(
+        limit = deadline or self.deadline()
+        return limit.retry_until(
             lambda: self.ask_once(
-                document, variables, needs_keys=needs_keys, patience=limit
+                document, variables, needs_keys=needs_keys, deadline=limit
             ),
             busy=self.busy,
         )
@@ -135,10 +134,10 @@ class Wire:
         variables: Mapping[str, Any] | None,
         *,
         needs_keys: bool,
-        patience: Patience,
+        deadline: Deadline,
     ) -> dict[str, Any] | Failure:
-        """Send a document once; a ``Failure`` leaves open whether it was executed."""
-        # Compressed, a few bytes could become more than the memory holds.
+        """Send a document once; after a ``Failure`` it may or may not be executed."""
+        # A small compressed response could expand to more than the memory holds.
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if needs_keys:
             headers["Authorization"] = self.access.authorization()
@@ -148,44 +147,44 @@ class Wire:
             json={"query": document, "variables": variables},
             headers=headers,
         )
-        answer = self._send(request, patience)
-        if isinstance(answer, Failure):
-            return answer
-        status, content = answer
+        response = self._send(request, deadline)
+        if isinstance(response, Failure):
+            return response
+        status, content = response
         return self._data(status, content)
 
-    def put(self, url: str, content: bytes, patience: Patience) -> Failure | None:
-        """Store bytes at an upload URL: no keys, no content type; once."""
+    def put(self, url: str, content: bytes, deadline: Deadline) -> Failure | None:
+        """Store bytes at an upload URL, once, without keys and content type."""
         request = self._http.build_request("PUT", url, content=content)
-        answer = self._send(request, patience)
-        if isinstance(answer, Failure):
-            return answer
-        status, page = answer
+        response = self._send(request, deadline)
+        if isinstance(response, Failure):
+            return response
+        status, page = response
         if status >= 300:
-            return Failure(f"the upload answered HTTP {status}")
-        # What signs a user in to a network answers everything, and stores nothing.
-        return Failure("the upload answered a web page") if _PAGE.match(page) else None
+            return Failure(f"HTTP {status} for the upload")
+        # A captive portal returns a page for every request and stores nothing.
+        return Failure("a web page for the upload") if _PAGE.match(page) else None
 
     def _send(
-        self, request: httpx.Request, patience: Patience
+        self, request: httpx.Request, deadline: Deadline
     ) -> tuple[int, bytes] | Failure:
         try:
             response = self._http.send(request, stream=True)
         except httpx.RequestError as error:
             return self._redacted(failure_of_error(error))
-        # The timeout starts again with each byte; this does not, and leaves time for
-        # another connection.
-        whole = Patience(self.clock, seconds=self._timeout_seconds)
+        # The timeout of the library restarts with every byte; this one does not, and
+        # leaves time for another connection.
+        whole = Deadline(self.clock, seconds=self._timeout_seconds)
         content = bytearray()
         try:
             if response.headers.get("content-encoding", "identity") != "identity":
-                return Failure("a compressed answer, which was not asked for")
+                return Failure("a compressed response, which was not requested")
             for chunk in response.iter_raw():
                 content += chunk
-                if whole.is_over or patience.is_over:
-                    return Failure("an answer that did not end in time")
+                if whole.has_passed or deadline.has_passed:
+                    return Failure("a response that did not end in time")
                 if len(content) > _MOST_BYTES:
-                    return Failure(f"an answer of more than {_MOST_BYTES:,} bytes")
+                    return Failure(f"a response of more than {_MOST_BYTES:,} bytes")
         except httpx.RequestError as error:
             return self._redacted(failure_of_error(error))
         finally:
@@ -197,19 +196,19 @@ class Wire:
         return later or (response.status_code, bytes(content))
 
     def _note_date(self, headers: Mapping[str, str]) -> None:
-        self._answered_at = http_date(headers.get("date", ""))
+        self._server_time = http_date(headers.get("date", ""))
 
     def _data(self, status: int, content: bytes) -> dict[str, Any] | Failure:
         try:
-            answer = self._cleaned(json.loads(content))
+            response = self._cleaned(json.loads(content))
         except (ValueError, RecursionError):
-            answer = None
-        errors = answer.get("errors") if isinstance(answer, dict) else None
+            response = None
+        errors = response.get("errors") if isinstance(response, dict) else None
         if errors:
             messages = _messages(errors)
-            raise AnsweredErrors(
+            raise GraphQLErrors(
                 f"{self.access.host} refused: {'; '.join(messages)}. Fix what it "
-                "names, then rerun; where that is nothing of yours, rerun later.",
+                "names, then rerun; if it is an error of the server, rerun later.",
                 messages,
                 status,
             )
@@ -217,16 +216,16 @@ class Wire:
             raise TournamentRefused(
                 f"{self.access.host} refused with HTTP {status}. {_advice(status)}"
             )
-        data = answer.get("data") if isinstance(answer, dict) else None
+        data = response.get("data") if isinstance(response, dict) else None
         if not isinstance(data, dict):
-            # Cut to size last: half a key would not be found.
+            # Shortened last: part of a key would not be redacted.
             text = " ".join(content.decode(errors="replace").split())
             excerpt = self.access.clean(text[:_PAGE_CHARACTERS])[:_EXCERPT_CHARACTERS]
-            return Failure(f"an answer that is not GraphQL: {excerpt!r}")
+            return Failure(f"a response that is not GraphQL: {excerpt!r}")
         return data
 
     def _cleaned(self, value: Any) -> Any:
-        """Return an answer whose texts may be printed and stored."""
+        """Return a response with texts that are safe to print and store."""
         if isinstance(value, str):
             return self.access.clean(value)
         if isinstance(value, list):
@@ -257,6 +256,6 @@ def _advice(status: int) -> str:
     if status in (401, 403):
         return (
             "Check that NUMERAI_PUBLIC_ID and NUMERAI_SECRET_KEY are a valid pair "
-            "whose key may upload submissions."
+            "with permission to upload submissions."
         )
     return "Check [tournament] url in numerai.toml and NUMERAI_API_URL."

@@ -8,8 +8,8 @@ import pytest
 
 from numerai_pipeline.core import TournamentBusy
 from numerai_pipeline.tournament import (
+    Deadline,
     Failure,
-    Patience,
     failure_of_error,
     failure_of_status,
 )
@@ -17,14 +17,16 @@ from numerai_pipeline.tournament import (
 
 def test_a_good_try_ends_it_without_waiting(clock):
     start = clock.now()
-    assert Patience(clock, seconds=60).spend_on(lambda: "x", busy="Busy.") == "x"
+    assert Deadline(clock, seconds=60).retry_until(lambda: "x", busy="Busy.") == "x"
     assert clock.now() == start
 
 
 def test_failures_are_tried_again_with_waits_on_the_clock(clock):
     start = clock.now()
     outcomes = [Failure("one"), Failure("two"), 7]
-    assert Patience(clock, seconds=600).spend_on(lambda: outcomes.pop(0), busy="") == 7
+    assert (
+        Deadline(clock, seconds=600).retry_until(lambda: outcomes.pop(0), busy="") == 7
+    )
     assert timedelta(0) < clock.now() - start < timedelta(seconds=3)
 
 
@@ -37,7 +39,7 @@ def test_after_the_deadline_the_error_says_how_often_and_why(clock):
         return Failure(f"cause {len(tries)}")
 
     with pytest.raises(TournamentBusy) as error:
-        Patience(clock, seconds=100).spend_on(attempt, busy="No answer. Try later.")
+        Deadline(clock, seconds=100).retry_until(attempt, busy="No answer. Try later.")
     assert clock.now() - start <= timedelta(seconds=100)
     seconds = (clock.now() - start).total_seconds()
     assert str(error.value) == (
@@ -56,7 +58,7 @@ def test_the_waits_are_jittered_and_bounded(clock):
         return Failure("x")
 
     with pytest.raises(TournamentBusy):
-        Patience(clock, seconds=3_600).spend_on(attempt, busy="")
+        Deadline(clock, seconds=3_600).retry_until(attempt, busy="")
     waits = [(b - a).total_seconds() for a, b in pairwise(moments)]
     assert max(waits) <= 30
     assert len(set(waits)) > len(waits) // 2
@@ -66,27 +68,25 @@ def test_the_waits_are_jittered_and_bounded(clock):
 def test_what_the_server_asks_for_is_waited(clock):
     start = clock.now()
     outcomes = [Failure("x", wait_seconds=55), 1]
-    Patience(clock, seconds=60).spend_on(lambda: outcomes.pop(0), busy="")
+    Deadline(clock, seconds=60).retry_until(lambda: outcomes.pop(0), busy="")
     assert clock.now() - start == timedelta(seconds=55)
 
 
 def test_a_wish_past_the_deadline_ends_it_at_once(clock):
     start = clock.now()
     with pytest.raises(TournamentBusy, match=r"Tried once: x\."):
-        Patience(clock, seconds=60).spend_on(lambda: Failure("x", 61), busy="")
+        Deadline(clock, seconds=60).retry_until(lambda: Failure("x", 61), busy="")
     assert clock.now() == start
 
 
 def test_an_error_of_the_try_is_raised_as_it_is(clock):
     with pytest.raises(KeyError):
-        Patience(clock, seconds=60).spend_on(lambda: {}["x"], busy="")
+        Deadline(clock, seconds=60).retry_until(lambda: {}["x"], busy="")
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
 def test_statuses_that_mean_later(clock, status):
-    assert failure_of_status(status, {}, clock.now()) == Failure(
-        f"an answer HTTP {status}"
-    )
+    assert failure_of_status(status, {}, clock.now()) == Failure(f"HTTP {status}")
 
 
 @pytest.mark.parametrize("status", [200, 206, 301, 400, 401, 403, 404, 416])
@@ -135,7 +135,7 @@ def test_a_broken_connection_names_the_host_and_no_path():
 
 
 def test_whoever_waits_is_told_why_and_for_how_long(clock, caplog):
-    answers = iter([Failure("an answer HTTP 503", 7), "done"])
-    patience = Patience(clock, seconds=60)
-    assert patience.spend_on(lambda: next(answers), busy="No answer.") == "done"
-    assert caplog.messages == ["an answer HTTP 503; next try in 7 s, 60 s left"]
+    answers = iter([Failure("HTTP 503", 7), "done"])
+    deadline = Deadline(clock, seconds=60)
+    assert deadline.retry_until(lambda: next(answers), busy="No answer.") == "done"
+    assert caplog.messages == ["HTTP 503; next try in 7 s, 60 s left"]

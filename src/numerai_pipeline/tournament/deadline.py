@@ -1,4 +1,4 @@
-"""Trying again: until a deadline, spread by jitter, on the clock handed in."""
+"""Retries with jitter until a deadline, on an injected clock."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -14,43 +14,43 @@ from numerai_pipeline.core import Clock, TournamentBusy
 
 T = TypeVar("T")
 
-# Python prints warnings of a logger that nobody has set up on stderr, which is where
-# somebody who waits for the command looks.
+# Python prints the warnings of an unconfigured logger on stderr, where a user waiting
+# for the command sees them.
 _log = logging.getLogger("numerai_pipeline.tournament")
 
-# Full jitter: the n-th wait is drawn from [0, 2^n] seconds, at most 30, so that
-# everyone whose round opened at the same minute does not come back together.
+# Full jitter: the n-th wait is drawn from [0, 2^n] seconds, at most 30, so that the
+# clients of a round that opened a minute ago do not retry at the same moment.
 _JITTER = wait_random_exponential(multiplier=1, max=30)
 
-# A server that asks for more than a day is past every deadline anyway.
+# More than a day is past every deadline anyway.
 _LONGEST_WAIT_SECONDS = 86_400
 _MOST_DIGITS = 10
 
-# A date of another century is a mistake of the server's, not the time.
+# A date in another century is a server error, not the time.
 _CENTURY = 20
 
-# Answers that say "later": timeout, too early, too many requests, and all 5xx.
-_LATER = frozenset({408, 425, 429})
+# Worth retrying: timeout, too early, too many requests, and all 5xx.
+_RETRIED = frozenset({408, 425, 429})
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A try that may go better the next time.
+    """A failed try that is worth retrying.
 
     Attributes:
-        cause: what happened, for the error after the last try.
-        wait_seconds: the least time to wait, where the server asked for one.
+        cause: what happened, for the error message after the last try.
+        wait_seconds: minimum wait that the server asked for; 0 if it did not.
     """
 
     cause: str
     wait_seconds: float = 0.0
 
 
-class Patience:
-    """The time that all tries of one call have together.
+class Deadline:
+    """The time limit that all tries of one call share.
 
     >>> from numerai_pipeline.core import SystemClock
-    >>> Patience(SystemClock(), seconds=1).spend_on(lambda: 42, busy="No answer.")
+    >>> Deadline(SystemClock(), seconds=1).retry_until(lambda: 42, busy="No response.")
     42
     """
 
@@ -60,16 +60,16 @@ class Patience:
         self._until = self._start + timedelta(seconds=seconds)
 
     @property
-    def is_over(self) -> bool:
-        """Tell whether the deadline has passed."""
+    def has_passed(self) -> bool:
+        """Whether the deadline has passed."""
         return self._clock.now() >= self._until
 
-    def spend_on(self, attempt: Callable[[], T | Failure], *, busy: str) -> T:
-        """Call ``attempt`` until it returns something that is no ``Failure``.
+    def retry_until(self, attempt: Callable[[], T | Failure], *, busy: str) -> T:
+        """Call ``attempt`` until it returns something other than a ``Failure``.
 
         Args:
-            attempt: one try; what it raises is raised at once.
-            busy: sentences for the error: what did not work and what to do.
+            attempt: one try; exceptions are not retried.
+            busy: sentences for the error: what failed and what to do.
 
         Raises:
             TournamentBusy: if the next try would come after the deadline.
@@ -85,7 +85,7 @@ class Patience:
                 f"the last time: {cause}."
             )
 
-        def tell(state: RetryCallState) -> None:
+        def warn(state: RetryCallState) -> None:
             left = (self._until - self._clock.now()).total_seconds()
             _log.warning(
                 "%s; next try in %.0f s, %.0f s left",
@@ -96,7 +96,7 @@ class Patience:
 
         retrying = Retrying(
             sleep=self._clock.sleep,
-            before_sleep=tell,
+            before_sleep=warn,
             retry=retry_if_result(lambda result: isinstance(result, Failure)),
             wait=lambda state: max(_JITTER(state), _failure(state).wait_seconds),
             stop=self._comes_too_late,
@@ -111,22 +111,22 @@ class Patience:
 def failure_of_status(
     status: int, headers: Mapping[str, str], now: datetime
 ) -> Failure | None:
-    """Return the failure that an HTTP status means, None where it is not «later».
+    """Return the failure for an HTTP status, None if the status is not worth retrying.
 
     Args:
-        status: of the answer.
-        headers: of the answer; ``Retry-After`` in seconds or as a date is honoured.
-        now: the present moment, for a date.
+        status: of the response.
+        headers: of the response; ``Retry-After`` in seconds or as a date is honoured.
+        now: the current time, for a ``Retry-After`` date.
     """
-    if status not in _LATER and status < 500:
+    if status not in _RETRIED and status < 500:
         return None
     seconds = _retry_after(headers.get("retry-after", ""), now)
-    asked = f" and the wish to wait {seconds:,.0f} s" if seconds else ""
-    return Failure(f"an answer HTTP {status}{asked}", seconds)
+    wait = f" (Retry-After: {seconds:,.0f} s)" if seconds else ""
+    return Failure(f"HTTP {status}{wait}", seconds)
 
 
 def failure_of_error(error: httpx.RequestError) -> Failure:
-    """Return the failure that a broken connection or a timeout means."""
+    """Return the failure for a broken connection or a timeout."""
     text = str(error).strip().rstrip(".")
     return Failure(
         f"{type(error).__name__}{_host(error)}{f' ({text})' if text else ''}"
@@ -134,10 +134,10 @@ def failure_of_error(error: httpx.RequestError) -> Failure:
 
 
 def _host(error: httpx.RequestError) -> str:
-    """Name whom a request went to, without its path, which can hold a secret."""
+    """Return the host of a request, without the path, which may contain a secret."""
     try:
         return f" at {error.request.url.host}"
-    except RuntimeError:  # what httpx raises where it knows no request
+    except RuntimeError:  # raised by httpx if no request is attached
         return ""
 
 
@@ -146,10 +146,10 @@ def _failure(state: RetryCallState) -> Failure:
 
 
 def http_date(text: str) -> datetime | None:
-    """Read the date of a header; None where it is not one, or not of this century."""
+    """Parse the date of a header; None if it is not a date of this century."""
     try:
         moment = parsedate_to_datetime(text)
-        # Without a zone it is UTC: HTTP has no other.
+        # HTTP dates are UTC, also without a zone.
         moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ArithmeticError, LookupError, TypeError, ValueError):
         return None
@@ -158,7 +158,7 @@ def http_date(text: str) -> datetime | None:
 
 def _retry_after(value: str, now: datetime) -> float:
     if value.strip().isdecimal():
-        # More digits than this are past every deadline; int() refuses very many.
+        # More digits are past every deadline, and int() refuses very many.
         seconds = float(value.strip()[:_MOST_DIGITS])
     else:
         moment = http_date(value)

@@ -1,8 +1,8 @@
-"""The official client with its HTTP exchanged: the only import of numerapi.
+"""The official client with its HTTP replaced: the only import of numerapi.
 
-numerapi 3.1.1 posts without a timeout, loses the message of every answer that is
-not 200, repeats mutations after a 5xx, reads ``.env`` files and sets up the root
-logger. Its documents and its reading of the answers are what is kept.
+numerapi 3.1.1 posts without a timeout, loses the message of every response that is
+not 200, repeats mutations after a 5xx, reads ``.env`` files and configures the root
+logger. Only its GraphQL documents and its parsing of responses are used.
 """
 
 import logging
@@ -11,13 +11,13 @@ from typing import Any
 
 from numerapi import NumerAPI
 
-from numerai_pipeline.tournament.wire import Wire
+from numerai_pipeline.tournament.graphql import GraphQLClient
 
 
-class Client(NumerAPI):
-    """``numerapi.NumerAPI`` over a ``Wire``; it holds no keys."""
+class NumerapiClient(NumerAPI):
+    """``numerapi.NumerAPI`` over a ``GraphQLClient``; it holds no keys."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, graphql: GraphQLClient) -> None:
         # logging.basicConfig does nothing while the root logger has a handler.
         root, guard = logging.getLogger(), logging.NullHandler()
         root.addHandler(guard)
@@ -25,12 +25,12 @@ class Client(NumerAPI):
             super().__init__(show_progress_bars=False)  # type: ignore[no-untyped-call]
         finally:
             root.removeHandler(guard)
-        self._wire = wire
+        self._graphql = graphql
 
     def _login(
         self, public_id: str | None = None, secret_key: str | None = None
     ) -> None:
-        """Take no keys from anywhere: the wire has them."""
+        """Read no keys: the GraphQL client has them."""
         del public_id, secret_key
         self.token = ("", "")
 
@@ -41,5 +41,5 @@ class Client(NumerAPI):
         authorization: bool = False,  # noqa: FBT001, FBT002 - numerapi's signature
         **_retries: object,
     ) -> dict[str, Any]:
-        """Ask as ``Wire.ask`` does, in the shape that numerapi expects."""
-        return {"data": self._wire.ask(query, variables, needs_keys=authorization)}
+        """Send with ``GraphQLClient.ask``; return the shape that numerapi expects."""
+        return {"data": self._graphql.ask(query, variables, needs_keys=authorization)}
