@@ -64,7 +64,7 @@ def etl(folder: Path) -> tuple[int, float]:
     return manifest.n_rows, time.perf_counter() - started
 
 
-def original(folder: Path) -> tuple[int, float]:
+def row_by_row(folder: Path) -> tuple[int, float]:
     """Write rows as the scripts did that this replaces: a table of float64, row by row.
 
     They held all rows that way; here only those that are written.
@@ -131,7 +131,7 @@ WAYS: dict[str, Callable[[Path], tuple[int, float]]] = {
     "decode": decode,
     "etl": etl,
     "copy": copy,
-    "original": original,
+    "row_by_row": row_by_row,
     "lean": lean,
 }
 
@@ -193,10 +193,10 @@ def compare(folder: Path, n_rows: int) -> None:
     show("pyarrow decodes the file and does nothing with it", decoded)
     show("nai etl", built)
     show("the shards' bytes copied to other files", copied)
-    found = in_turn(once, ["lean", "original"], repeats=1)
-    by_numpy, row_wise = found["lean"], found["original"]
+    found = in_turn(once, ["lean", "row_by_row"], repeats=1)
+    by_numpy, row_wise = found["lean"], found["row_by_row"]
     show("one Example of float lists a row, from numpy", by_numpy)
-    show("the same from pandas, row by row: the original", row_wise)
+    show("the same from pandas, row by row", row_wise)
     shutil.rmtree(once)
     write_market(twice, 2 * n_rows)
     record_download(twice)
@@ -205,7 +205,7 @@ def compare(folder: Path, n_rows: int) -> None:
     ratios = {
         "nai etl / pyarrow's decode": built.rows_per_second / decoded.rows_per_second,
         "nai etl / copy": built.rows_per_second / copied.rows_per_second,
-        "nai etl / the original": built.rows_per_second / row_wise.rows_per_second,
+        "nai etl / row by row": built.rows_per_second / row_wise.rows_per_second,
         "nai etl / an Example a row from numpy": (
             built.rows_per_second / by_numpy.rows_per_second
         ),
