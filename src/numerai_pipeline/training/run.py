@@ -289,7 +289,9 @@ def keep_production(run: Run) -> None:
         for done in run.folder.parent.glob(f"*/{DONE_FILE}")
         if done.parent != run.folder
     ]
-    before = max(others, key=lambda other: (asked_at(other), other.name), default=None)
+    before = max(
+        others, key=lambda other: (requested_at(other), other.name), default=None
+    )
     set_production(Run.open(before) if before else run)
 
 
@@ -311,7 +313,7 @@ def latest_run(runs_dir: Path, *, is_tested: bool = False) -> Run:
     name = runs_dir.parent.name
     finished = [done.parent for done in runs_dir.glob(f"*/{DONE_FILE}")]
     newest_first = sorted(
-        finished, key=lambda run: (asked_at(run), run.name), reverse=True
+        finished, key=lambda run: (requested_at(run), run.name), reverse=True
     )
     runs = (Run.open(folder) for folder in newest_first)
     found = next((run for run in runs if not (is_tested and run.refit_of)), None)
@@ -325,8 +327,8 @@ def latest_run(runs_dir: Path, *, is_tested: bool = False) -> Run:
     raise DataError(f"'{name}' has no run in {runs_dir}. Run `nai train {name}` first.")
 
 
-def asked_at(folder: Path) -> float:
-    """Return when a finished run was last asked for, in seconds since 1970.
+def requested_at(folder: Path) -> float:
+    """Return when a finished run was last requested, in seconds since 1970.
 
     Raises:
         DataError: if ``DONE`` is broken.
