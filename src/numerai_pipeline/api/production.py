@@ -162,6 +162,9 @@ def note_of(project: Base, run: "Run") -> str:
     from numerai_pipeline.models import load_recipe
     from numerai_pipeline.training import latest_run
 
+    release = project.settings.data.version
+    if run.data_version not in ("", release):
+        return f"it was trained on {run.data_version}, but live data is of {release}"
     latest = latest_run(run.folder.parent)
     if latest.folder != run.folder:
         return (

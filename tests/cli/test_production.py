@@ -1,0 +1,40 @@
+"""The production run predicts, until another one is promoted."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from numerai_pipeline.api import Project
+
+pytestmark = pytest.mark.slow
+
+Nai = Callable[..., Any]
+
+
+@pytest.fixture
+def first(project: Project, nai: Nai) -> Iterator[str]:
+    """Name the production run of mlp; it is that again for the tests that follow."""
+    path = project.workspace.model_dir("mlp") / "PRODUCTION"
+    name = path.read_text().strip()
+    yield name
+    nai("promote", "mlp", name)
+    nai("predict", "mlp")
+
+
+def test_an_experiment_does_not_predict_until_it_is_promoted(
+    nai: Nai, first: str
+) -> None:
+    nai("train", "mlp", "--epochs", "1", "--seed", "31")
+    [predicted] = nai("predict", "mlp", "--json")
+    assert predicted["run"]["id"] == first
+    assert "does not predict: `nai promote mlp`" in predicted["note"]
+    assert f"mlp: run {first}, trained 20" in nai("predict", "mlp")
+    assert nai("status", "--json")["production"]["mlp"]["id"] == first
+
+    promoted = nai("promote", "mlp", "--json")
+    assert promoted["before"]["id"] == first
+    # What the former run predicted is not submitted for the new one.
+    assert f"made by the run '{first}'" in nai("submit", "mlp", code=3)[1]
+    [predicted] = nai("predict", "mlp", "--json")
+    assert predicted["run"]["id"] == promoted["run"]["id"] != first
