@@ -396,8 +396,9 @@ def _write_receipt(receipt: Receipt, path: Path) -> None:
     except OSError as error:
         raise DataError(
             f"submission {receipt.submission_id} of '{receipt.name}' counts, but its "
-            f"receipt {path} cannot be written: {error.strerror}. Free space or correct "
-            "the path and its permissions, then rerun; nothing is submitted twice."
+            f"receipt {path} cannot be written: {error.strerror}. Free space or "
+            "correct the path and its permissions, then rerun; nothing is submitted "
+            "twice."
         ) from None
 
 
