@@ -64,6 +64,33 @@ def test_force_submits_a_file_as_it_is_but_not_a_second_one(
     assert len(scripted_server.submissions) == 2
 
 
+@pytest.mark.parametrize("note", ["", "[]", "{" * 9_000, "\x00"])
+def test_a_broken_note_does_not_hide_a_forced_submission(
+    root: Path, scripted_server: Any, capsys: pytest.CaptureFixture[str], note: str
+) -> None:
+    (root / "rounds" / "1000" / "predictions_mlp.json").write_text(note)
+    assert nai(root, "submit", "--force", "--json") == 0
+    [receipt] = json.loads(capsys.readouterr().out)
+    assert receipt["submission_id"] == scripted_server.submissions[0]["id"]
+
+
+def test_a_receipt_that_cannot_be_written_does_not_hide_the_submission(
+    root: Path, scripted_server: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receipt = root / "rounds" / "1000" / "receipt_mlp.json"
+    receipt.mkdir()
+    for _ in range(2):
+        assert nai(root, "submit", "--force") == 3
+        assert (
+            f"submission submission-1 of 'mlp' counts, but its receipt {receipt} "
+            "cannot be written: Is a directory."
+        ) in capsys.readouterr().err
+    receipt.rmdir()
+    assert nai(root, "submit", "--force") == 0
+    assert receipt.is_file()
+    assert len(scripted_server.submissions) == 1
+
+
 def test_one_empty_answer_makes_no_second_submission(
     root: Path, scripted_server: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -62,7 +62,10 @@ def noted_run(predictions: Path) -> str:
     """Return the name of the run that made predictions; empty if unknown."""
     if not predictions.is_file() or not _note(predictions).is_file():
         return ""
-    note = _read(predictions)
+    try:
+        note = _read(predictions)
+    except DataError:
+        return ""
     origin = note.get("origin")
     is_it = isinstance(origin, dict) and note.get("sha256") == sha256_of(predictions)
     return str(origin["run"]) if is_it and isinstance(origin, dict) else ""

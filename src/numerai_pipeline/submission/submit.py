@@ -28,6 +28,7 @@ from typing import Any
 from numerai_pipeline.core import (
     Clock,
     ConfigError,
+    DataError,
     TournamentRefused,
     did_you_mean,
     digest_of,
@@ -102,8 +103,8 @@ def submit_once(  # noqa: PLR0913 - each is a separate decision of the caller
         replace: submit even if other predictions were submitted already.
 
     Raises:
-        DataError: if the predictions do not match the live data, or the ledger is
-            broken.
+        DataError: if the predictions do not match the live data, the ledger is
+            broken, or the receipt cannot be written.
         ConfigError: if other predictions were submitted already, the account has no
             such model, another process of this machine submits to it, or the lock
             cannot be used.
@@ -130,9 +131,7 @@ def submit_once(  # noqa: PLR0913 - each is a separate decision of the caller
             row = process.submit(predictions.name, checked.content)
         _check_counts(row)
         receipt = _receipt(row, was_already_submitted=was_already_submitted)
-        record = receipt.to_dict()
-        del record["was_already_submitted"]  # the same file after a rerun
-        write_json(predictions.with_name(f"receipt_{name}.json"), record)
+        _write_receipt(receipt, predictions.with_name(f"receipt_{name}.json"))
     return receipt
 
 
@@ -387,6 +386,20 @@ def _receipt(row: LedgerRow, *, was_already_submitted: bool) -> Receipt:
         submitted_at=row.at,
         was_already_submitted=was_already_submitted,
     )
+
+
+def _write_receipt(receipt: Receipt, path: Path) -> None:
+    record = receipt.to_dict()
+    del record["was_already_submitted"]  # the same file after a rerun
+    try:
+        write_json(path, record)
+    except OSError as error:
+        raise DataError(
+            f"submission {receipt.submission_id} of '{receipt.name}' counts, but its "
+            f"receipt {path} cannot be written: {error.strerror}. Free space or "
+            "correct the path and its permissions, then rerun; nothing is submitted "
+            "twice."
+        ) from None
 
 
 def _described(row: LedgerRow) -> str:
