@@ -200,10 +200,14 @@ def test_a_taken_port_is_named(folder) -> None:
 
 
 def test_the_server_ends_with_the_block(folder) -> None:
+    # Simulators of other tests may run beside it.
+    before = set(threading.enumerate())
     with running_simulator(folder) as running:
         assert running.folder == folder
         httpx.get(f"{running.url}/admin/state")
-    assert "simulator" not in {thread.name for thread in threading.enumerate()}
+        assert "simulator" in {one.name for one in set(threading.enumerate()) - before}
+    left = set(threading.enumerate()) - before
+    assert "simulator" not in {thread.name for thread in left}
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{running.url}/admin/state")
 
