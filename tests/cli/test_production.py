@@ -35,6 +35,6 @@ def test_an_experiment_does_not_predict_until_it_is_promoted(
     promoted = nai("promote", "mlp", "--json")
     assert promoted["before"]["id"] == first
     # What the former run predicted is not submitted for the new one.
-    assert f"made by the run '{first}'" in nai("submit", "mlp", code=3)[1]
+    assert f"made by the run '{first}'" in nai("submit", "mlp", "--replace", code=3)[1]
     [predicted] = nai("predict", "mlp", "--json")
     assert predicted["run"]["id"] == promoted["run"]["id"] != first
