@@ -25,7 +25,7 @@ check_libraries() { # python
 import sys
 
 from numerai_pipeline.core import PipelineError
-from numerai_pipeline.models import load_lightgbm
+from numerai_pipeline.models.trees import load_lightgbm
 
 try:
     load_lightgbm()

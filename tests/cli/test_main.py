@@ -68,8 +68,8 @@ def test_no_workspace_is_said(
 ) -> None:
     assert run(["-w", str(tmp_path), "download"]) == 2
     assert capsys.readouterr().err == (
-        f"error: {tmp_path / 'numerai.toml'} does not exist. Run `nai init` there, "
-        "or pass --workspace DIR.\n"
+        f"error: {tmp_path / 'numerai.toml'} does not exist. Run `nai init` in "
+        "that folder, or pass --workspace DIR.\n"
     )
 
 

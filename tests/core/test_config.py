@@ -85,7 +85,9 @@ def test_a_wrong_key_or_value_is_named(
 
 def test_no_settings_and_broken_toml(tmp_path: Path) -> None:
     path = tmp_path / "numerai.toml"
-    with pytest.raises(ConfigError, match=r"does not exist\. Run `nai init` there"):
+    with pytest.raises(
+        ConfigError, match=r"does not exist\. Run `nai init` in that folder"
+    ):
         load_settings(path)
     path.write_text("[data\n")
     with pytest.raises(ConfigError, match=r"numerai\.toml is not valid TOML: .*line 1"):

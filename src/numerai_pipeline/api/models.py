@@ -294,6 +294,16 @@ class ModelCommands(Base):
             before = chosen
         if before.folder == chosen.folder:
             promoted = Promoted(name, ProductionRun.of(chosen))
+        elif (chosen.refit_of or chosen.folder.name) == (
+            before.refit_of or before.folder.name
+        ):
+            promoted = Promoted(
+                name,
+                ProductionRun.of(chosen),
+                ProductionRun.of(before),
+                warning="one run is a refit of the other and has no test eras, so "
+                "there is nothing to compare",
+            )
         else:
             try:
                 new, old = (

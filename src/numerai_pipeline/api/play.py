@@ -84,7 +84,7 @@ class PlayCommands(Base):
 
     def demo(
         self,
-        folder: Annotated[Folder, Cli(option="--folder")] = "demo",
+        folder: Annotated[Folder | None, Cli(option="--folder")] = None,
         *,
         size: str = "small",
         predict: bool = False,
@@ -97,7 +97,8 @@ class PlayCommands(Base):
         later. Steps that an earlier demo finished are not repeated.
 
         Args:
-            folder: The demo's workspace; delete it to start over.
+            folder: The demo's workspace, by default demo or that of --workspace; delete
+                it to start over.
             size: Size of the market: tiny, small or full.
             predict: Only predict and submit the open round.
             next_round: With --predict: first move the clock to the next round.
@@ -107,8 +108,10 @@ class PlayCommands(Base):
         """
         from numerai_pipeline.api.demo import play
 
+        is_here = self.workspace.root == Path()
+        default = Path("demo") if is_here else self.workspace.root
         return play(
-            Path(folder),
+            Path(folder) if folder else default,
             size,
             is_round_only=predict,
             is_next_round=next_round,

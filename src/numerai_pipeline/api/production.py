@@ -168,7 +168,7 @@ def note_of(project: Base, run: "Run") -> str:
     latest = latest_run(run.folder.parent)
     if latest.folder != run.folder:
         return (
-            f"the newer run {latest.folder.name} does not predict: "
+            f"the latest run {latest.folder.name} does not predict: "
             f"`nai promote {run.name}` compares both and replaces this one"
         )
     try:
@@ -176,9 +176,7 @@ def note_of(project: Base, run: "Run") -> str:
     except PipelineError as error:
         return f"model.toml cannot be read: {error}"
     if _is_edited(run, recipe):
-        return (
-            f"model.toml has changed since this run was trained: `nai train {run.name}`"
-        )
+        return "it was trained with other values than model.toml has now"
     return ""
 
 

@@ -17,6 +17,7 @@ from numerai_pipeline.api import (
     FileList,
     Outcome,
     Predicted,
+    ProductionRun,
     Promoted,
     Result,
     Scored,
@@ -148,12 +149,12 @@ def _(result: Trained) -> None:
     )
     for training in result.results.values():
         echo(f"run: {format_value(training.run.folder)}")
+        run = training.run
         if not training.is_production:
-            run = training.run
+            then = "replace" if run.refit_of else "compare it with, and replace,"
             echo(
-                f"{run.name}: this run does not predict live data; to compare it with "
-                f"the one that does and to replace that: nai promote {run.name} "
-                f"{run.folder.name}"
+                f"{run.name}: this run does not predict live data; to {then} the one "
+                f"that does: nai promote {run.name} {run.folder.name}"
             )
 
 
@@ -207,8 +208,13 @@ def _(result: Promoted) -> None:
             f"CORR on {result.n_eras} common test eras",
             ["run", "", "trained", "mean CORR"],
             [
-                (result.run.id, "new", result.run.trained, result.corr[0]),
-                (result.before.id, "before", result.before.trained, result.corr[1]),
+                (_tested(result.run), "new", result.run.trained, result.corr[0]),
+                (
+                    _tested(result.before),
+                    "before",
+                    result.before.trained,
+                    result.corr[1],
+                ),
             ],
         )
         found = result.difference
@@ -291,7 +297,7 @@ def _(result: Status) -> None:
         ],
     )
     for name, run in result.production.items():
-        echo(f"{name}: run {run}")
+        echo(f"in production now: {name} run {run}")
     if result.problem is None:
         echo(result.sentence)
     rows = []
@@ -320,8 +326,9 @@ def _(result: Status) -> None:
 @print_result.register
 def _(result: Simulation) -> None:
     echo(f"simulated tournament at {result.url}, keys SIMULATED and SIMULATED")
-    echo(f"export NUMERAI_API_URL={result.url}")
-    echo("in numerai.toml: [tournament] simulated = true")
+    echo(f"a workspace for it: nai init --simulation {result.url}")
+    echo(f"an existing one: export NUMERAI_API_URL={result.url}")
+    echo("and in its numerai.toml: [tournament] simulated = true")
     echo("Ctrl-C ends it; the same command resumes where it stopped")
 
 
@@ -474,6 +481,11 @@ def _relative(path: Path) -> str:
     """Write a path from the current folder, if that is shorter."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _tested(run: ProductionRun) -> str:
+    """Return the run that was tested, which of a refit is another one."""
+    return run.refit_of or run.id
 
 
 def _failed(outcome: Outcome[Any], n_columns: int) -> tuple[object, ...]:

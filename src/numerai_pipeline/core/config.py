@@ -130,8 +130,8 @@ def load_settings(path: Path) -> Settings:
         demo = path.parent / "demo"
         hint = f" (the demo's is {demo})" if (demo / path.name).is_file() else ""
         raise ConfigError(
-            f"{path} does not exist. Run `nai init` there, or pass --workspace DIR"
-            f"{hint}."
+            f"{path} does not exist. Run `nai init` in that folder, or pass "
+            f"--workspace DIR{hint}."
         )
     return parse_table(Settings, read_toml(path), where=path.name)
 
