@@ -207,6 +207,18 @@ def test_the_latest_run_of_an_older_version_stays_in_production(
     assert production.read_text().strip() == Path(first["run"]).name
 
 
+def test_the_latest_of_runs_within_a_second_is_the_one_trained_last(
+    nai: Nai,
+) -> None:
+    nai("etl")
+    nai("new", "lightgbm", "--set", "n_estimators=2")
+    seeds = [str(seed) for seed in range(1, 7)]
+    runs = [nai("train", "lightgbm", "--seed", s, "--json")[0]["run"] for s in seeds]
+    for found, seed in zip(runs, seeds, strict=True):
+        nai("train", "lightgbm", "--seed", seed)
+        assert nai("best", "lightgbm").split()[1].startswith(found)
+
+
 @pytest.mark.parametrize("text", ["raise SystemError('ouch')", "class (", "FAMILY = 1"])
 def test_a_broken_family_stops_only_its_own_models(
     nai: Nai, root: Path, text: str
