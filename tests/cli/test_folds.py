@@ -180,6 +180,8 @@ def test_a_refit_learns_from_every_resolved_era(nai: Nai, root: Path) -> None:
     assert (root / "models/lightgbm/PRODUCTION").read_text().strip() == Path(
         again["run"]
     ).name
+    error = nai("refit", "lightgbm", code=2)
+    assert f"`nai refit lightgbm {Path(first['run']).name}`" in error
 
 
 def test_a_broken_run_is_trained_again_under_its_name(nai: Nai) -> None:
