@@ -376,7 +376,7 @@ def mark_asked(folder: Path, asked: datetime) -> None:
 
 def _exact(moment: datetime) -> str:
     """Write a moment with its microseconds: small runs take less than a second."""
-    return moment.astimezone(UTC).isoformat()
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _verify(folder: Path, file: str) -> None:
