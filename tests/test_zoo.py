@@ -92,3 +92,5 @@ def test_a_family_of_ones_own_from_the_page(nai: Nai, tmp_path: Path) -> None:
         (tmp_path / "models/my-gated/model.toml").unlink()
         [after] = nai("predict", "my-gated", "--force", "--json")
         assert before["was_current"] == after["was_current"] is False
+        [again] = nai("refit", "my-gated", "--json")
+        assert again["best_epoch"] == trained["best_epoch"]

@@ -180,6 +180,8 @@ def test_a_refit_learns_from_every_resolved_era(nai: Nai, root: Path) -> None:
     assert (root / "models/lightgbm/PRODUCTION").read_text().strip() == Path(
         again["run"]
     ).name
+    error = nai("refit", "lightgbm", code=2)
+    assert f"`nai refit lightgbm {Path(first['run']).name}`" in error
 
 
 def test_a_broken_run_is_trained_again_under_its_name(nai: Nai) -> None:
@@ -205,6 +207,18 @@ def test_the_latest_run_of_an_older_version_stays_in_production(
     production.unlink()  # version 0.1.0 wrote none
     nai("train", "lightgbm", "--seed", "2")
     assert production.read_text().strip() == Path(first["run"]).name
+
+
+def test_the_latest_of_runs_within_a_second_is_the_one_trained_last(
+    nai: Nai,
+) -> None:
+    nai("etl")
+    nai("new", "lightgbm", "--set", "n_estimators=2")
+    seeds = [str(seed) for seed in range(1, 7)]
+    runs = [nai("train", "lightgbm", "--seed", s, "--json")[0]["run"] for s in seeds]
+    for found, seed in zip(runs, seeds, strict=True):
+        nai("train", "lightgbm", "--seed", seed)
+        assert nai("best", "lightgbm").split()[1].startswith(found)
 
 
 @pytest.mark.parametrize("text", ["raise SystemError('ouch')", "class (", "FAMILY = 1"])

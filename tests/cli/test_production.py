@@ -1,5 +1,6 @@
 """The production run predicts, until another one is promoted."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -38,3 +39,16 @@ def test_an_experiment_does_not_predict_until_it_is_promoted(
     assert f"made by the run '{first}'" in nai("submit", "mlp", "--replace", code=3)[1]
     [predicted] = nai("predict", "mlp", "--json")
     assert predicted["run"]["id"] == promoted["run"]["id"] != first
+
+
+def test_a_broken_experiment_does_not_keep_the_production_run_from_predicting(
+    project: Project, nai: Nai
+) -> None:
+    broken = project.workspace.runs_dir("lightgbm") / "20300101T000000-00000000"
+    broken.mkdir()
+    (broken / "DONE").write_text("")
+    try:
+        [predicted] = nai("predict", "lightgbm", "--json")
+    finally:
+        shutil.rmtree(broken)
+    assert f"{broken.name}/DONE" in predicted["note"]

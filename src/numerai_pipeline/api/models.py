@@ -30,7 +30,7 @@ from numerai_pipeline.api.tensorboard import (
     start_tensorboard,
 )
 from numerai_pipeline.api.trained import Trained, Training
-from numerai_pipeline.core import DataError, columns
+from numerai_pipeline.core import DataError, PipelineError, columns
 
 if TYPE_CHECKING:
     from numerai_pipeline.evaluation import Evaluation
@@ -350,7 +350,7 @@ class ModelCommands(Base):
                 self,
                 name,
                 {},
-                recipe=found.recipe,
+                run=found,
                 tensorboard=False,
                 max_ram=max_ram,
                 allow_leak=True,
@@ -410,7 +410,7 @@ def training_job(
     tensorboard: bool,
     max_ram: str | int | None,
     allow_leak: bool,
-    recipe: "Recipe | None" = None,
+    run: "Run | None" = None,
 ) -> "TrainingJob":
     """Return the job that trains a model on its default fold.
 
@@ -421,7 +421,8 @@ def training_job(
         tensorboard: see ``train``, as the rest.
         max_ram: see ``train``.
         allow_leak: see ``train``.
-        recipe: None: that of the model's ``model.toml``.
+        run: whose recipe, family and untrained model to take; None: those that the
+            model has now.
 
     Raises:
         ConfigError: if the recipe, or an override, is wrong.
@@ -431,10 +432,14 @@ def training_job(
     from numerai_pipeline.data import FEATURE_GROUPS, FeatureCatalog, ShardReader
     from numerai_pipeline.training import TrainingJob
 
-    recipe = recipe or models.load_recipe(project.workspace.recipe_path(name))
+    if run is None:
+        folder = project.workspace.model_dir(name)
+        recipe = models.load_recipe(project.workspace.recipe_path(name))
+        own = models.load_user_families(project.workspace.zoo_dir)
+        kind = own.family(recipe.family)
+    else:
+        folder, recipe, kind = run.folder, run.recipe, run.family
     recipe = models.override(recipe, overrides)
-    own = models.load_user_families(project.workspace.zoo_dir)
-    kind = own.family(recipe.family)
     checked = models.check_recipe(recipe, kind)
     shards = shards_of(project, recipe)
     reader = ShardReader(shards)
@@ -448,7 +453,7 @@ def training_job(
             eras=recipe.eras,
             allow_leak=allow_leak,
         ),
-        untrained=project.workspace.model_dir(name) / kind.untrained_file,
+        untrained=folder / kind.untrained_file,
         features=catalog.columns(recipe.feature_set),
         shards=shards,
         runs=project.workspace.runs_dir(name),
@@ -474,7 +479,11 @@ def _zoo_entry(project: Base, name: str) -> ZooEntry:
     from numerai_pipeline.evaluation import last_corr
     from numerai_pipeline.models import load_recipe
 
-    family = load_recipe(project.workspace.recipe_path(name)).family
+    try:
+        family = load_recipe(project.workspace.recipe_path(name)).family
+    except PipelineError as error:  # the others are still listed
+        reason = " ".join(str(error).split())
+        return ZooEntry("model", name, f"cannot be trained: {reason}")
     if not any(project.workspace.runs_dir(name).glob("*/DONE")):
         return ZooEntry("model", name, family)
     try:

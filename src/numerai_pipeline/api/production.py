@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.api.base import Base
 from numerai_pipeline.api.results import Result, empty_figure, plain
-from numerai_pipeline.core import ConfigError, PipelineError, columns
+from numerai_pipeline.core import ConfigError, DataError, PipelineError, columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +61,8 @@ class Promoted(Result):
         n_eras: test eras that both were scored on.
         corr: mean CORR of both on those eras, the new one first; None without any.
         difference: of their CORR per era, new minus before, with a 95 % interval.
-        warning: why they could not be compared; empty if they were.
+        warning: why they could not be compared, or why a score is too good; empty if
+            neither is so.
     """
 
     name: str
@@ -165,7 +166,10 @@ def note_of(project: Base, run: "Run") -> str:
     release = project.settings.data.version
     if run.data_version not in ("", release):
         return f"it was trained on {run.data_version}, but live data is of {release}"
-    latest = latest_run(run.folder.parent)
+    try:
+        latest = latest_run(run.folder.parent)
+    except DataError as error:  # another run is broken; this one predicts
+        return f"another run cannot be read: {error}"
     if latest.folder != run.folder:
         return (
             f"the latest run {latest.folder.name} does not predict: "
@@ -229,6 +233,11 @@ def compare(
         n_eras=len(eras),
         corr=(float(np.nanmean(values[0])), float(np.nanmean(values[1]))),
         difference=mean_interval(values[0] - values[1], horizon=horizon),
+        warning=" ".join(
+            f"{each.folder.name}: {warning}"
+            for each in evaluations
+            for warning in each.warnings
+        ),
         evaluations=evaluations,
     )
 

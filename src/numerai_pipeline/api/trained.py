@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.api.outcomes import Outcomes
 from numerai_pipeline.api.results import Best, empty_figure, frame_of, plain
-from numerai_pipeline.core import ConfigError
+from numerai_pipeline.core import ConfigError, DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,10 @@ class Training:
         """Whether it predicts live data."""
         from numerai_pipeline.training import production_run
 
-        return production_run(self.run.folder.parent).folder == self.run.folder
+        try:
+            return production_run(self.run.folder.parent).folder == self.run.folder
+        except DataError:  # what should predict is missing; this one does not either
+            return False
 
     @property
     def figure(self) -> "CellFigure":

@@ -220,6 +220,8 @@ def read_json(path: Path, *, remedy: str = "Delete it and create it again.") -> 
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path} does not exist. {remedy}") from None
+    except IsADirectoryError:
+        raise DataError(f"{path} is a folder, not a file. {remedy}") from None
     except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, or too deep
         raise DataError(f"{path} is not valid JSON ({error}). {remedy}") from error
 

@@ -63,7 +63,7 @@ class FeatureCatalog:
             raise DataError(
                 f"{path} does not exist. Run `nai download --features` first."
             )
-        content = read_json(path)
+        content = read_json(path, remedy="Run `nai download --features --force`.")
         try:
             sets = {
                 name: _names(features)

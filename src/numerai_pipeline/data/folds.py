@@ -259,8 +259,8 @@ def latest(eras: Sequence[int], *, share: float) -> tuple[int, ...]:
     return tuple(eras[len(eras) - count :])
 
 
-_EVERY = re.compile(r"every:(\d+)(?::(\d+))?")
-_RANGE = re.compile(r"(\d+)?(-)?(\d+)?")
+_EVERY = re.compile(r"every:(\d{1,9})(?::(\d{1,9}))?")
+_RANGE = re.compile(r"(\d{1,9})?(-)?(\d{1,9})?")
 
 # Above every era's number, which is kept in 16 bits.
 _NO_END = 1 << 15
@@ -293,8 +293,8 @@ def eras_subset(text: str) -> Callable[[int], bool]:
     ranges = [_range(part.strip()) for part in text.split(",")]
     if None in ranges or every:
         raise ConfigError(
-            f"'{text}' does not choose eras. Write even, odd, every:4, every:4:1 (the "
-            "remainder, below the step) or ranges such as 1-120,300-."
+            f"'{text[:64]}' does not choose eras. Write even, odd, every:4, every:4:1 "
+            "(the remainder, below the step) or ranges such as 1-120,300-."
         )
     spans = [span for span in ranges if span]
     return lambda era: any(first <= era <= last for first, last in spans)
@@ -318,10 +318,11 @@ def format_eras(eras: Sequence[int]) -> str:
 
 
 def _parse_eras(text: str) -> tuple[int, ...]:
-    spans = [part.split("-") for part in text.split(",") if part]
-    return tuple(
-        era for span in spans for era in range(int(span[0]), int(span[-1]) + 1)
-    )
+    parts = [part.split("-") for part in text.split(",") if part]
+    spans = [(int(part[0]), int(part[-1])) for part in parts]
+    if any(last >= _NO_END for _, last in spans):
+        raise ValueError("an era's number is too large")
+    return tuple(era for first, last in spans for era in range(first, last + 1))
 
 
 def _range(text: str) -> tuple[int, int] | None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from numerai_pipeline.core import DataError, read_json, write_json
+from numerai_pipeline.core import DataError, digest_of, read_json, write_json
 from numerai_pipeline.scoring import Scores, Summary
 
 # Changes when the file's meaning does: what an older version wrote is scored again.
@@ -187,9 +187,9 @@ def read_evaluation(
         return None
     try:
         record = read_json(scores_path(folder, on))
-        if record["fingerprint"] != fingerprint:
+        if (record["fingerprint"], record["on"]) != (fingerprint, on):
             return None
-        return Evaluation(
+        found = Evaluation(
             folder=folder,
             model=record["model"],
             on=record["on"],
@@ -204,8 +204,11 @@ def read_evaluation(
             shards_fingerprint=record["shards_fingerprint"],
             fingerprint=record["fingerprint"],
         )
+        # What follows from the rest, such as means and warnings, must do so too.
+        is_whole = bool(found.rows) and digest_of(found._record()) == digest_of(record)
     except (DataError, KeyError, TypeError, ValueError):
         return None
+    return found if is_whole else None
 
 
 def last_corr(folder: Path, on: EvaluatedPart = "test") -> float | None:

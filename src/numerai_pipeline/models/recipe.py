@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import Field, create_model
 
 from numerai_pipeline.core import (
@@ -156,14 +157,17 @@ def check_recipe(recipe: Recipe, kind: Family | None = None) -> CheckedRecipe:
             the family cannot do what they say together.
     """
     kind = kind or family(recipe.family)
-    if math.isinf(recipe.missing):
+    if abs(recipe.missing) > float(np.finfo(np.float32).max):
         raise ConfigError(
             f"{RECIPE_FILE}: 'missing' is {recipe.missing}, which no family can "
             "use. Write a number, such as missing = 2.0."
         )
-    if recipe.eras:
-        eras_subset(recipe.eras)
     parameters = _parameters(kind, recipe.parameters)
+    try:
+        if recipe.eras:
+            eras_subset(recipe.eras)
+    except ConfigError as error:
+        raise ConfigError(f"{RECIPE_FILE}: {error}") from error
     if isinstance(kind, KerasFamily):
         try:
             kind.check(parameters, target=recipe.target, missing=recipe.missing)

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -120,7 +120,8 @@ def run_user_family(
     module.__file__ = str(file)
     sys.modules[name] = module  # pydantic looks for its annotations there
     try:
-        with _time_limit(limit_seconds):
+        # What it prints must not come between a command's own output, such as JSON.
+        with _time_limit(limit_seconds), redirect_stdout(sys.stderr):
             exec(compile(text, str(file), "exec"), module.__dict__)  # noqa: S102
     except KeyboardInterrupt:
         del sys.modules[name]

@@ -30,7 +30,8 @@ def refit_job(job: TrainingJob, run: Run) -> TrainingJob:
     if run.refit_of:
         raise ConfigError(
             f"the run {run.folder.name} of '{run.name}' is a refit itself. Refit the "
-            f"run {run.refit_of}, which found the number of epochs or trees."
+            f"run that found the number of epochs or trees: `nai refit {run.name} "
+            f"{run.refit_of}`."
         )
     reader = ShardReader(job.shards)
     labels = Labels.read(reader, Part(reader.eras()), run.target)

@@ -1,9 +1,10 @@
 """A run folder: what one training made, readable without anything else."""
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,13 @@ class Run:
             of_run = config["run"]
             name, started = str(of_run["name"]), parse_time(of_run["started"])
             fold = Fold.from_dict(config["fold"]) if "fold" in config else None
-        except (ConfigError, KeyError, TypeError, ValueError) as error:
+        except (
+            ConfigError,
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise _broken(config_path, error) from error
         features_path = folder / FEATURES_FILE
         try:
@@ -192,6 +199,7 @@ class Run:
         Raises:
             DataError: if a history is broken or has no best epoch.
         """
+        _verify(self.folder, HISTORY_FILE)
         found = {}
         for path in (self.folder / HISTORY_FILE, *self.folder.glob("history-*.csv")):
             row = best_row(read_history(path), self.monitor)
@@ -208,7 +216,7 @@ class Run:
         """
         self._require_done()
         self._verify_models()
-        return self._family.load(self._best_path)
+        return self.family.load(self._best_path)
 
     @property
     def _best_path(self) -> Path:
@@ -218,8 +226,13 @@ class Run:
         return self.folder / _CHECKPOINTS / name
 
     @property
-    def _family(self) -> Family:
-        """The family that it was trained by: the user's own, or a built-in one."""
+    def family(self) -> Family:
+        """The family that it was trained by: a copy of the user's, or a built-in one.
+
+        Raises:
+            ConfigError: if the copy cannot be run.
+            DataError: if it has changed.
+        """
         own = self.folder / FAMILY_FILE
         if not own.is_file():
             return family(self.recipe.family)
@@ -260,16 +273,20 @@ def production_run(runs_dir: Path) -> Run:
             finished.
     """
     path = production_path(runs_dir)
-    if not path.is_file():
+    if not os.path.lexists(path):
         return latest_run(runs_dir)
-    name = path.read_text(encoding="utf-8").strip()
-    run = runs_dir / name
-    if not name or not (run / DONE_FILE).is_file():
+    remedy = f"Choose another: `nai promote {runs_dir.parent.name}`."
+    try:
+        name = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read ({error}). {remedy}") from error
+    # Compared with the folders, so that no name leads out of them.
+    if name not in {done.parent.name for done in runs_dir.glob(f"*/{DONE_FILE}")}:
         raise DataError(
-            f"{path} names the run '{name}', which {runs_dir} does not hold or which "
-            f"is not finished. Choose another: `nai promote {runs_dir.parent.name}`."
+            f"{path} names the run {name[:64]!r}, which {runs_dir} does not hold or "
+            f"which is not finished. {remedy}"
         )
-    return Run.open(run)
+    return Run.open(runs_dir / name)
 
 
 def set_production(run: Run) -> None:
@@ -282,7 +299,7 @@ def keep_production(run: Run) -> None:
 
     The first finished run is; a later one never becomes it by itself.
     """
-    if production_path(run.folder.parent).is_file():
+    if os.path.lexists(production_path(run.folder.parent)):
         return
     others = [
         done.parent
@@ -340,21 +357,26 @@ def requested_at(folder: Path) -> float:
         raise _broken(done, error) from error
 
 
-def mark_done(folder: Path, files: tuple[str, ...], asked: str) -> None:
+def mark_done(folder: Path, files: tuple[str, ...], asked: datetime) -> None:
     """Write ``DONE``: the run is finished, and its files are these.
 
     Args:
         folder: the run folder.
         files: what must not change from now on, relative to it.
-        asked: when this training was asked for, as ``core.format_time`` writes it.
+        asked: when this training was asked for, aware.
     """
     sha256 = {file: sha256_of(folder / file) for file in files}
-    write_json(folder / DONE_FILE, {"asked": asked, "sha256": sha256})
+    write_json(folder / DONE_FILE, {"asked": _exact(asked), "sha256": sha256})
 
 
-def mark_asked(folder: Path, asked: str) -> None:
+def mark_asked(folder: Path, asked: datetime) -> None:
     """Note in ``DONE`` that a finished run was asked for again."""
-    write_json(folder / DONE_FILE, {**_read_done(folder), "asked": asked})
+    write_json(folder / DONE_FILE, {**_read_done(folder), "asked": _exact(asked)})
+
+
+def _exact(moment: datetime) -> str:
+    """Write a moment with its microseconds: small runs take less than a second."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _verify(folder: Path, file: str) -> None:

@@ -22,6 +22,7 @@ from numerai_pipeline.core import (
     atomic_folder,
     digest_of,
     format_time,
+    heal_folder,
     locked,
     read_toml,
     retrain,
@@ -38,7 +39,6 @@ from numerai_pipeline.training.recorder import Recorder
 from numerai_pipeline.training.run import (
     CONFIG_FILE,
     CURVES_FOLDER,
-    DONE_FILE,
     FAMILY_FILE,
     FEATURES_FILE,
     HISTORY_FILE,
@@ -122,8 +122,8 @@ def train(
     Args:
         job: what to train.
         progress: where to report.
-        restart: delete the run, broken or finished, and train it again, under the same
-            name.
+        restart: replace the run, broken or finished, by one that is trained from the
+            beginning, under the same name.
         on_done: called with the run before anybody else can train it.
 
     Raises:
@@ -134,19 +134,15 @@ def train(
     """
     plan = make_plan(job)
     with locked(job.runs / _short(plan), doing=f"training '{job.name}'"):
+        _heal(job.runs, plan)
         folder = find_run(job.runs, plan.fingerprint)
         _sweep(job.runs, plan, folder)
-        name = folder.name if folder else _name(plan)
-        if folder is not None and restart:
-            # What explains the run goes last: a killed deletion leaves a run that is
-            # found again, and not a finished one.
-            (folder / DONE_FILE).unlink(missing_ok=True)
-            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-            shutil.rmtree(folder)
-            folder = None
-        if folder is None or not Run.open(folder).is_done:
+        if folder is None or restart or not Run.open(folder).is_done:
             engine = load_engine(plan.checked.family.engine, progress)
-            folder = folder or begin_run(plan, engine, name)
+            if folder is None or restart:
+                # It replaces a former run at once: before, that one is whole.
+                name = folder.name if folder else _name(plan)
+                folder = begin_run(plan, engine, name)
             _check_unchanged(plan, Run.open(folder))
             recorder = _recorder(plan, folder, progress)
             tasks = [make_task(plan, model, folder, recorder) for model in plan.models]
@@ -160,12 +156,18 @@ def train(
                 raise
         run = Run.open(folder)
         if latest_run(job.runs).folder != folder:
-            mark_asked(folder, format_time(job.started))
+            mark_asked(folder, job.started)
         curves = folder / CURVES_FOLDER
         if job.tensorboard and not curves.is_dir():
             write_curves(folder / HISTORY_FILE, curves)
         on_done(run)
     return run
+
+
+def _heal(runs: Path, plan: Plan) -> None:
+    """Put back a run that a kill moved away before its restart could replace it."""
+    for moved in runs.glob(f".*-{_short(plan)}.*{PARTIAL_SUFFIX}"):
+        heal_folder(runs / moved.name.split(".")[1])
 
 
 def _sweep(runs: Path, plan: Plan, folder: Path | None) -> None:
@@ -287,7 +289,7 @@ def _finish(plan: Plan, folder: Path, recorder: Recorder) -> None:
             *([FAMILY_FILE] if (folder / FAMILY_FILE).is_file() else []),
             *(path.relative_to(folder).as_posix() for path in models),
         ),
-        asked=format_time(plan.job.started),
+        asked=plan.job.started,
     )
 
 

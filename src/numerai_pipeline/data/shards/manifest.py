@@ -200,7 +200,7 @@ class ShardManifest(Frozen):
                 f"{folder} holds no shards: there is no {SHARD_MANIFEST}. "
                 "Run `nai etl` first."
             )
-        content = read_json(path)
+        content = read_json(path, remedy=REMEDY)
         layout = _layout_of(content)
         if layout not in (layouts := [layout_text(name) for name in LAYOUT_NAMES]):
             raise DataError(
