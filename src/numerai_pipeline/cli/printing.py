@@ -327,8 +327,8 @@ def _(result: Status) -> None:
 def _(result: Simulation) -> None:
     echo(f"simulated tournament at {result.url}, keys SIMULATED and SIMULATED")
     echo(f"a workspace for it: nai init --simulation {result.url}")
-    echo(f"an existing one: export NUMERAI_API_URL={result.url}")
-    echo("and in its numerai.toml: [tournament] simulated = true")
+    echo(f"export NUMERAI_API_URL={result.url}")
+    echo("in numerai.toml: [tournament] simulated = true")
     echo("Ctrl-C ends it; the same command resumes where it stopped")
 
 
