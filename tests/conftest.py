@@ -15,7 +15,8 @@ from filelock import FileLock
 # Set before the first import of matplotlib, in child processes too.
 os.environ["MPLBACKEND"] = "Agg"
 # One thread is the fastest for data this small: the workers beside it take the others.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+for _threads in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ.setdefault(_threads, "1")
 
 pytest_plugins = ["scripted_server", "small_world"]
 
