@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,3 +51,22 @@ def nai(project: Project, capsys: pytest.CaptureFixture[str]) -> Callable[..., A
         return (out, printed.err) if code else out
 
     return call
+
+
+@pytest.fixture
+def nai_in(capsys: pytest.CaptureFixture[str]) -> Callable[[Path], Callable[..., Any]]:
+    """Run command lines in a workspace; gives what is printed, JSON, or the errors."""
+
+    def of(root: Path) -> Callable[..., Any]:
+        def call(*words: str, code: int = 0) -> Any:
+            capsys.readouterr()
+            found = run(["-w", str(root), "-q", *words])
+            printed = capsys.readouterr()
+            assert found == code, printed.err
+            if code:
+                return printed.err
+            return json.loads(printed.out) if "--json" in words else printed.out
+
+        return call
+
+    return of

@@ -44,17 +44,8 @@ def root(trained: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def nai(root: Path, capsys: pytest.CaptureFixture[str]) -> Nai:
-    def call(*words: str, code: int = 0) -> Any:
-        capsys.readouterr()
-        found = run(["-w", str(root), "-q", *words])
-        printed = capsys.readouterr()
-        assert found == code, printed.err
-        if code:
-            return printed.err
-        return json.loads(printed.out) if "--json" in words else printed.out
-
-    return call
+def nai(root: Path, nai_in: Callable[[Path], Any]) -> Nai:
+    return nai_in(root)
 
 
 @pytest.fixture

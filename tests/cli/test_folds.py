@@ -1,6 +1,5 @@
 """Folds and production runs by the commands: which eras score, which run goes live."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ import pandas as pd
 import pytest
 from planted_market import write_market
 
-from numerai_pipeline.cli import run
 from numerai_pipeline.core import Settings, commented_toml
 from numerai_pipeline.training import Run
 
@@ -34,17 +32,8 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def nai(root: Path, capsys: pytest.CaptureFixture[str]) -> Nai:
-    def call(*words: str, code: int = 0) -> Any:
-        capsys.readouterr()
-        found = run(["-w", str(root), "-q", *words])
-        printed = capsys.readouterr()
-        assert found == code, printed.err
-        if code:
-            return printed.err
-        return json.loads(printed.out) if "--json" in words else printed.out
-
-    return call
+def nai(root: Path, nai_in: Callable[[Path], Any]) -> Nai:
+    return nai_in(root)
 
 
 def only_run(root: Path, name: str = "lightgbm") -> Run:

@@ -1,8 +1,7 @@
 """What `nai predict` and `nai submit` refuse for a round, against the simulator."""
 
-import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -47,17 +46,8 @@ def root(tmp_path_factory: pytest.TempPathFactory, simulator: RunningSimulator) 
 
 
 @pytest.fixture
-def nai(root: Path, capsys: pytest.CaptureFixture[str]) -> Any:
-    def call(*words: str, code: int = 0) -> Any:
-        capsys.readouterr()
-        found = run(["-w", str(root), "-q", *words])
-        printed = capsys.readouterr()
-        assert found == code, printed.err
-        if code:
-            return printed.err
-        return json.loads(printed.out) if "--json" in words else printed.out
-
-    return call
+def nai(root: Path, nai_in: Callable[[Path], Any]) -> Any:
+    return nai_in(root)
 
 
 def open_next_round(simulator: RunningSimulator) -> None:

@@ -159,7 +159,7 @@ class ModelCommands(Base):
                 evaluations.
             seed: Seed of initial weights, row order, dropout and sampling.
             allow_leak: Accept a purge shorter than the target's horizon; scores say so.
-            restart: Delete the run of this recipe, even a broken one, and train again.
+            restart: Replace the run of this recipe, even a broken one, by a new one.
             **parameters: A parameter of the recipe, or training.KEY; can be repeated.
 
         Returns:
@@ -292,17 +292,20 @@ class ModelCommands(Base):
             before = production_run(self.workspace.runs_dir(name))
         except DataError:  # a broken one must be replaceable
             before = chosen
+
+        def change(**found: Any) -> Promoted:
+            # Described after both were scored: the score is part of it.
+            now, former = ProductionRun.of(chosen), ProductionRun.of(before)
+            return Promoted(name, now, former, **found)
+
         if before.folder == chosen.folder:
             promoted = Promoted(name, ProductionRun.of(chosen))
         elif (chosen.refit_of or chosen.folder.name) == (
             before.refit_of or before.folder.name
         ):
-            promoted = Promoted(
-                name,
-                ProductionRun.of(chosen),
-                ProductionRun.of(before),
+            promoted = change(
                 warning="one run is a refit of the other and has no test eras, so "
-                "there is nothing to compare",
+                "there is nothing to compare"
             )
         else:
             try:
@@ -310,14 +313,9 @@ class ModelCommands(Base):
                     self._evaluate(tested_run(one), on="test")
                     for one in (chosen, before)
                 )
-                promoted = compare(name, chosen, before, (new, old))
+                promoted = change(**compare(new, old))
             except DataError as error:
-                promoted = Promoted(
-                    name,
-                    ProductionRun.of(chosen),
-                    ProductionRun.of(before),
-                    warning=f"the runs could not be compared: {error}",
-                )
+                promoted = change(warning=f"the runs could not be compared: {error}")
         set_production(chosen)
         return promoted
 
@@ -358,7 +356,7 @@ class ModelCommands(Base):
             found,
         )
         trained = train(job, progress=self.progress, on_done=keep_production)
-        return Trained(each((name,), lambda _name: Training(trained)))
+        return Trained([Outcome(name, Training(trained))])
 
     def _evaluate(
         self, run: "Run", *, on: EvaluatedPart, force: bool = False

@@ -196,50 +196,37 @@ def _is_edited(run: "Run", recipe: Any) -> bool:
     return wanted != trained or str(missing[0]) != str(missing[1])
 
 
-def compare(
-    name: str,
-    run: "Run",
-    before: "Run",
-    evaluations: "tuple[Evaluation, Evaluation]",
-) -> Promoted:
-    """Compare two runs on the test eras that both have a score for."""
+def compare(new: "Evaluation", old: "Evaluation") -> dict[str, Any]:
+    """Compare two runs on the test eras that both have a score for.
+
+    Returns:
+        Fields of ``Promoted``: a warning alone where there are no such eras.
+    """
     import numpy as np
 
     from numerai_pipeline.scoring import mean_interval
 
-    new, old = (evaluation.rows[0].scores for evaluation in evaluations)
-    if {evaluation.on for evaluation in evaluations} != {"test"}:
-        which = ", ".join(each.folder.name for each in evaluations if each.on != "test")
-        return Promoted(
-            name,
-            ProductionRun.of(run),
-            ProductionRun.of(before),
-            warning=f"no test eras to compare on: {which} has none",
-        )
-    eras, of_new, of_old = np.intersect1d(new.eras, old.eras, return_indices=True)
-    values = new.values[of_new], old.values[of_old]
+    both = (new, old)
+    without = [each.folder.name for each in both if each.on != "test"]
+    if without:
+        return {"warning": f"no test eras to compare on: {', '.join(without)} has none"}
+    scores = [each.rows[0].scores for each in both]
+    eras, *places = np.intersect1d(scores[0].eras, scores[1].eras, return_indices=True)
     if not len(eras):
-        return Promoted(
-            name,
-            ProductionRun.of(run),
-            ProductionRun.of(before),
-            warning="the two runs have no test era in common",
-        )
-    horizon = columns.horizon_eras(evaluations[0].target)
-    return Promoted(
-        name,
-        ProductionRun.of(run),
-        ProductionRun.of(before),
-        n_eras=len(eras),
-        corr=(float(np.nanmean(values[0])), float(np.nanmean(values[1]))),
-        difference=mean_interval(values[0] - values[1], horizon=horizon),
-        warning=" ".join(
+        return {"warning": "the two runs have no test era in common"}
+    values = [each.values[at] for each, at in zip(scores, places, strict=True)]
+    horizon = columns.horizon_eras(new.target)
+    return {
+        "n_eras": len(eras),
+        "corr": (float(np.nanmean(values[0])), float(np.nanmean(values[1]))),
+        "difference": mean_interval(values[0] - values[1], horizon=horizon),
+        "warning": " ".join(
             f"{each.folder.name}: {warning}"
-            for each in evaluations
+            for each in both
             for warning in each.warnings
         ),
-        evaluations=evaluations,
-    )
+        "evaluations": both,
+    }
 
 
 def references_of(project: Base) -> "dict[str, Any]":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.api.base import Base
 from numerai_pipeline.api.data import fetch_live
-from numerai_pipeline.api.outcomes import Outcomes, each
+from numerai_pipeline.api.outcomes import Outcome, Outcomes, each
 from numerai_pipeline.api.parameters import Names, names_of
 from numerai_pipeline.api.production import (
     ProductionRun,
@@ -229,7 +229,7 @@ class RoundCommands(Base):
         chosen = names_of(names)
         runs = {one.name: one for one in each(chosen, lambda n: production(self, n))}
         if not any(one.error is None for one in runs.values()):
-            return Predicted(each(chosen, lambda name: runs[name].get()))  # type: ignore[arg-type,return-value]
+            return Predicted([Outcome(n, error=one.error) for n, one in runs.items()])
         round_number = self.tournament.current_round().number
         live = fetch_live(self, round_number, force=force)
         earlier = earlier_live(live)

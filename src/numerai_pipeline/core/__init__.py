@@ -50,8 +50,7 @@ from numerai_pipeline.core.files import (
 )
 from numerai_pipeline.core.machine import memory_bytes, parse_bytes, show_bytes
 from numerai_pipeline.core.progress import SILENT, Advance, Progress, counted
-from numerai_pipeline.core.suggestions import did_you_mean
-from numerai_pipeline.core.text import printable
+from numerai_pipeline.core.text import did_you_mean, printable
 from numerai_pipeline.core.workspace import Workspace, retrain
 
 __all__ = [

@@ -20,8 +20,7 @@ from pydantic_core import ErrorDetails
 
 from numerai_pipeline.core.errors import ConfigError
 from numerai_pipeline.core.files import write_text
-from numerai_pipeline.core.suggestions import did_you_mean
-from numerai_pipeline.core.text import printable
+from numerai_pipeline.core.text import did_you_mean, printable
 
 NUMERAI_URL = "https://api-tournament.numer.ai"
 

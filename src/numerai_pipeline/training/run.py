@@ -302,14 +302,9 @@ def keep_production(run: Run) -> None:
     if os.path.lexists(production_path(run.folder.parent)):
         return
     others = [
-        done.parent
-        for done in run.folder.parent.glob(f"*/{DONE_FILE}")
-        if done.parent != run.folder
+        other for other in _newest_first(run.folder.parent) if other != run.folder
     ]
-    before = max(
-        others, key=lambda other: (requested_at(other), other.name), default=None
-    )
-    set_production(Run.open(before) if before else run)
+    set_production(Run.open(others[0]) if others else run)
 
 
 def production_path(runs_dir: Path) -> Path:
@@ -328,11 +323,7 @@ def latest_run(runs_dir: Path, *, is_tested: bool = False) -> Run:
         DataError: if no run is finished.
     """
     name = runs_dir.parent.name
-    finished = [done.parent for done in runs_dir.glob(f"*/{DONE_FILE}")]
-    newest_first = sorted(
-        finished, key=lambda run: (requested_at(run), run.name), reverse=True
-    )
-    runs = (Run.open(folder) for folder in newest_first)
+    runs = (Run.open(folder) for folder in _newest_first(runs_dir))
     found = next((run for run in runs if not (is_tested and run.refit_of)), None)
     if found is not None:
         return found
@@ -342,6 +333,12 @@ def latest_run(runs_dir: Path, *, is_tested: bool = False) -> Run:
             "one that was started."
         )
     raise DataError(f"'{name}' has no run in {runs_dir}. Run `nai train {name}` first.")
+
+
+def _newest_first(runs_dir: Path) -> list[Path]:
+    """Return the folders of the finished runs, the last one requested first."""
+    finished = [done.parent for done in runs_dir.glob(f"*/{DONE_FILE}")]
+    return sorted(finished, key=lambda run: (requested_at(run), run.name), reverse=True)
 
 
 def requested_at(folder: Path) -> float:

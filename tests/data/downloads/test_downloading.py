@@ -657,7 +657,6 @@ def test_a_connection_that_drips_is_given_up_for_another_one(
 
     scripted_server.serve(TRAIN, ONE)
     scripted_server.on("file", drips, flows)
-    start = time.perf_counter()
     (file,) = download(
         tournament,
         [TRAIN],
@@ -666,10 +665,12 @@ def test_a_connection_that_drips_is_given_up_for_another_one(
         timeout_seconds=0.3,
         deadline_seconds=60,
     )
-    assert time.perf_counter() - start < 10
     assert file.bytes == len(ONE)
     assert_right(root, ONE)
-    assert "range" in scripted_server.asked("file")[-1].headers
+    # Given up once, and then resumed.
+    *before, last = scripted_server.asked("file")
+    assert "range" in last.headers
+    assert not any("range" in request.headers for request in before)
 
 
 @pytest.mark.parametrize("etag", ['"é"', '"\x01"', "", '"' + "x" * 9_000 + '"'])
