@@ -24,7 +24,13 @@ _LOOPBACK = ("127.", "::1", "localhost")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that no worker is left with one."""
+    """Mark what trains networks as slow, and begin with the files that take longest.
+
+    So no worker is left with a long file at the end.
+    """
+    for item in items:
+        if "networks" in item.path.parts:
+            item.add_marker(pytest.mark.slow)
     n_slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -n_slow[item.path])
 

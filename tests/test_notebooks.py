@@ -27,10 +27,11 @@ def inline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def executed(name: str, folder: Path) -> list[Any]:
-    """Run a notebook on a tiny market and return its cells of code."""
+    """Run a notebook on a tiny market for two epochs; return its cells of code."""
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     for cell in notebook.cells:
         cell.source = cell.source.replace('size="small"', 'size="tiny"')
+        cell.source = re.sub(r'"epochs": \d', '"epochs": 2', cell.source)
     return run(notebook, folder)
 
 

@@ -148,7 +148,14 @@ def test_a_folder_is_held_by_one_process(tmp_path: Path) -> None:
             locked(tmp_path / "s", doing="training"),
         ):
             pass
-        holder.communicate("\n", timeout=120)
+        waited = []
+
+        def release(sentence: str) -> None:
+            waited.append(sentence)
+            holder.communicate("\n", timeout=120)
+
+        with locked(tmp_path / "s", doing="training", on_wait=release):
+            assert "another process is training in" in waited[0]
     with locked(tmp_path / "s", doing="training"):
         pass
 

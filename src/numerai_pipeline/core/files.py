@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -150,15 +150,19 @@ def _put_in_place(partial: Path, path: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path, *, doing: str) -> Iterator[None]:
+def locked(
+    folder: Path, *, doing: str, on_wait: Callable[[str], None] | None = None
+) -> Iterator[None]:
     """Hold a folder for one process at a time.
 
     Args:
         folder: what is to be written; the lock file stands beside it.
         doing: what the holder does, for the error of the second one.
+        on_wait: the second one waits until the holder ends, after calling this with a
+            sentence that says so. Without it the second one fails.
 
     Raises:
-        ConfigError: if another process holds the folder.
+        ConfigError: if another process holds the folder, without ``on_wait``.
     """
     from filelock import FileLock, Timeout
 
@@ -167,9 +171,11 @@ def locked(folder: Path, *, doing: str) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise ConfigError(
-            f"another process is {doing} in {folder}. Wait until it ends, then rerun."
-        ) from None
+        found = f"another process is {doing} in {folder}"
+        if on_wait is None:
+            raise ConfigError(f"{found}. Wait until it ends, then rerun.") from None
+        on_wait(f"{found}; waiting until it ends")
+        lock.acquire()
     try:
         yield
     finally:

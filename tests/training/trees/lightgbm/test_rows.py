@@ -3,6 +3,8 @@ import shutil
 import lightgbm
 import numpy as np
 import pytest
+from filelock import FileLock
+from recorded_progress import RecordedProgress
 
 from numerai_pipeline.core import SILENT, DataError
 from numerai_pipeline.data import Part, ShardReader
@@ -99,6 +101,21 @@ def test_bins_are_made_once_and_swept_with_their_shards(rows, tmp_path):
     assert not first.paths[0].exists()
     assert not older.exists()
     assert other.paths[0].exists()
+
+
+def test_a_second_training_waits_for_the_bins(rows, tmp_path):
+    (folder,) = {
+        path.parent
+        for path in lightgbm_rows.binned(rows(), tmp_path / "cache", SILENT).paths
+    }
+    first = FileLock(folder.with_name(f".{folder.name}.lock"))
+    first.acquire()
+    progress = RecordedProgress(on_note=lambda _: first.release())
+    lightgbm_rows.binned(rows(), tmp_path / "cache", progress)
+    assert progress.notes == [
+        f"another process is binning rows for LightGBM in {folder}; "
+        "waiting until it ends"
+    ]
 
 
 def test_rows_without_the_target_are_not_binned(rows, tmp_path):

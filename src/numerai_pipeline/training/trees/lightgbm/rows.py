@@ -76,7 +76,8 @@ def binned(rows: TreeRows, cache: Path, progress: Progress) -> "BinFiles":
     """
     folder = cache / f"lightgbm-{rows.split}-{rows.key[:16]}"
     cache.mkdir(parents=True, exist_ok=True)
-    with locked(folder, doing="binning rows for LightGBM"):
+    doing = "binning rows for LightGBM"
+    with locked(folder, doing=doing, on_wait=progress.note):
         if not _is_whole(folder, progress):
             with atomic_folder(folder) as partial:
                 _write_files(rows, partial, progress)
