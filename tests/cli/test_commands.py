@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import typer
 
-from numerai_pipeline.api import COMMANDS, Project, TensorBoardServer
+from numerai_pipeline.api import COMMANDS, Project
 from numerai_pipeline.cli import main, run
 from numerai_pipeline.cli.commands import examples_of
 
@@ -163,12 +163,10 @@ def test_json_of_init(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["simulate", "tensorboard"])
-def test_json_of_a_server(project: Project, name: str, tmp_path: Path) -> None:
+def test_json_of_a_simulation(project: Project, tmp_path: Path) -> None:
     folder = tmp_path / "simulator"
-    words = [name, "--json", "--port", "0", "-q", "-w", str(project.workspace.root)]
-    words += ["--folder", str(folder), "--size", "tiny"] if name == "simulate" else []
-    command = [sys.executable, "-m", "numerai_pipeline", *words]
+    words = ["simulate", "--json", "--port", "0", "-q", "--folder", str(folder)]
+    command = [sys.executable, "-m", "numerai_pipeline", *words, "--size", "tiny"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline()]
@@ -178,10 +176,7 @@ def test_json_of_a_server(project: Project, name: str, tmp_path: Path) -> None:
         assert process.wait(timeout=30) == 0
     printed = json.loads("".join(lines))
     assert printed.pop("url").startswith("http://")
-    if name == "simulate":
-        with project.simulate(folder, port=0) as simulation:
-            expected = simulation.to_dict()
-    else:  # a second one would take ten seconds to start
-        expected = TensorBoardServer("http://localhost", process).to_dict()
+    with project.simulate(folder, port=0) as simulation:
+        expected = simulation.to_dict()
     del expected["url"]
     assert printed == expected

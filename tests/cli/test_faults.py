@@ -17,6 +17,8 @@ from planted_market import write_market
 from numerai_pipeline.cli import run
 from numerai_pipeline.core import Settings, commented_toml
 
+pytestmark = pytest.mark.slow
+
 Nai = Callable[..., Any]
 
 

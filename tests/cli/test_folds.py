@@ -11,6 +11,8 @@ from planted_market import write_market
 from numerai_pipeline.core import Settings, commented_toml
 from numerai_pipeline.training import Run
 
+pytestmark = pytest.mark.slow
+
 Nai = Callable[..., Any]
 
 # 54 training eras, then validation eras; the last ten come later.

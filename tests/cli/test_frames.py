@@ -5,9 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import numerai_pipeline
 from numerai_pipeline.api import Project
 from numerai_pipeline.training.networks.steps import Steps
+
+pytestmark = pytest.mark.slow
 
 OWN = str(Path(numerai_pipeline.__file__).parent)
 

@@ -17,6 +17,8 @@ from numerai_pipeline.core import (
 )
 from numerai_simulator import RunningSimulator, preset, running_simulator
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSimulator]:

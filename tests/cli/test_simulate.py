@@ -11,6 +11,8 @@ import pytest
 
 from numerai_pipeline.cli import run
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def simulating(
@@ -40,7 +42,6 @@ def now_of(url: str, order: dict[str, str] | None = None) -> str:
         return str(json.load(answer)["now"])
 
 
-@pytest.mark.slow
 def test_a_tournament_goes_on_where_it_was_ended(tmp_path: Path) -> None:
     home = tmp_path / "simulator"
     with simulating(home, "--size", "tiny") as (url, process):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from numerai_pipeline.api import TensorBoardServer
+from numerai_pipeline.cli.printing import print_result
 from numerai_pipeline.core import write_toml
 
 HISTORY = (
@@ -42,15 +44,21 @@ def tags(url: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.slow
-def test_a_run_without_curves_is_shown_until_ctrl_c(workspace: Path) -> None:
+def test_a_run_without_curves_is_shown_until_ctrl_c(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     nai = [sys.executable, "-m", "numerai_pipeline", "--workspace", str(workspace)]
     with subprocess.Popen(
-        [*nai, "tensorboard", "--port", "0"], stdout=subprocess.PIPE, text=True
+        [*nai, "tensorboard", "--port", "0", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line.startswith("TensorBoard at http://localhost:")
-        url = line.split()[2].rstrip(";")
+        printed = "".join(process.stdout.readline() for _ in range(3))
+        url = json.loads(printed)["url"]
+        # A second one would take ten seconds to start.
+        print_result(TensorBoardServer(url, process))
+        assert capsys.readouterr().out == f"TensorBoard at {url}; Ctrl-C ends it\n"
         names = (
             "loss",
             "rows_per_second",

@@ -11,6 +11,8 @@ from planted_market import write_market
 from numerai_pipeline.cli import run
 from numerai_pipeline.core import Settings, commented_toml, read_toml
 
+pytestmark = pytest.mark.slow
+
 Nai = Callable[..., Any]
 
 

@@ -11,8 +11,9 @@ from numerai_pipeline.submission import Ledger, submit_once
 from numerai_pipeline.tournament import connect
 from numerai_simulator import DEFAULT_START, preset, running_simulator
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_a_round_from_live_data_to_scores(tmp_path):
     clock = VirtualClock(DEFAULT_START)
     with running_simulator(

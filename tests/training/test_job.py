@@ -1,14 +1,19 @@
+import os
 import pickle
+import signal
 import subprocess
 import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from child import run_python
 
 from numerai_pipeline.core import ConfigError, DataError, read_json
 from numerai_pipeline.data import Fold
 from numerai_pipeline.training import Run, TrainingJob, train
+
+pytestmark = pytest.mark.slow
 
 OWN = """
 from numerai_pipeline.models import (
@@ -61,20 +66,33 @@ def test_reading_a_run_does_not_run_its_family(own_job):
     assert found.stdout.strip() == "best.keras epoch"
 
 
-def test_a_job_runs_in_a_fresh_process_without_the_familys_file(own_job, tmp_path):
+KILL = """
+import os, pickle, signal, sys
+from numerai_pipeline.training import train
+from recorded_progress import RecordedProgress
+
+def kill(note):
+    if note.startswith("epoch 1:"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+with open(sys.argv[1], "rb") as file:
+    train(pickle.load(file), progress=RecordedProgress(on_note=kill))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_job_is_killed_in_one_process_and_goes_on_in_another(own_job, tmp_path):
+    """Neither of them has the family's file."""
     job = own_job()
     (tmp_path / "job").write_bytes(pickle.dumps(job))
-    code = (
-        "import pickle, sys; from numerai_pipeline.training import train\n"
-        "print(train(pickle.load(open(sys.argv[1], 'rb'))).folder)"
-    )
-    subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "job")],
-        capture_output=True,
-        check=True,
-    )
+    killed = run_python(KILL, tmp_path / "job", check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     [folder] = job.runs.glob("2*")
-    assert train(job).folder == folder
+    found = train(job)
+    assert found.folder == folder
+    whole = train(replace(job, runs=tmp_path / "whole"))
+    predictions = (run.predictor().predict(CODES) for run in (found, whole))
+    np.testing.assert_array_equal(*predictions)
 
 
 def test_an_edited_family_is_another_run(own_job):

@@ -15,6 +15,8 @@ from numerai_pipeline.data import ShardReader, decode_features
 from numerai_pipeline.scoring import corr_per_era
 from numerai_pipeline.training import Run, latest_run, train
 
+pytestmark = pytest.mark.slow
+
 FAMILIES = ("mlp", "lightgbm")
 
 
@@ -177,7 +179,6 @@ for folder in map(Path, sys.argv[1:]):
 """
 
 
-@pytest.mark.slow
 def test_a_run_predicts_the_same_in_a_fresh_process_without_its_recipe(
     trained, shards, tmp_path
 ):
@@ -361,7 +362,6 @@ def test_shards_made_anew_meanwhile_are_told_as_such(
         train(job, progress=RecordedProgress(on_note=rebuild))
 
 
-@pytest.mark.slow
 def test_loading_tensorflow_is_reported_before_it_takes_seconds(monkeypatch):
     # What TensorFlow logs as it comes is held back, unless this asks for it.
     monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)

@@ -11,6 +11,8 @@ from numerai_pipeline.training import Run, train
 from numerai_pipeline.training.history import best_row, read_history
 from numerai_pipeline.training.job import make_plan, window_purge
 
+pytestmark = pytest.mark.slow
+
 WINDOWS = {"window_eras": 4, "window_step": 5, "window_purge": 1}
 SECOND = "target_victor_20"
 

@@ -6,6 +6,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+pytestmark = pytest.mark.slow
+
 CELL = """
 from numerai_pipeline.training import Chart, Epoch
 from numerai_pipeline.views import NotebookProgress, detect_progress
@@ -23,7 +25,6 @@ with progress.task("training <mlp>", 4, "epochs") as advance:
 """
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:jupyter_client")
 def test_line_and_picture_are_replaced_in_place(tmp_path: Path) -> None:
     notebook = nbformat.v4.new_notebook(

@@ -24,6 +24,8 @@ from numerai_simulator import (
 from numerai_simulator.clock import SystemClock, VirtualClock
 from numerai_simulator.errors import SetupError
 
+pytestmark = pytest.mark.slow
+
 SERVE = """
 import sys
 from pathlib import Path
@@ -60,7 +62,6 @@ def start() -> Iterator[Start]:
         process.stdout.close()
 
 
-@pytest.mark.slow
 def test_a_killed_server_goes_on_where_it_was(folder, connect, start) -> None:
     class Reached:
         def __init__(self, url: str) -> None:
@@ -95,7 +96,6 @@ def test_a_killed_server_goes_on_where_it_was(folder, connect, start) -> None:
         assert row["n"] == 60
 
 
-@pytest.mark.slow
 def test_serve_ends_well_on_a_signal(folder, start) -> None:
     process, url = start(folder)
     assert httpx.get(f"{url}/admin/state").status_code == 200

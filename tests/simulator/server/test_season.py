@@ -12,6 +12,8 @@ from numerai_tools.scoring import correlation_contribution, numerai_corr
 from numerai_simulator import open_simulator
 from numerai_simulator.server.submissions import Note
 
+pytestmark = pytest.mark.slow
+
 
 def expected(
     world, predictions: pd.DataFrame, number: int, day: int

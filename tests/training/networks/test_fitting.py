@@ -1,13 +1,9 @@
-import os
-import pickle
 import re
 import shutil
-import signal
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from child import run_python
 
 from numerai_pipeline.core import ConfigError, DataError
 from numerai_pipeline.data import ShardReader
@@ -77,29 +73,6 @@ def test_killed_between_checkpoint_and_history_it_learns_the_same(
     (folder / "history.csv").write_text("\n".join(lines[:2]) + "\n")
     names = sorted(path.name for path in (folder / "checkpoints").iterdir())
     assert names == ["best.keras", "last-0001.keras", "last-0002.keras"]
-    assert_same(train(job), uninterrupted)
-
-
-KILL = """
-import os, pickle, signal, sys
-from numerai_pipeline.training import train
-from recorded_progress import RecordedProgress
-
-def kill(note):
-    if note.startswith("epoch 2:"):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-with open(sys.argv[1], "rb") as file:
-    train(pickle.load(file), progress=RecordedProgress(on_note=kill))
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_a_killed_process_is_resumed_by_another(job, uninterrupted, tmp_path):
-    (tmp_path / "job.pickle").write_bytes(pickle.dumps(job))
-    done = run_python(KILL, tmp_path / "job.pickle", check=False)
-    assert done.returncode == -signal.SIGKILL
     assert_same(train(job), uninterrupted)
 
 

@@ -17,6 +17,8 @@ pytest.importorskip("catboost")
 
 from numerai_pipeline.training.trees.catboost.booster import CatboostBackend, part_path
 
+pytestmark = pytest.mark.slow
+
 BACKEND = CatboostBackend()
 SHARDS_SPLIT = {"train": "train", "validation": "valid"}
 

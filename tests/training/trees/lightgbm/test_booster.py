@@ -10,6 +10,8 @@ from numerai_pipeline.training import train
 from numerai_pipeline.training.trees.backend import seed_at
 from numerai_pipeline.training.trees.lightgbm.booster import LightgbmBackend
 
+pytestmark = pytest.mark.slow
+
 
 def test_fed_from_shards_it_is_lightgbm_fed_from_an_array(make_job, shards):
     import lightgbm

@@ -21,6 +21,8 @@ from numerai_pipeline.training.trees.xgboost.booster import (
 )
 from numerai_pipeline.training.trees.xgboost.rows import plan_matrix
 
+pytestmark = pytest.mark.slow
+
 BACKEND = XgboostBackend()
 PAGE_BYTES = 4_096
 SHARDS_SPLIT = {"train": "train", "validation": "valid"}
