@@ -109,6 +109,7 @@ def test_what_is_missing_is_said(
     assert sentence in done.stderr
 
 
+@pytest.mark.slow
 def test_after_the_demo_the_other_scripts_say_where_it_is(tmp_path: Path) -> None:
     nai = f'#!/bin/sh\nexec "{sys.executable}" -m numerai_pipeline "$@"\n'
     clone(tmp_path, nai)

@@ -20,6 +20,7 @@ def read_all(dataset: Any) -> tuple[np.ndarray, ...]:
     return tuple(np.concatenate(parts) for parts in zip(*batches, strict=True))
 
 
+@pytest.mark.slow
 def test_plain_tensorflow_reads_the_shards(
     release: Any,
     write_rows: Callable[..., None],

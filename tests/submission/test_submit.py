@@ -318,6 +318,7 @@ class Countdown:
             raise Died
 
 
+@pytest.mark.slow
 def test_dying_before_or_after_any_call_leaves_one_submission(
     tournament, submit, predictions, scripted_server, tmp_path
 ):
@@ -344,6 +345,7 @@ def test_dying_before_or_after_any_call_leaves_one_submission(
     assert n_deaths >= 14  # before and after each of seven calls
 
 
+@pytest.mark.slow
 def test_dying_and_coming_back_with_other_predictions(
     tournament, submit, predictions, scripted_server, tmp_path
 ):

@@ -126,6 +126,7 @@ def test_5xx_for_ever_is_busy_and_says_how_often(tournament, scripted_server):
     assert "Check that `nai simulate` runs there, then rerun." in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_reset_a_hang_and_a_page_are_tried_again(tournament, scripted_server):
     scripted_server.on(
         "models",
@@ -148,6 +149,7 @@ def test_a_reset_a_hang_and_a_page_are_tried_again(tournament, scripted_server):
         ("html", "a response that is not GraphQL: '<!DOCTYPE html><html><body>Back"),
     ],
 )
+@pytest.mark.slow
 def test_the_last_cause_is_named(scripted_server, clock, fault, cause):
     settings = scripted_server.settings(deadline_seconds=0.001)
     scripted_server.on("rounds", getattr(scripted_server, fault)())
@@ -171,6 +173,7 @@ def test_an_answer_that_drips_ends_at_the_deadline(scripted_server):
         connect(settings, clock=SystemClock(), environ={}).current_round()
 
 
+@pytest.mark.slow
 def test_an_answer_that_drips_is_asked_for_again_on_another_connection(
     scripted_server,
 ):
@@ -431,6 +434,7 @@ def test_an_answered_url_must_stay_on_this_machine(tournament, scripted_server):
 
 
 @pytest.mark.parametrize("status", [403, 500])
+@pytest.mark.slow
 def test_a_failed_upload_is_done_again_in_a_new_slot(
     tournament, scripted_server, status
 ):

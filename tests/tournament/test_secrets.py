@@ -49,6 +49,7 @@ def everything_about(error):
     "fault",
     ["echo_headers", "html", "reset", "hang", "forbidden", "busy", "unknown"],
 )
+@pytest.mark.slow
 def test_no_fault_prints_a_key(keyed, scripted_server, caplog, fault):
     make = {
         "forbidden": lambda: scripted_server.status(403),

@@ -117,6 +117,7 @@ pathlib.Path(sys.argv[1] + ".new").rename(sys.argv[1])
 """
 
 
+@pytest.mark.slow
 def test_a_script_does_not_wait_and_its_last_chart_arrives(tmp_path):
     last = tmp_path / "last"
     run_python(

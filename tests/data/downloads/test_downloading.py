@@ -621,6 +621,7 @@ def test_progress_is_told_in_bytes_and_ends_at_the_size(fetch, scripted_server):
     assert len(progress.tasks) == 1
 
 
+@pytest.mark.slow
 def test_a_slow_server_is_waited_for_as_long_as_bytes_come(
     fetch, scripted_server, root
 ):
@@ -644,6 +645,7 @@ def test_json_of_another_shape_does_not_replace_a_good_file(
     assert_right(root, FEATURES, "features.json")
 
 
+@pytest.mark.slow
 def test_a_connection_that_drips_is_given_up_for_another_one(
     tournament, scripted_server, root
 ):

@@ -484,6 +484,7 @@ def tables(draw: st.DrawFn) -> dict[str, Any]:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(table=tables())
+@pytest.mark.slow
 def test_any_table_round_trips_bit_for_bit(
     tmp_path: Path,
     make_rows: Callable,

@@ -97,6 +97,7 @@ def reader(release: Any, tmp_path: Path) -> ShardReader:
         dataset_of_eras,
     ],
 )
+@pytest.mark.slow
 def test_every_way_goes_on_at_any_position(
     reader: ShardReader, way: Callable[[ShardReader, int], Iterable[Parts]]
 ) -> None:

@@ -46,6 +46,7 @@ print(trees.num_trees())
 """
 
 
+@pytest.mark.slow
 def test_lightgbm_trains_where_the_system_has_no_openmp(tmp_path: Path) -> None:
     # The loader stops at a file of that name that is not a library.
     (tmp_path / "libgomp.so.1").write_bytes(b"not a library")

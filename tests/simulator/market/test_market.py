@@ -171,6 +171,7 @@ def test_stocks_stay_from_week_to_week(eras: Eras) -> None:
     assert len(one ^ next_) > 0
 
 
+@pytest.mark.slow
 def test_the_same_spec_is_the_same_market(folder: Path, tmp_path: Path) -> None:
     Market(preset("tiny")).write(tmp_path, ("v5.3",))
     for path in sorted((tmp_path / "v5.3").iterdir()):
@@ -320,6 +321,7 @@ def test_the_set_small_is_enough_to_learn_from(
     assert corr_of(found) > 0.03
 
 
+@pytest.mark.slow
 def test_benchmarks_correlate_with_a_good_model(
     default_market: tuple[Market, pd.DataFrame],
 ) -> None:
