@@ -4,9 +4,11 @@
 #   bash test.sh --fast [...]      without the tests that are marked slow
 source "$(dirname "$0")/scripts/environment.sh" requirements-dev.lock
 
-# A process a core, up to 8, each with its own TensorFlow: about 1.5 GB. The tests of a
-# file stay together, since they share what they make; tests/conftest.py orders the files.
-parallel=(-n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder)
+# One process more than cores, since some tests wait; each has a TensorFlow of its own,
+# about 1.5 GB, so there are 8 at most. The tests of a file stay together, since they
+# share what they make; tests/conftest.py orders the files.
+n_processes=$(python -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))')
+parallel=(-n "$n_processes" --dist loadfile --no-loadscope-reorder)
 
 ruff format --check .
 ruff check .

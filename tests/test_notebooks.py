@@ -26,20 +26,24 @@ def inline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MPLBACKEND")
 
 
-def executed(name: str, folder: Path) -> list[Any]:
-    """Run a notebook on a tiny market for two epochs; return its cells of code."""
+def read(name: str) -> Any:
+    """Return a notebook that plays on a tiny market and trains for two epochs."""
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     for cell in notebook.cells:
         cell.source = cell.source.replace('size="small"', 'size="tiny"')
         cell.source = re.sub(r'"epochs": \d', '"epochs": 2', cell.source)
-    return run(notebook, folder)
+    return notebook
 
 
 def run(notebook: Any, folder: Path) -> list[Any]:
     """Run a notebook in a folder and return its cells of code."""
     resources = {"metadata": {"path": str(folder)}}
     NotebookClient(notebook, timeout=300, resources=resources).execute()
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return [cell for cell in notebook.cells if is_code(cell)]
+
+
+def is_code(cell: Any) -> bool:
+    return bool(cell.cell_type == "code")
 
 
 def texts(cell: Any) -> str:
@@ -70,7 +74,7 @@ def test_numerais_own_tools_work_against_the_simulator(
     tmp_path: Path, default_market: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NUMERAI_API_URL", default_market)
-    cells = executed("numerai_tutorial", tmp_path)
+    cells = run(read("numerai_tutorial"), tmp_path)
     (table,) = [
         texts(cell) for cell in cells if texts(cell).lstrip().startswith("mean")
     ]
@@ -145,24 +149,48 @@ def test_a_notebook_neutralizes_the_small_set_to_one_group(
     assert exposure < 1e-6
 
 
-def test_a_first_model(tmp_path: Path) -> None:
-    cells = executed("first_model", tmp_path)
+OWN = ("first_model", "compare_and_ensemble", "own_family")
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The folder in which our notebooks ran, and their cells of code.
+
+    One kernel runs them, since each would import TensorFlow; it forgets all names
+    between two of them.
+    """
+    folder = tmp_path_factory.mktemp("notebooks")
+    code = nbformat.v4.new_code_cell
+    cells = {
+        name: [code(cell.source) for cell in read(name).cells if is_code(cell)]
+        for name in OWN
+    }
+    all_cells = [cell for own in cells.values() for cell in (code("%reset -f"), *own)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MPLBACKEND")  # the kernel chooses how to draw, as in Jupyter
+        run(nbformat.v4.new_notebook(cells=all_cells), folder)
+    return folder, cells
+
+
+def test_a_first_model(executed: tuple[Path, dict[str, Any]]) -> None:
+    cells = executed[1]["first_model"]
     # The live curves, and the scores.
     assert pictures(cells) == 2
     assert "canon_corr" in texts(cells[-2])
 
 
-def test_compare_and_ensemble(tmp_path: Path) -> None:
-    cells = executed("compare_and_ensemble", tmp_path)
+def test_compare_and_ensemble(executed: tuple[Path, dict[str, Any]]) -> None:
+    cells = executed[1]["compare_and_ensemble"]
     # The curves of four trainings, the scores, the correlations.
     assert pictures(cells) == 6
     assert any("ensemble" in texts(cell) and "sharpe" in texts(cell) for cell in cells)
 
 
-def test_own_family(tmp_path: Path) -> None:
-    cells = executed("own_family", tmp_path)
-    assert "pairs is better in" in " ".join(map(texts, cells))
-    assert list((tmp_path / "own_family" / "models" / "pairs" / "runs").glob("*/DONE"))
+def test_own_family(executed: tuple[Path, dict[str, Any]]) -> None:
+    folder, cells = executed
+    assert "pairs is better in" in " ".join(map(texts, cells["own_family"]))
+    runs = folder / "own_family" / "models" / "pairs" / "runs"
+    assert list(runs.glob("*/DONE"))
 
 
 @pytest.mark.parametrize(
