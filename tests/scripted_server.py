@@ -9,6 +9,7 @@ import json
 import re
 import socket
 import struct
+import sys
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
@@ -121,7 +122,7 @@ class ScriptedServer:
         self._n_slots = 0
         self.closing = threading.Event()
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
+        self._http = _Server(("127.0.0.1", 0), _handler_of(self))
         self._http.daemon_threads = False
         self._thread = threading.Thread(
             target=self._http.serve_forever, kwargs={"poll_interval": 0.01}
@@ -374,6 +375,13 @@ class ScriptedServer:
             return Answer(416, b"", {"Content-Range": f"bytes */{total}"})
         headers["Content-Range"] = f"bytes {start}-{total - 1}/{total}"
         return Answer(206, file.content[start:], headers, length)
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *address: Any) -> None:
+        """Print what went wrong, but not that a client has closed its connection."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(*address)
 
 
 def _handler_of(server: ScriptedServer) -> type[BaseHTTPRequestHandler]:
