@@ -20,10 +20,12 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def inline(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def inline() -> Iterator[None]:
     """Let the kernel choose how to draw, as in Jupyter."""
-    monkeypatch.delenv("MPLBACKEND")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MPLBACKEND")
+        yield
 
 
 def read(name: str) -> Any:
@@ -154,7 +156,7 @@ OWN = ("first_model", "compare_and_ensemble", "own_family")
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """The folder in which our notebooks ran, and their cells of code.
+    """The folder in which the project's notebooks ran, and their cells of code.
 
     One kernel runs them, since each would import TensorFlow; it forgets all names
     between two of them.
@@ -166,9 +168,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
         for name in OWN
     }
     all_cells = [cell for own in cells.values() for cell in (code("%reset -f"), *own)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MPLBACKEND")  # the kernel chooses how to draw, as in Jupyter
-        run(nbformat.v4.new_notebook(cells=all_cells), folder)
+    run(nbformat.v4.new_notebook(cells=all_cells), folder)
     return folder, cells
 
 

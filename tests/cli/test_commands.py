@@ -103,7 +103,7 @@ def refitted(project: Project) -> Any:
     return project.refit("again")
 
 
-# Beside `init`, `simulate` and `tensorboard` below, and `demo` in test_demo.
+# Beside `init` and `simulate` below, and `tensorboard` and `demo` in their own files.
 RESULTS: dict[str, tuple[list[str], Callable[[Project], Any]]] = {
     "download": (["--train"], lambda p: p.download(train=True)),
     "etl": ([], lambda p: p.etl()),

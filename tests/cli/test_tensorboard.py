@@ -56,6 +56,8 @@ def test_a_run_without_curves_is_shown_until_ctrl_c(
         assert process.stdout is not None
         printed = "".join(process.stdout.readline() for _ in range(3))
         url = json.loads(printed)["url"]
+        assert json.loads(printed) == {"url": url}
+        assert url.startswith("http://localhost:")
         # A second one would take ten seconds to start.
         print_result(TensorBoardServer(url, process))
         assert capsys.readouterr().out == f"TensorBoard at {url}; Ctrl-C ends it\n"

@@ -91,6 +91,11 @@ def test_a_job_is_killed_in_one_process_and_goes_on_in_another(own_job, tmp_path
     found = train(job)
     assert found.folder == folder
     whole = train(replace(job, runs=tmp_path / "whole"))
+    learned = [
+        [replace(row, seconds=0, rows_per_second=0, waiting=0) for row in run.history()]
+        for run in (found, whole)
+    ]
+    assert learned[0] == learned[1]
     predictions = (run.predictor().predict(CODES) for run in (found, whole))
     np.testing.assert_array_equal(*predictions)
 

@@ -113,7 +113,7 @@ class Base:
         Raises:
             ConfigError: if it does not; the models that do are named.
         """
-        _ = self.settings  # where there is no workspace, that is what is wrong
+        _ = self.settings  # a missing workspace is the error to report first
         if not self.workspace.model_dir(name).is_dir():
             known = ", ".join(self.model_names) or "none yet"
             raise ConfigError(

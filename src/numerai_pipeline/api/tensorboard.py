@@ -1,8 +1,6 @@
 """TensorBoard over the workspace's runs, those trained without it too."""
 
-import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -55,7 +53,6 @@ def start_tensorboard(folder: Path, *, host: str, port: int) -> TensorBoardServe
     Raises:
         ConfigError: if the port is taken.
     """
-    _check_free(host, port)
     command = [
         *(sys.executable, "-m", "tensorboard.main"),
         *("--logdir", str(folder), "--host", host, "--port", str(port)),
@@ -81,23 +78,7 @@ def start_tensorboard(folder: Path, *, host: str, port: int) -> TensorBoardServe
         raise
     process.communicate()
     reason = lines[-1].strip() if lines else f"it ended with {process.returncode}"
-    raise _cannot_start(host, port, reason)
-
-
-def _check_free(host: str, port: int) -> None:
-    """Raise what a taken port raises, without the seconds that TensorBoard needs."""
-    try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family) as free:
-            if os.name == "posix":  # a port that was closed just now is free
-                free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            free.bind(address)
-    except OSError as error:
-        raise _cannot_start(host, port, f"{error.strerror}.") from error
-
-
-def _cannot_start(host: str, port: int, reason: str) -> ConfigError:
-    return ConfigError(
+    raise ConfigError(
         f"TensorBoard does not start on {host} port {port}: {reason} "
         "Choose another port with --port, or 0 for a free one."
     )
