@@ -105,8 +105,9 @@ def overfit_probability(values: Floats, n_blocks: int = 16) -> float:
     Overfitting, Journal of Computational Finance 2017 (CSCV).
     """
     _check_trials(values, n_blocks)
-    starts = np.arange(n_blocks) * len(values) // n_blocks
-    counts = np.diff(np.append(starts, len(values)))
+    size, n_longer = divmod(len(values), n_blocks)
+    counts = size + (np.arange(n_blocks) < n_longer)
+    starts = np.cumsum(counts) - counts
     scores = np.asarray(values, np.float64)
     sums = np.add.reduceat(scores, starts), np.add.reduceat(scores**2, starts)
     halves = _halves(n_blocks)
