@@ -54,9 +54,14 @@ def test_json_has_no_nan():
     text = json.dumps(summary.to_dict(), allow_nan=False)
     assert json.loads(text) == {
         "mean": None,
+        "low": None,
+        "high": None,
         "std": None,
         "sharpe": None,
+        "sharpe_low": None,
+        "sharpe_high": None,
         "max_drawdown": None,
         "n_eras": 0,
+        "n_effective": None,
         "n_undefined": 2,
     }
