@@ -1,6 +1,5 @@
 """The commands about models, from ``zoo`` and ``new`` to ``refit``, ``tensorboard``."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from numerai_pipeline.api.base import Base
@@ -32,8 +31,9 @@ from numerai_pipeline.api.trained import Trained, Training
 from numerai_pipeline.core import DataError, PipelineError, columns
 
 if TYPE_CHECKING:
-    from numerai_pipeline.models import Family, Recipe
+    from numerai_pipeline.models import Family
     from numerai_pipeline.training import Run, TrainingJob
+
 
 class ModelCommands(Base):
     """The commands that make, train and score models."""
@@ -268,7 +268,9 @@ class ModelCommands(Base):
             try:
                 tested = [tested_run(one).folder.name for one in (chosen, before)]
                 names = [f"{name}@{run}" for run in tested]
-                new, old = (one.get() for one in evaluate_models(self, names, on="test"))
+                new, old = (
+                    one.get() for one in evaluate_models(self, names, on="test")
+                )
                 promoted = change(**compare_runs(new, old))
             except DataError as error:
                 promoted = change(warning=f"the runs could not be compared: {error}")

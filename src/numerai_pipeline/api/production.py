@@ -3,7 +3,6 @@
 import contextlib
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.api.base import Base

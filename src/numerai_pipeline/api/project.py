@@ -21,9 +21,7 @@ P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 
 
-class Project(
-    DataCommands, ModelCommands, ScoreCommands, RoundCommands, PlayCommands
-):
+class Project(DataCommands, ModelCommands, ScoreCommands, RoundCommands, PlayCommands):
     """A workspace; every command is a method that returns a result."""
 
 

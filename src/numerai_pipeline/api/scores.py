@@ -1,16 +1,16 @@
 """The commands that score and compare models: ``score``, ``compare``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from numerai_pipeline.api.base import Base
 from numerai_pipeline.api.compared import Compared
-from numerai_pipeline.api.outcomes import Outcome, each
+from numerai_pipeline.api.outcomes import Outcome, each, outcome_of
 from numerai_pipeline.api.parameters import Cli, Names, names_of
 from numerai_pipeline.api.production import find_run
 from numerai_pipeline.api.scored import Scored
-from numerai_pipeline.core import ConfigError, DataError
+from numerai_pipeline.core import ConfigError, DataError, PipelineError
 
 if TYPE_CHECKING:
     from numerai_pipeline.data import ShardReader
@@ -165,39 +165,42 @@ def evaluate_models(
             for one in subjects
             if one.error is None and one.get()[1] is reader
         }
-        work = _scorer(project, reader, fnc, force=force)
-        try:
-            found = work(list(group.values()))
-            done |= {
-                name: Outcome(name, one)
-                for name, one in zip(group, found, strict=True)
-            }
-        except Exception:  # each has an outcome of its own
-            if len(names) == 1:
-                raise
-            alone = each(
-                list(group), lambda name, group=group, work=work: work([group[name]])[0]
-            )
-            done |= {one.name: one for one in alone}
+        for one in _evaluate_group(project, group, reader, fnc, force=force):
+            done[one.name] = one
+    if len(names) == 1:
+        done[names[0]].get()  # raises
     return [done[name] for name in names]
 
 
-def _scorer(
-    project: Base, reader: "ShardReader", fnc: str | None, *, force: bool
-) -> "Callable[[Sequence[Subject]], list[Evaluation]]":
-    """Return what scores subjects on shards."""
+def _evaluate_group(
+    project: Base,
+    group: "Mapping[str, Subject]",
+    reader: "ShardReader",
+    fnc: str | None,
+    *,
+    force: bool,
+) -> "list[Outcome[Evaluation]]":
+    """Score models on the same shards together or, if that fails, one by one."""
     from numerai_pipeline.evaluation import evaluate
 
-    def score(subjects: "Sequence[Subject]") -> "list[Evaluation]":
+    def work(names: Sequence[str]) -> "list[Evaluation]":
         return evaluate(
-            subjects,
+            [group[name] for name in names],
             reader,
             scoring_of(project, reader, fnc),
             force=force,
             progress=project.progress,
         )
 
-    return score
+    outcomes: list[Outcome[Evaluation]] = []
+    try:
+        found = zip(group, work(list(group)), strict=True)
+        outcomes += [Outcome(name, evaluation) for name, evaluation in found]
+    except (PipelineError, OSError):
+        for name in group:
+            with outcome_of(name, outcomes, is_only=False) as finish:
+                finish(work([name])[0])
+    return outcomes
 
 
 def _record_opening(project: Base, run: "Run", reader: "ShardReader") -> None:

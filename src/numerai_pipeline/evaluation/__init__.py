@@ -1,7 +1,7 @@
 """How good a model is on eras that it did not learn from."""
 
 from numerai_pipeline.evaluation.comparison import Comparison, Pair, compare
-from numerai_pipeline.evaluation.evaluate import (
+from numerai_pipeline.evaluation.evaluating import (
     Scoring,
     Subject,
     evaluate,

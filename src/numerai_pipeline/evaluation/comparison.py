@@ -44,8 +44,10 @@ class Pair:
 
     @property
     def verdict(self) -> str:
-        """``better``, ``worse`` or ``not distinguishable``: the first one."""
-        if math.isnan(self.p_value) or self.p_value >= _LEVEL:
+        """``better``, ``worse``, ``not distinguishable`` or ``too few eras``."""
+        if math.isnan(self.p_value):
+            return "too few eras"
+        if self.p_value >= _LEVEL:
             return "not distinguishable"
         return "better" if self.difference.mean > 0 else "worse"
 
@@ -104,12 +106,15 @@ def _pairs(
     evaluations: Mapping[str, Evaluation], benchmark: str, metric: str
 ) -> list[Pair]:
     """Return all pairs by one metric, with p-values adjusted for their number."""
-    rows: dict[str, ScoreRow] = {}
-    for name, evaluation in evaluations.items():
-        for who, key in ((evaluation.model, name), (benchmark, benchmark)):
-            row = evaluation.row(metric, who)
-            if row is not None and (key not in rows or _n(row) > _n(rows[key])):
-                rows[key] = row
+    several = list(evaluations.values())
+    own = [evaluation.row(metric) for evaluation in several]
+    of_benchmark = [evaluation.row(metric, benchmark) for evaluation in several]
+    longest = max(of_benchmark, key=_n_eras)
+    rows = {
+        name: row
+        for name, row in zip((*evaluations, benchmark), (*own, longest), strict=True)
+        if row is not None
+    }
     found = [
         (
             first,
@@ -127,8 +132,8 @@ def _pairs(
     ]
 
 
-def _n(row: ScoreRow) -> int:
-    return len(row.scores.eras)
+def _n_eras(row: ScoreRow | None) -> int:
+    return 0 if row is None else len(row.scores.eras)
 
 
 def _correlations(
@@ -150,7 +155,7 @@ def _correlations(
 
 
 def _similarity(one: Evaluation, other: Evaluation) -> float:
-    """Return the mean similarity of two models' predictions; NaN without common rows."""
+    """Return how alike two models predict their common rows; NaN without any."""
     table = read_columns(one.predictions, _COLUMNS, "nai score --force")
     ids = np.array(table[columns.ID].cast("binary").to_pylist(), "S16")
     eras = table[columns.ERA].cast("string").cast("int16").to_numpy()

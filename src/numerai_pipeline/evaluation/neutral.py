@@ -111,7 +111,11 @@ class _Measured:
             if key not in shared:
                 shared[key] = EraFeatures(x[places[kept]])
             self._measure(
-                era, together, values[np.ix_(kept, together)], targets[kept], shared[key]
+                era,
+                together,
+                values[np.ix_(kept, np.array(together))],
+                targets[kept],
+                shared[key],
             )
 
     def _measure(

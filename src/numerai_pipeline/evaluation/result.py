@@ -249,9 +249,7 @@ class Evaluation:
 
     @property
     def _learns_from_later(self) -> bool:
-        return any(
-            fold.train[-1] > fold.test[0] for fold in self.folds if fold.test
-        )
+        return any(fold.train[-1] > fold.test[0] for fold in self.folds if fold.test)
 
     def row(
         self, metric: str, who: str | None = None, of: str | None = None

@@ -320,8 +320,12 @@ def _opening(values: Mapping[Any, Any]) -> Opening:
         raise _BadRow(
             f"opening {values['id']!r} has {values['opened_at']!r} as opened_at"
         ) from None
-    texts = (printable(str(values[name])) for name in ("model", "run", "eras"))
-    return Opening(*texts, opened_at)
+    return Opening(
+        model=printable(str(values["model"])),
+        run=printable(str(values["run"])),
+        eras=printable(str(values["eras"])),
+        opened_at=opened_at,
+    )
 
 
 def _confirmed_beside(connection: Connection, row: LedgerRow) -> list[LedgerRow]:

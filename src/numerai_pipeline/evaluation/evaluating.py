@@ -1,7 +1,7 @@
 """Scores of runs and backtests on eras that they did not learn from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +77,7 @@ class Scoring:
 
     meta_model: Path | None = None
     benchmarks: tuple[Path, ...] = ()
-    settings: EvaluationSettings = EvaluationSettings()
+    settings: EvaluationSettings = field(default_factory=EvaluationSettings)
     feature_set: str = ""
     features: tuple[str, ...] = ()
 
