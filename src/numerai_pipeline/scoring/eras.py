@@ -15,7 +15,7 @@ Rows = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
 # Two rows are the least that can be correlated.
-_MIN_ROWS = 2
+MIN_ROWS = 2
 
 # At most so many eras are named in an error; a broken column would name hundreds.
 _NAMED_ERAS = 5
@@ -41,10 +41,10 @@ def rows_by_era(
     """
     for era, rows in segments(eras):
         kept = rows[is_kept[rows]]
-        if len(kept) < _MIN_ROWS:
+        if len(kept) < MIN_ROWS:
             raise DataError(
                 f"era {era} has {len(kept)} of {len(rows)} rows with {what}, but a "
-                f"score needs {_MIN_ROWS}. Leave this era out."
+                f"score needs {MIN_ROWS}. Leave this era out."
             )
         yield era, rows, kept
 

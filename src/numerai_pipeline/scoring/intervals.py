@@ -14,9 +14,6 @@ LEAST_HORIZONS = 8
 # A std below this is the rounding error of equal scores, which lie in [-1, 1].
 NO_SPREAD = 1e-15
 
-# The normal quantile of a two-sided 95 % interval.
-_NORMAL_95 = 1.959963984540054
-
 
 @dataclass(frozen=True)
 class Interval:
@@ -91,9 +88,12 @@ def cosines_of(n: int, horizon: int) -> int:
     return max(4, min(int(0.4 * n ** (2 / 3)), n // (2 * horizon)))
 
 
-def t_quantile(freedom: int) -> float:
-    """Return the quantile of Student's t for a two-sided 95 % interval."""
-    return float(stdtrit(freedom, 0.975)) if freedom else math.nan
+def t_quantile(freedom: float) -> float:
+    """Return the quantile of Student's t for a two-sided 95 % interval.
+
+    NaN without a degree of freedom.
+    """
+    return float(stdtrit(freedom, 0.975)) if freedom > 0 else math.nan
 
 
 def n_effective(values: Floats, *, horizon: int) -> float:
@@ -136,11 +136,13 @@ def sharpe_interval(values: Floats, *, horizon: int) -> Interval:
         eight horizons of values.
 
     Source: standard error of the probabilistic Sharpe ratio (Bailey and Lopez de
-    Prado, Journal of Risk 2012) with the effective number of scores in place of n.
+    Prado, Journal of Risk 2012) with the effective number of scores in place of n, and
+    Student's t with one degree of freedom less than that.
     """
     kept = defined(values)
     ratio = sharpe(kept)
-    margin = _NORMAL_95 * sharpe_error(kept, horizon)
+    freedom = n_effective(kept, horizon=horizon) - 1
+    margin = t_quantile(freedom) * sharpe_error(kept, horizon)
     return Interval(ratio, ratio - margin, ratio + margin)
 
 

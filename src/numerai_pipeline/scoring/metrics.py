@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from numerai_pipeline.scoring.eras import (
+    MIN_ROWS,
     Doubles,
     Floats,
     Integers,
@@ -76,11 +77,17 @@ def corr_of_era(predictions: Floats, targets: Floats) -> float:
     Args:
         predictions: ``(rows,)`` float; rows without a prediction (NaN) are dropped.
         targets: ``(rows,)`` float; rows without a target (NaN) are dropped.
+
+    Returns:
+        NaN where all predictions or all targets are equal, or fewer than two rows have
+        both.
     """
     has_target = ~np.isnan(targets)
+    kept = has_target & ~np.isnan(predictions)
+    if kept.sum() < MIN_ROWS:
+        return math.nan
     # numerai-tools centres the targets before it drops rows without a prediction.
     mean = targets[has_target].mean(dtype=np.float64)
-    kept = has_target & ~np.isnan(predictions)
     scored, centred = predictions[kept], targets[kept] - mean
     # The centred values of equal targets can be rounding errors instead of 0.
     if np.ptp(scored) == 0 or np.ptp(centred) == 0:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from numerai_pipeline.core import DataError
-from numerai_pipeline.scoring.eras import Doubles, Floats
+from numerai_pipeline.scoring.eras import Doubles, Floats, Integers
 from numerai_pipeline.scoring.intervals import (
     NO_SPREAD,
     defined,
@@ -128,7 +128,7 @@ def _halves(n_blocks: int) -> Doubles:
 
 
 def _sharpes(
-    halves: Doubles, counts: Floats, sums: Doubles, squares: Doubles
+    halves: Doubles, counts: Integers, sums: Doubles, squares: Doubles
 ) -> Doubles:
     """Return the Sharpe ratio of each trial in each half, ``(n_halves, n_trials)``.
 
