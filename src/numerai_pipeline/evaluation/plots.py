@@ -49,11 +49,9 @@ def draw_scores(figure: Any, evaluation: Evaluation) -> None:
     benchmarks, meta_model = _references(evaluation)
     totals = [[own, *benchmarks]]
     if meta_model is not None:
-        with_meta = [own, *benchmarks, meta_model]
-        n_without, n_with = (
-            len(common_eras(r)[0].eras) for r in (totals[0], with_meta)
-        )
-        totals = [with_meta] if n_with == n_without else [totals[0], with_meta]
+        totals.append([*totals[0], meta_model])
+    if len({_n_common(rows) for rows in totals}) == 1:
+        totals = totals[-1:]
     mmc = evaluation.row("MMC")
     bars = [own] if mmc is None else [own, mmc]
     heights = [3.0] * len(totals) + [1.2] + [1.4] * len(bars)
@@ -87,8 +85,7 @@ def draw_comparison(figure: Any, evaluations: Sequence[Evaluation]) -> None:
     benchmarks, meta_model = _references(evaluations[0])
     others = [*benchmarks, *([meta_model] if meta_model else [])]
     # A reference that shares few eras with the models would hide the others.
-    n_eras = len(common_eras(rows)[0].eras)
-    others = [row for row in others if len(common_eras([*rows, row])[0].eras) == n_eras]
+    others = [row for row in others if _n_common([*rows, row]) == _n_common(rows)]
     _draw_totals(axes, [*rows, *others], _colors(None, benchmarks, meta_model))
     _tidy(axes)
     axes.set_xlabel("era")
@@ -101,10 +98,12 @@ def _references(evaluation: Evaluation) -> tuple[list[ScoreRow], ScoreRow | None
         evaluation.row("CORR", who) if who else None
         for who in (evaluation.benchmark, evaluation.meta_model)
     ]
-    benchmark, meta_model = (
-        row if row and row.summary.n_eras else None for row in found
-    )
+    benchmark, meta_model = found
     return ([benchmark] if benchmark else []), meta_model
+
+
+def _n_common(rows: Sequence[ScoreRow]) -> int:
+    return len(common_eras(rows)[0].eras)
 
 
 def _colors(
