@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     best = call(Project.best)
     score = call(Project.score)
     compare = call(Project.compare)
+    report = call(Project.report)
     promote = call(Project.promote)
     refit = call(Project.refit)
     tensorboard = call(Project.tensorboard)
@@ -48,6 +49,7 @@ __all__ = [
     "predict",
     "promote",
     "refit",
+    "report",
     "score",
     "simulate",
     "status",

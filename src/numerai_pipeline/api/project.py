@@ -13,6 +13,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overloa
 from numerai_pipeline.api.data import DataCommands
 from numerai_pipeline.api.models import ModelCommands
 from numerai_pipeline.api.play import PlayCommands
+from numerai_pipeline.api.reporting import ReportCommands
 from numerai_pipeline.api.results import Result
 from numerai_pipeline.api.rounds import RoundCommands
 from numerai_pipeline.api.scores import ScoreCommands
@@ -21,7 +22,14 @@ P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 
 
-class Project(DataCommands, ModelCommands, ScoreCommands, RoundCommands, PlayCommands):
+class Project(
+    DataCommands,
+    ModelCommands,
+    ScoreCommands,
+    ReportCommands,
+    RoundCommands,
+    PlayCommands,
+):
     """A workspace; every command is a method that returns a result."""
 
 
@@ -47,6 +55,7 @@ COMMANDS: tuple[Callable[..., Result], ...] = (
     Project.best,
     Project.score,
     Project.compare,
+    Project.report,
     Project.promote,
     Project.refit,
     Project.tensorboard,

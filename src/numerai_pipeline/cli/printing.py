@@ -18,6 +18,7 @@ from numerai_pipeline.api import (
     Predicted,
     ProductionRun,
     Promoted,
+    Reported,
     Result,
     Scored,
     Shards,
@@ -157,6 +158,11 @@ def _(result: Best) -> None:
 
 print_result.register(Scored, print_scored)
 print_result.register(Compared, print_compared)
+
+
+@print_result.register
+def _(result: Reported) -> None:
+    echo(f"wrote {format_value(result.path)}: {', '.join(result.results)}")
 
 
 @print_result.register
