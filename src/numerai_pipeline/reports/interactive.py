@@ -74,7 +74,7 @@ def describe(plot: Plot, pool: Pool) -> dict[str, Any]:
         "height": plot.height,
         "digits": plot.digits,
         "dense": plot.is_dense,
-        "marks": list(map(list, plot.marks)),
+        "counted": plot.is_counted,
         "spans": [[s.low, s.high, s.kind, s.label] for s in plot.spans],
         "series": series,
     }

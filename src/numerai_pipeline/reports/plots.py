@@ -79,9 +79,9 @@ class Plot:
         spans: parts of the axis with another background.
         height: in pixels.
         has_zero: whether the vertical axis reaches zero.
-        marks: labels of the horizontal axis by place, instead of round numbers.
         digits: of the values that are shown where the pointer is.
         is_dense: whether neighbouring bars touch.
+        margin: share of the horizontal range that is left free on both sides.
     """
 
     title: str
@@ -90,15 +90,20 @@ class Plot:
     spans: Sequence[Span] = ()
     height: int = 220
     has_zero: bool = True
-    marks: Sequence[tuple[float, str]] = ()
     digits: int = 4
     is_dense: bool = False
+    margin: float = 0.0
+
+    @cached_property
+    def is_counted(self) -> bool:
+        """Whether the horizontal axis counts, so that it has whole numbers only."""
+        return all((each.x == np.rint(each.x)).all() for each in self.series)
 
     @cached_property
     def across(self) -> Scale:
         """The horizontal range, with half a bar on both sides where there are bars."""
         ends = [np.array([span.low, span.high]) for span in self.spans]
-        scale = Scale.over(*(each.x for each in self.series), *ends)
+        scale = Scale.over(*(each.x for each in self.series), *ends, margin=self.margin)
         half = max(
             (_step(each.x) / 2 for each in self.series if each.kind == "bars"),
             default=0.0,
@@ -292,9 +297,9 @@ def _labels_across(plot: Plot) -> list[Html]:
 
 
 def _marks(plot: Plot) -> list[tuple[float, str]]:
-    if plot.marks:
-        return list(plot.marks)
     ticks = plot.across.ticks(_TICKS)
-    is_era = all(float(tick).is_integer() for tick in ticks)
-    labels = [f"{tick:.0f}" for tick in ticks] if is_era else labels_of(ticks)
-    return list(zip(ticks, labels, strict=True))
+    if plot.is_counted:
+        # Eras are written without separators.
+        whole = [tick for tick in ticks if tick.is_integer()]
+        return [(tick, f"{tick:.0f}") for tick in whole]
+    return list(zip(ticks, labels_of(ticks), strict=True))

@@ -79,7 +79,7 @@
       padding: [6, narrow ? 10 : 14, 0, 0],
       scales: { x: { time: false, range: (u, low, high) => (low === u.data[0][0] && high === u.data[0].at(-1) ? plot.range : [low, high]) }, y: { range: (u, low, high) => ranged(plot, u, low, high) } },
       axes: [
-        { ...axis, grid: { show: false }, space: narrow ? 70 : 90, size: 34, values: (u, ticks) => ticks.map(label) },
+        { ...axis, grid: { show: false }, ...(plot.counted ? { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] } : {}), space: narrow ? 70 : 90, size: 34, values: (u, ticks) => ticks.map(label) },
         { ...axis, size: narrow ? 44 : 52, space: 36, values: (u, ticks) => ticks.map(label) },
       ],
       legend: { markers: { width: 0, fill: (u, place) => u.series[place].swatch } },

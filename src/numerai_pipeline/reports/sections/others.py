@@ -119,7 +119,8 @@ def _pairs(report: Report) -> Html | None:
 
 def _pair(pair: Pair, peers: list[Pair]) -> list[str]:
     found = pair.difference
-    ends = [end for one in peers for end in (one.difference.low, one.difference.high)]
+    peer = [one.difference for one in peers]
+    ends = [end for one in peer for end in (one.low, one.high, one.mean)]
     scale = scale_of(end for end in ends if math.isfinite(end))
     look = {"better": "above", "worse": "below"}.get(pair.verdict, "open")
     return [
@@ -142,7 +143,7 @@ def _scatter(report: Report, canvas: Canvas) -> Html:
         return missing("No MMC to show beside CORR.", "nai download --meta")
     series = [each for across, up in points for each in _point(across, up)]
     title = "Mean CORR (across) and mean MMC (up), 95 % intervals"
-    return canvas.still(Plot(title, "mean CORR", series, height=240))
+    return canvas.still(Plot(title, "mean CORR", series, height=240, margin=0.06))
 
 
 def _point(across: Shown, up: Shown) -> list[Series]:

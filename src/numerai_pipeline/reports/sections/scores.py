@@ -25,6 +25,10 @@ _HEADINGS = (
 # Neither gains nor losses: their Sharpe ratio and drawdown mean nothing.
 _NO_RETURNS = ("exposure", "CWMM", "similarity")
 
+# The order of the groups, and who comes last in each.
+_ORDER = ("CORR", "MMC", "BMC", "FNC", "payout", "CWMM", "exposure", "similarity")
+_LAST = {"reference": 1, "meta": 2}
+
 # A score with the evaluation that it comes from.
 Owned = tuple[Evaluation, Shown]
 
@@ -83,12 +87,15 @@ def _table(rows: Sequence[Owned]) -> Html:
     for owner, shown in rows:
         groups.setdefault(shown.row.label, []).append((owner, shown))
     lines: list[Html | list[str]] = []
-    for label, members in groups.items():
-        # Models first, in their order.
-        members.sort(key=lambda one: one[1].look in ("reference", "meta"))
+    for label, members in sorted(groups.items(), key=_place_of_group):
+        members.sort(key=lambda one: _LAST.get(one[1].look, 0))
         lines.append(_group(label))
         lines += _rows(members)
     return table(_HEADINGS, lines, class_="scores")
+
+
+def _place_of_group(group: tuple[str, list[Owned]]) -> int:
+    return _ORDER.index(group[1][0][1].row.metric)
 
 
 def _group(label: str) -> Html:

@@ -106,12 +106,8 @@ def _curve(chart: Chart, name: str, panel: str) -> tuple[Floats, Floats] | None:
 def provenance(report: Report, _: Canvas) -> Html:
     """Return what made the models, and the commands that make them again."""
     made = f"{report.made:%Y-%m-%d %H:%M} UTC by numerai-pipeline {report.version}"
-    return join(
-        [
-            facts([("report made", made)]),
-            *(_provenance(model) for model in report.models),
-        ]
-    )
+    models = grid(_provenance(model) for model in report.models)
+    return join([facts([("report made", made)]), models])
 
 
 def _provenance(model: ModelReport) -> Html:

@@ -127,7 +127,9 @@ def _tiles(evaluation: Evaluation) -> Html:
         _plain_tile(
             "Sharpe",
             number(corr.sharpe, 2),
-            interval(corr.sharpe_low, corr.sharpe_high, 2),
+            interval(corr.sharpe_low, corr.sharpe_high, 2)
+            if corr.sharpe_low == corr.sharpe_low
+            else _ZERO["unknown"],
         )
     )
     tiles.append(
