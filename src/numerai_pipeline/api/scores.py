@@ -77,7 +77,7 @@ class ScoreCommands(Base):
         outcomes = evaluate_models(
             self, names_of(names), on=part, run=run, fnc=fnc, force=force
         )
-        return Scored(outcomes, self.lockbox_openings())
+        return Scored(outcomes, self.read_ledger().openings())
 
     def compare(
         self,
