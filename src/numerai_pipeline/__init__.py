@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     train = call(Project.train)
     best = call(Project.best)
     score = call(Project.score)
+    compare = call(Project.compare)
     promote = call(Project.promote)
     refit = call(Project.refit)
     tensorboard = call(Project.tensorboard)
@@ -36,6 +37,7 @@ __all__ = [
     "Project",
     "__version__",
     "best",
+    "compare",
     "demo",
     "download",
     "etl",

@@ -3,6 +3,7 @@
 Nothing heavy is imported here: a method imports what it needs when it is called.
 """
 
+from numerai_pipeline.api.compared import Compared
 from numerai_pipeline.api.demo import DemoResult
 from numerai_pipeline.api.outcomes import Outcome, Outcomes
 from numerai_pipeline.api.parameters import Cli
@@ -30,6 +31,7 @@ __all__ = [
     "COMMANDS",
     "Best",
     "Cli",
+    "Compared",
     "DemoResult",
     "Description",
     "Downloaded",

@@ -19,7 +19,7 @@ from numerai_pipeline.core import (
 
 if TYPE_CHECKING:
     from numerai_pipeline.api.results import Step
-    from numerai_pipeline.submission import Ledger, LedgerRow
+    from numerai_pipeline.submission import Ledger, LedgerRow, Opening
     from numerai_pipeline.tournament import Tournament
 
 
@@ -80,6 +80,12 @@ class Base:
         from numerai_pipeline.submission import Ledger
 
         return Ledger(self._ledger_url, read_only=True).rows()
+
+    def lockbox_openings(self) -> "list[Opening]":
+        """Return each time that the lockbox was opened; nothing is written."""
+        from numerai_pipeline.submission import Ledger
+
+        return Ledger(self._ledger_url, read_only=True).openings()
 
     @property
     def _ledger_url(self) -> str:

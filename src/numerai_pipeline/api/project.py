@@ -15,12 +15,13 @@ from numerai_pipeline.api.models import ModelCommands
 from numerai_pipeline.api.play import PlayCommands
 from numerai_pipeline.api.results import Result
 from numerai_pipeline.api.rounds import RoundCommands
+from numerai_pipeline.api.scores import ScoreCommands
 
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 
 
-class Project(DataCommands, ModelCommands, RoundCommands, PlayCommands):
+class Project(DataCommands, ModelCommands, ScoreCommands, RoundCommands, PlayCommands):
     """A workspace; every command is a method that returns a result."""
 
 
@@ -45,6 +46,7 @@ COMMANDS: tuple[Callable[..., Result], ...] = (
     Project.train,
     Project.best,
     Project.score,
+    Project.compare,
     Project.promote,
     Project.refit,
     Project.tensorboard,
