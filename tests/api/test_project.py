@@ -1,7 +1,7 @@
 """The whole job by calls, on a simulated tournament."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -17,8 +17,10 @@ MODELS = ["small", "trees"]
 
 
 @pytest.fixture(scope="module")
-def tournament(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]:
-    folder = tmp_path_factory.mktemp("simulator")
+def tournament(
+    tmp_path_factory: pytest.TempPathFactory, tiny_market: Callable[[Path], Path]
+) -> Iterator[Simulation]:
+    folder = tiny_market(tmp_path_factory.mktemp("tournament") / "simulator")
     models = ("sim_small", "sim_trees")
     with nai.simulate(folder, size="tiny", models=models, port=0) as opened:
         yield opened
