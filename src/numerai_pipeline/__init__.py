@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     train = call(Project.train)
     best = call(Project.best)
     score = call(Project.score)
+    leak_check = call(Project.leak_check)
     promote = call(Project.promote)
     refit = call(Project.refit)
     tensorboard = call(Project.tensorboard)
@@ -41,6 +42,7 @@ __all__ = [
     "etl",
     "init",
     "inspect",
+    "leak_check",
     "new",
     "open",
     "predict",

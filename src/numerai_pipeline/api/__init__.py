@@ -4,6 +4,7 @@ Nothing heavy is imported here: a method imports what it needs when it is called
 """
 
 from numerai_pipeline.api.demo import DemoResult
+from numerai_pipeline.api.leaks import LeakChecked
 from numerai_pipeline.api.outcomes import Outcome, Outcomes
 from numerai_pipeline.api.parameters import Cli
 from numerai_pipeline.api.production import ProductionRun, Promoted
@@ -34,6 +35,7 @@ __all__ = [
     "Description",
     "Downloaded",
     "FileList",
+    "LeakChecked",
     "Outcome",
     "Outcomes",
     "Predicted",

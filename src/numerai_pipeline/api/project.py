@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
 from numerai_pipeline.api.data import DataCommands
+from numerai_pipeline.api.leaks import LeakCommands
 from numerai_pipeline.api.models import ModelCommands
 from numerai_pipeline.api.play import PlayCommands
 from numerai_pipeline.api.results import Result
@@ -20,7 +21,7 @@ P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 
 
-class Project(DataCommands, ModelCommands, RoundCommands, PlayCommands):
+class Project(DataCommands, ModelCommands, LeakCommands, RoundCommands, PlayCommands):
     """A workspace; every command is a method that returns a result."""
 
 
@@ -45,6 +46,7 @@ COMMANDS: tuple[Callable[..., Result], ...] = (
     Project.train,
     Project.best,
     Project.score,
+    Project.leak_check,
     Project.promote,
     Project.refit,
     Project.tensorboard,

@@ -15,6 +15,7 @@ from numerai_pipeline.api import (
     Description,
     Downloaded,
     FileList,
+    LeakChecked,
     Outcome,
     Predicted,
     ProductionRun,
@@ -196,6 +197,22 @@ def _(result: Scored) -> None:
         for warning in evaluation.warnings:
             echo(f"{evaluation.model}: {warning}")
         echo(f"plot: {format_value(evaluation.plot)}")
+
+
+@print_result.register
+def _(result: LeakChecked) -> None:
+    for report in result.results.values():
+        print_table(
+            f"{report.model}, {report.sentence}",
+            ["check", "result", "found"],
+            [(check.name, check.state, check.found) for check in report.checks],
+        )
+        for check in report.checks:
+            for finding in check.findings:
+                echo(f"{report.model}: {check.name} {check.state}: {finding.says}")
+        for check in report.checks:
+            for untested in check.untested:
+                echo(f"{report.model}: {check.name} did not test {untested}")
 
 
 @print_result.register

@@ -1,7 +1,7 @@
 """One training: recipe + fold + seed + shards -> a run folder."""
 
 from numerai_pipeline.training.history import COLUMNS, Chart, Epoch, best_epoch
-from numerai_pipeline.training.job import TrainingJob
+from numerai_pipeline.training.job import TrainingJob, make_plan
 from numerai_pipeline.training.plots import draw_training, plot_training
 from numerai_pipeline.training.refit import refit_job
 from numerai_pipeline.training.run import CONFIG_FILE as RUN_CONFIG
@@ -33,6 +33,7 @@ __all__ = [
     "draw_training",
     "keep_production",
     "latest_run",
+    "make_plan",
     "plot_training",
     "production_path",
     "production_run",
