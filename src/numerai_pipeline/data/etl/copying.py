@@ -81,11 +81,15 @@ def _copy_split(
         closed=lambda _shard: None,
     )
     coder = PaletteCoder(palettes)
-    for era in eras:
-        block = change(_thinned(reader.read(name, eras=(era,)), rows_per_era))
-        codes = [coder(place, block.y[:, place]) for place in range(len(palettes))]
-        writer.add(era, pack(block.x), np.stack(codes), block.ids)
-    return writer.close()
+    try:
+        for era in eras:
+            block = change(_thinned(reader.read(name, eras=(era,)), rows_per_era))
+            codes = [coder(place, block.y[:, place]) for place in range(len(palettes))]
+            writer.add(era, pack(block.x), np.stack(codes), block.ids)
+        return writer.close()
+    except BaseException:
+        writer.abort()
+        raise
 
 
 def _thinned(block: Block, n_rows: int | None) -> Block:

@@ -154,21 +154,19 @@ def _read_otherwise(retraining: Retraining, change: _Change) -> Iterator[Finding
 
 def _learned_otherwise(retraining: Retraining, change: _Change) -> list[Finding] | None:
     """Compare the models trained with and without the change; None: no two agree."""
-    baseline = retraining.train(retraining.whole, change.fold)
-    changed = retraining.train(change.shards, change.fold)
-    how = difference(baseline, changed)
-    if not how:
+    fold = change.fold
+    baseline = retraining.train(retraining.whole, fold)
+    found = _unlike(retraining, baseline, retraining.train(change.shards, fold), fold)
+    if found is None:
         return []
-    if difference(
-        baseline, retraining.train(retraining.whole, change.fold, again=True)
-    ):
+    again = retraining.train(retraining.whole, fold, again=True)
+    if _unlike(retraining, baseline, again, fold) is not None:
         return None
-    era, value = _first_difference(retraining, baseline, changed, change.fold)
-    at = "" if era is None else f"; predictions differ by {value:.3g} in era {era:04d}"
+    how, era, value = found
     return [
         Finding(
             f"the model knows what comes after era {change.last:04d}: with "
-            f"{change.what} {how}{at}. Look for what reads rows of later eras.",
+            f"{change.what} {how}. Look for what reads rows of later eras.",
             file=str(retraining.subject.run.folder / "config.toml"),
             column=columns.PREDICTION,
             era=era,
@@ -177,21 +175,25 @@ def _learned_otherwise(retraining: Retraining, change: _Change) -> list[Finding]
     ]
 
 
-def _first_difference(
+def _unlike(
     retraining: Retraining, one: Run, other: Run, fold: Fold
-) -> tuple[int | None, float | None]:
-    """Return the first era that two models predict otherwise, and by how much."""
-    eras = spread((*fold.train, *fold.validation), _COMPARED_ERAS)
+) -> tuple[str, int | None, float | None] | None:
+    """Return how two models differ, the first era that shows it, and by how much.
+
+    Returns:
+        None if weights, history and predictions are the same, bit for bit.
+    """
+    how = difference(one, other)
+    part = Part(spread((*fold.train, *fold.validation), _COMPARED_ERAS))
     found = [
-        predict_part(run, retraining.whole, Part(eras), (), SILENT)
-        for run in (one, other)
+        predict_part(run, retraining.whole, part, (), SILENT) for run in (one, other)
     ]
     apart = np.abs(found[0].predictions - found[1].predictions)
-    where = np.flatnonzero(apart > 0)
-    if not len(where):
-        return None, None
-    era = int(found[0].eras[where[0]])
-    return era, float(apart[found[0].eras == era].max())
+    if not apart.any():
+        return (how, None, None) if how else None
+    era = int(found[0].eras[apart > 0][0])
+    value = float(apart[found[0].eras == era].max())
+    return f"predictions of era {era:04d} change by up to {value:.3g}", era, value
 
 
 def _opened(retraining: Retraining) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ from numerai_pipeline.evaluation.leaks.report import CheckResult, Finding
 from numerai_pipeline.evaluation.leaks.structure import parts_of
 from numerai_pipeline.evaluation.leaks.subject import Subject, result_of
 
-_FAST_ERAS_OF_LABELS, _FAST_ERAS_OF_FEATURES = 4, 2
+_FAST_ERAS_OF_LABELS, _FAST_ERAS_OF_FEATURES = 4, 3
 
 # Numerai's features correlate with targets by less than 0.1 per era; one that was made
 # from a target has lost something by being cut into five bins.
