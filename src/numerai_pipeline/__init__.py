@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     best = call(Project.best)
     score = call(Project.score)
     compare = call(Project.compare)
+    leak_check = call(Project.leak_check)
     promote = call(Project.promote)
     refit = call(Project.refit)
     tensorboard = call(Project.tensorboard)
@@ -43,6 +44,7 @@ __all__ = [
     "etl",
     "init",
     "inspect",
+    "leak_check",
     "new",
     "open",
     "predict",

@@ -5,6 +5,7 @@ Nothing heavy is imported here: a method imports what it needs when it is called
 
 from numerai_pipeline.api.compared import Compared
 from numerai_pipeline.api.demo import DemoResult
+from numerai_pipeline.api.leaks import LeakChecked
 from numerai_pipeline.api.outcomes import Outcome, Outcomes
 from numerai_pipeline.api.parameters import Cli
 from numerai_pipeline.api.production import ProductionRun, Promoted
@@ -36,6 +37,7 @@ __all__ = [
     "Description",
     "Downloaded",
     "FileList",
+    "LeakChecked",
     "Outcome",
     "Outcomes",
     "Predicted",

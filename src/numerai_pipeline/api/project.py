@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
 from numerai_pipeline.api.data import DataCommands
+from numerai_pipeline.api.leaks import LeakCommands
 from numerai_pipeline.api.models import ModelCommands
 from numerai_pipeline.api.play import PlayCommands
 from numerai_pipeline.api.results import Result
@@ -21,7 +22,14 @@ P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 
 
-class Project(DataCommands, ModelCommands, ScoreCommands, RoundCommands, PlayCommands):
+class Project(
+    DataCommands,
+    ModelCommands,
+    ScoreCommands,
+    LeakCommands,
+    RoundCommands,
+    PlayCommands,
+):
     """A workspace; every command is a method that returns a result."""
 
 
@@ -47,6 +55,7 @@ COMMANDS: tuple[Callable[..., Result], ...] = (
     Project.best,
     Project.score,
     Project.compare,
+    Project.leak_check,
     Project.promote,
     Project.refit,
     Project.tensorboard,

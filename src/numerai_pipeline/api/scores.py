@@ -281,15 +281,17 @@ def scoring_of(
     name, features = _features(project, reader, feature_set)
     return Scoring(
         meta_model=meta_model if meta_model.is_file() else None,
-        benchmarks=tuple(
-            path
-            for path in sorted(project.data_dir.glob("*_benchmark_models.parquet"))
-            if not path.name.startswith("live")
-        ),
+        benchmarks=benchmark_files(project),
         settings=project.settings.evaluation,
         feature_set=name,
         features=features,
     )
+
+
+def benchmark_files(project: Base) -> tuple[Path, ...]:
+    """Return the files of benchmarks that are downloaded, without live data."""
+    found = sorted(project.data_dir.glob("*_benchmark_models.parquet"))
+    return tuple(path for path in found if not path.name.startswith("live"))
 
 
 def _features(

@@ -14,6 +14,7 @@ from numerai_pipeline.api import (
     Description,
     Downloaded,
     FileList,
+    LeakChecked,
     Outcome,
     Predicted,
     ProductionRun,
@@ -157,6 +158,22 @@ def _(result: Best) -> None:
 
 print_result.register(Scored, print_scored)
 print_result.register(Compared, print_compared)
+
+
+@print_result.register
+def _(result: LeakChecked) -> None:
+    for report in result.results.values():
+        print_table(
+            f"{report.model}, {report.sentence}",
+            ["check", "result", "found"],
+            [(check.name, check.state, check.found) for check in report.checks],
+        )
+        for check in report.checks:
+            for finding in check.findings:
+                echo(f"{report.model}: {check.name} {check.state}: {finding.says}")
+        for check in report.checks:
+            for untested in check.untested:
+                echo(f"{report.model}: {check.name} did not test {untested}")
 
 
 @print_result.register

@@ -4,6 +4,7 @@ from numerai_pipeline.data.block import Block
 from numerai_pipeline.data.catalog import FEATURE_GROUPS, FeatureCatalog
 from numerai_pipeline.data.downloads.downloading import DownloadedFile, download
 from numerai_pipeline.data.etl.build import build_shards
+from numerai_pipeline.data.etl.copying import copy_shards
 from numerai_pipeline.data.etl.options import EtlOptions
 from numerai_pipeline.data.folds import (
     Fold,
@@ -38,6 +39,7 @@ __all__ = [
     "backtest_folds",
     "build_shards",
     "column_names",
+    "copy_shards",
     "decode_features",
     "decode_packed",
     "default_fold",

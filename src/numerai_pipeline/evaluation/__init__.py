@@ -16,6 +16,13 @@ from numerai_pipeline.evaluation.evaluating import (
     subject_of_backtest,
     subject_of_run,
 )
+from numerai_pipeline.evaluation.leaks import (
+    CheckResult,
+    Finding,
+    LeakReport,
+    check_leaks,
+    read_leak_report,
+)
 from numerai_pipeline.evaluation.out_of_sample import (
     OutOfSample,
     choose_part,
@@ -40,12 +47,15 @@ from numerai_pipeline.evaluation.result import (
 __all__ = [
     "Backtest",
     "BacktestPlan",
+    "CheckResult",
     "Comparison",
     "Coverage",
     "EvaluatedPart",
     "Evaluation",
     "FeatureScores",
+    "Finding",
     "FoldResult",
+    "LeakReport",
     "OutOfSample",
     "Pair",
     "ScoreRow",
@@ -53,6 +63,7 @@ __all__ = [
     "Subject",
     "SweepPoint",
     "backtests_dir",
+    "check_leaks",
     "choose_part",
     "common_eras",
     "compare",
@@ -65,6 +76,7 @@ __all__ = [
     "plan_backtest",
     "predict_part",
     "read_evaluation",
+    "read_leak_report",
     "read_out_of_sample",
     "run_backtest",
     "subject_of_backtest",

@@ -1,11 +1,6 @@
 """One training: recipe + fold + seed + shards -> a run folder."""
 
-from numerai_pipeline.training.executors import (
-    Executor,
-    JobOutcome,
-    Processes,
-    Serial,
-)
+from numerai_pipeline.training.executors import Executor, JobOutcome, Processes, Serial
 from numerai_pipeline.training.history import COLUMNS, Chart, Epoch, best_epoch
 from numerai_pipeline.training.job import Plan, TrainingJob, make_plan
 from numerai_pipeline.training.plots import draw_training, plot_training
