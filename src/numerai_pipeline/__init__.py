@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     score = call(Project.score)
     compare = call(Project.compare)
     leak_check = call(Project.leak_check)
+    report = call(Project.report)
     promote = call(Project.promote)
     refit = call(Project.refit)
     tensorboard = call(Project.tensorboard)
@@ -50,6 +51,7 @@ __all__ = [
     "predict",
     "promote",
     "refit",
+    "report",
     "score",
     "simulate",
     "status",

@@ -10,6 +10,7 @@ from numerai_pipeline.api.outcomes import Outcome, Outcomes
 from numerai_pipeline.api.parameters import Cli
 from numerai_pipeline.api.production import ProductionRun, Promoted
 from numerai_pipeline.api.project import COMMANDS, Project, call, open_project
+from numerai_pipeline.api.reporting import Reported
 from numerai_pipeline.api.results import (
     Best,
     Description,
@@ -44,6 +45,7 @@ __all__ = [
     "ProductionRun",
     "Project",
     "Promoted",
+    "Reported",
     "Result",
     "Scored",
     "Shards",

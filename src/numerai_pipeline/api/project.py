@@ -14,6 +14,7 @@ from numerai_pipeline.api.data import DataCommands
 from numerai_pipeline.api.leaks import LeakCommands
 from numerai_pipeline.api.models import ModelCommands
 from numerai_pipeline.api.play import PlayCommands
+from numerai_pipeline.api.reporting import ReportCommands
 from numerai_pipeline.api.results import Result
 from numerai_pipeline.api.rounds import RoundCommands
 from numerai_pipeline.api.scores import ScoreCommands
@@ -27,6 +28,7 @@ class Project(
     ModelCommands,
     ScoreCommands,
     LeakCommands,
+    ReportCommands,
     RoundCommands,
     PlayCommands,
 ):
@@ -56,6 +58,7 @@ COMMANDS: tuple[Callable[..., Result], ...] = (
     Project.score,
     Project.compare,
     Project.leak_check,
+    Project.report,
     Project.promote,
     Project.refit,
     Project.tensorboard,

@@ -19,6 +19,7 @@ from numerai_pipeline.api import (
     Predicted,
     ProductionRun,
     Promoted,
+    Reported,
     Result,
     Scored,
     Shards,
@@ -174,6 +175,11 @@ def _(result: LeakChecked) -> None:
         for check in report.checks:
             for untested in check.untested:
                 echo(f"{report.model}: {check.name} did not test {untested}")
+
+
+@print_result.register
+def _(result: Reported) -> None:
+    echo(f"wrote {format_value(result.path)}: {', '.join(result.results)}")
 
 
 @print_result.register

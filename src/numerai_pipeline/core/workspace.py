@@ -83,6 +83,11 @@ class Workspace:
         return of_round.get(newest)
 
     @property
+    def reports_dir(self) -> Path:
+        """Folder of reports, one HTML file each."""
+        return self.root / "reports"
+
+    @property
     def ledger_path(self) -> Path:
         """The ledger's SQLite file, used when no other database is set."""
         return self.root / "ledger.sqlite"
