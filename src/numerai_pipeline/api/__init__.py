@@ -3,6 +3,7 @@
 Nothing heavy is imported here: a method imports what it needs when it is called.
 """
 
+from numerai_pipeline.api.backtests import Backtested, fold_records
 from numerai_pipeline.api.demo import DemoResult
 from numerai_pipeline.api.outcomes import Outcome, Outcomes
 from numerai_pipeline.api.parameters import Cli
@@ -28,6 +29,7 @@ from numerai_pipeline.api.trained import Trained, Training
 
 __all__ = [
     "COMMANDS",
+    "Backtested",
     "Best",
     "Cli",
     "DemoResult",
@@ -53,6 +55,7 @@ __all__ = [
     "Written",
     "Zoo",
     "call",
+    "fold_records",
     "open_project",
     "plain",
 ]

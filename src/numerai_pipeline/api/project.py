@@ -10,6 +10,7 @@ from functools import update_wrapper
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
+from numerai_pipeline.api.backtests import BacktestCommands
 from numerai_pipeline.api.data import DataCommands
 from numerai_pipeline.api.models import ModelCommands
 from numerai_pipeline.api.play import PlayCommands
@@ -20,7 +21,9 @@ P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 
 
-class Project(DataCommands, ModelCommands, RoundCommands, PlayCommands):
+class Project(
+    DataCommands, ModelCommands, BacktestCommands, RoundCommands, PlayCommands
+):
     """A workspace; every command is a method that returns a result."""
 
 
@@ -43,6 +46,7 @@ COMMANDS: tuple[Callable[..., Result], ...] = (
     Project.zoo,
     Project.new,
     Project.train,
+    Project.backtest,
     Project.best,
     Project.score,
     Project.promote,

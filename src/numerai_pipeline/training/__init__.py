@@ -8,6 +8,7 @@ from numerai_pipeline.training.executors import (
 )
 from numerai_pipeline.training.history import COLUMNS, Chart, Epoch, best_epoch
 from numerai_pipeline.training.job import Plan, TrainingJob, make_plan
+from numerai_pipeline.training.labels import resolved_eras
 from numerai_pipeline.training.plots import draw_training, plot_training
 from numerai_pipeline.training.refit import refit_job
 from numerai_pipeline.training.resources import (
@@ -59,6 +60,7 @@ __all__ = [
     "production_path",
     "production_run",
     "refit_job",
+    "resolved_eras",
     "set_production",
     "train",
     "write_curves",

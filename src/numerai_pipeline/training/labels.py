@@ -74,6 +74,16 @@ class Labels:
         return corr_per_era(one, self.values, self.eras).summary().mean
 
 
+def resolved_eras(reader: ShardReader, target: str) -> tuple[int, ...]:
+    """Return the eras of all splits with a target, ascending.
+
+    Raises:
+        DataError: if no row has the target.
+    """
+    labels = Labels.read(reader, Part(reader.eras()), target)
+    return tuple(np.unique(labels.eras).tolist())
+
+
 def balancing_weights(eras: npt.NDArray[np.int16]) -> Weights:
     """Return ``(rows,)`` weights with which every era weighs the same.
 

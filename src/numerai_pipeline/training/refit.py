@@ -2,12 +2,10 @@
 
 from dataclasses import replace
 
-import numpy as np
-
 from numerai_pipeline.core import ConfigError
-from numerai_pipeline.data import Fold, Part, ShardReader, eras_subset
+from numerai_pipeline.data import Fold, ShardReader, eras_subset
 from numerai_pipeline.training.job import TrainingJob
-from numerai_pipeline.training.labels import Labels
+from numerai_pipeline.training.labels import resolved_eras
 from numerai_pipeline.training.run import Run
 
 
@@ -34,9 +32,8 @@ def refit_job(job: TrainingJob, run: Run) -> TrainingJob:
             f"{run.refit_of}`."
         )
     reader = ShardReader(job.shards)
-    labels = Labels.read(reader, Part(reader.eras()), run.target)
     is_chosen = eras_subset(job.recipe.eras or "1-")
-    eras = tuple(era for era in np.unique(labels.eras).tolist() if is_chosen(era))
+    eras = tuple(filter(is_chosen, resolved_eras(reader, run.target)))
     return replace(
         job,
         fold=Fold(eras, (), purge=job.fold.purge),
