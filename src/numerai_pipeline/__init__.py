@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     zoo = call(Project.zoo)
     new = call(Project.new)
     train = call(Project.train)
+    backtest = call(Project.backtest)
     best = call(Project.best)
     score = call(Project.score)
     compare = call(Project.compare)
@@ -38,6 +39,7 @@ __version__ = "0.2.0"
 __all__ = [
     "Project",
     "__version__",
+    "backtest",
     "best",
     "compare",
     "demo",

@@ -10,6 +10,7 @@ from functools import update_wrapper
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
+from numerai_pipeline.api.backtests import BacktestCommands
 from numerai_pipeline.api.data import DataCommands
 from numerai_pipeline.api.leaks import LeakCommands
 from numerai_pipeline.api.models import ModelCommands
@@ -26,6 +27,7 @@ R = TypeVar("R", covariant=True)
 class Project(
     DataCommands,
     ModelCommands,
+    BacktestCommands,
     ScoreCommands,
     LeakCommands,
     ReportCommands,
@@ -54,6 +56,7 @@ COMMANDS: tuple[Callable[..., Result], ...] = (
     Project.zoo,
     Project.new,
     Project.train,
+    Project.backtest,
     Project.best,
     Project.score,
     Project.compare,

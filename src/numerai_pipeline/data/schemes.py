@@ -55,6 +55,11 @@ class Scheme:
                 "chunk that it trains on, and no other scheme takes it."
             )
 
+    @property
+    def learns_from_future(self) -> bool:
+        """Whether a fold learns from eras later than those that it predicts."""
+        return self.name == "blocked"
+
 
 def backtest_folds(
     eras: Sequence[int],

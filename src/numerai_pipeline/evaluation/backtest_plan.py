@@ -108,7 +108,7 @@ class BacktestPlan:
             f"{n_rows:,} rows; purge {self.folds[0].purge}"
         )
         lines = [text]
-        if scheme.name == "blocked":
+        if scheme.learns_from_future:
             lines.append("blocked: each fold also learns from later eras than it tests")
         for number, (fold, rows) in enumerate(
             zip(self.folds, self.rows, strict=True), start=1
@@ -139,7 +139,6 @@ def plan_backtest(
     eras: Sequence[int],
     scheme: Scheme,
     *,
-    purge: int | None = None,
     parallel: int | None = None,
 ) -> BacktestPlan:
     """Plan a backtest; nothing is written.
@@ -149,8 +148,6 @@ def plan_backtest(
             is put, and its fold does not matter.
         eras: eras to learn from and to predict, ascending.
         scheme: how to cut them into folds.
-        purge: eras left out between two parts; None: as the longest horizon of the
-            recipe's targets and of ``target`` demands.
         parallel: folds to train at a time; None: as memory and cores allow.
 
     Raises:
@@ -158,8 +155,8 @@ def plan_backtest(
         DataError: if the shards are broken or lack what the recipe names.
     """
     checked, reader = job.checked_recipe(), ShardReader(job.shards)
-    if purge is None:
-        purge = columns.purge_eras((*checked.targets, columns.TARGET))
+    targets = (*checked.targets, columns.TARGET)
+    purge = reader.purge(targets, allow_leak=job.allow_leak)
     learns_from = eras_subset(job.recipe.eras or "1-")
     folds = backtest_folds(eras, scheme, purge=purge, learns_from=learns_from)
     plans = [make_plan(replace(job, fold=fold)) for fold in folds]

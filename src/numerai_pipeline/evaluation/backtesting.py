@@ -17,10 +17,12 @@ import numpy.typing as npt
 from numerai_pipeline.core import (
     SILENT,
     DataError,
+    PipelineError,
     Progress,
     atomic_folder,
     atomic_path,
     columns,
+    counted,
     format_time,
     heal_folder,
     locked,
@@ -149,13 +151,18 @@ def _run_folds(plan: BacktestPlan, backtest: Backtest, progress: Progress) -> No
         # The longest first, so that none is left alone at the end.
         left.sort(key=lambda fold: -plan.rows[fold.number - 1].train)
     outcomes = executor.run(
-        run_fold, {f"fold {fold.number}": fold for fold in left}, progress
+        run_fold,
+        {f"fold {fold.number}": fold for fold in left},
+        progress,
+        title=f"backtesting {plan.job.name}",
     )
     errors = {label: one.error for label, one in outcomes.items() if one.error}
-    if errors:
-        label, error = next(iter(errors.items()))
-        error.add_note(f"{label} of {len(plan.folds)}, {plan.folder}")
-        raise error
+    for label, error in errors.items():
+        if not isinstance(error, PipelineError):
+            raise error
+        others = f" ({counted(len(errors) - 1, 'other folds')} failed too)"
+        more = others if len(errors) > 1 else ""
+        raise type(error)(f"{label} of {len(plan.folds)}{more}: {error}") from error
 
 
 def run_fold(fold: FoldJob, progress: Progress) -> FoldResult:

@@ -3,6 +3,7 @@
 from numerai_pipeline.training.executors import Executor, JobOutcome, Processes, Serial
 from numerai_pipeline.training.history import COLUMNS, Chart, Epoch, best_epoch
 from numerai_pipeline.training.job import Plan, TrainingJob, make_plan
+from numerai_pipeline.training.labels import resolved_eras
 from numerai_pipeline.training.plots import draw_training, plot_training
 from numerai_pipeline.training.refit import refit_job
 from numerai_pipeline.training.resources import (
@@ -54,6 +55,7 @@ __all__ = [
     "production_path",
     "production_run",
     "refit_job",
+    "resolved_eras",
     "set_production",
     "train",
     "write_curves",

@@ -10,7 +10,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from multiprocessing.connection import Connection, wait
@@ -47,6 +47,8 @@ class Executor(Protocol):
         work: Callable[[Job, Progress], Result],
         jobs: Mapping[str, Job],
         progress: Progress,
+        *,
+        title: str,
     ) -> dict[str, JobOutcome[Result]]:
         """Do all jobs, even if some fail.
 
@@ -54,6 +56,7 @@ class Executor(Protocol):
             work: does one; a function of a module.
             jobs: by the label that their progress is shown with.
             progress: where to report.
+            title: what all of them are.
 
         Returns:
             The outcome of each job, in the order of the jobs.
@@ -70,12 +73,17 @@ class Serial:
         work: Callable[[Job, Progress], Result],
         jobs: Mapping[str, Job],
         progress: Progress,
+        *,
+        title: str,
     ) -> dict[str, JobOutcome[Result]]:
         """Do all jobs; see ``Executor``."""
-        return {
-            label: _outcome(work, job, LabelledProgress(progress, label))
-            for label, job in jobs.items()
-        }
+        outcomes: dict[str, JobOutcome[Result]] = {}
+        with progress.task(title, len(jobs), "jobs") as advance:
+            for label, job in jobs.items():
+                shown = LabelledProgress(progress, label)
+                outcomes[label] = _outcome(work, job, shown)
+                advance(1)
+        return outcomes
 
 
 @dataclass(frozen=True)
@@ -99,12 +107,15 @@ class Processes:
         work: Callable[[Job, Progress], Result],
         jobs: Mapping[str, Job],
         progress: Progress,
+        *,
+        title: str,
     ) -> dict[str, JobOutcome[Result]]:
         """Do all jobs; see ``Executor``."""
         waiting = list(jobs.items())
-        running: dict[Connection, _Child] = {}
+        running: dict[Any, _Child] = {}
         outcomes: dict[str, JobOutcome[Result]] = {}
-        try:
+        with progress.task(title, len(jobs), "jobs") as advance, ExitStack() as stack:
+            stack.callback(_end_all, running)
             while waiting or running:
                 while waiting and len(running) < self.n_parallel:
                     label, job = waiting.pop(0)
@@ -112,14 +123,12 @@ class Processes:
                     child = _Child.start(label, shown, self.n_threads, work, job)
                     running[child.connection] = child
                 for connection in wait(list(running)):
-                    child = running[connection]  # type: ignore[index]
+                    child = running[connection]
                     outcome = child.receive()
                     if outcome is not None:
+                        running.pop(connection).end()
                         outcomes[child.label] = outcome
-                        running.pop(child.connection).end()
-        finally:
-            for child in running.values():
-                child.end()
+                        advance(1)
         return {label: outcomes[label] for label in jobs}
 
 
@@ -157,7 +166,13 @@ def _outcome(
     try:
         return JobOutcome(result=work(job, progress))
     except Exception as error:  # noqa: BLE001 - the other jobs are still to be done
+        progress.note(f"failed: {error}")
         return JobOutcome(error=error)
+
+
+def _end_all(children: Mapping[Any, "_Child"]) -> None:
+    for child in children.values():
+        child.end()
 
 
 @dataclass
@@ -204,7 +219,7 @@ class _Child:
         elif kind == "close":
             self.tasks.pop(content[0])[0].__exit__(None, None, None)
         else:
-            getattr(self.progress, kind)(*content)
+            self.progress.note(*content)
         return None
 
     def end(self) -> None:
@@ -245,7 +260,8 @@ class _SentProgress:
         self._connection.send(("note", text))
 
     def chart(self, chart: Any) -> None:
-        self._connection.send(("chart", chart))
+        # One table of curves has no room for several trainings.
+        self.note(chart.line)
 
 
 def _do_job(

@@ -101,6 +101,7 @@ class TreeRows:
         has_target = [
             np.packbits(self._has_target(block)).tobytes().hex()
             for block in self._blocks_of(self.part, features=())
+            if self.target
         ]
         return digest_of(
             [
