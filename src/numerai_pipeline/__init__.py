@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     zoo = call(Project.zoo)
     new = call(Project.new)
     train = call(Project.train)
+    backtest = call(Project.backtest)
     best = call(Project.best)
     score = call(Project.score)
     compare = call(Project.compare)
+    leak_check = call(Project.leak_check)
     report = call(Project.report)
     promote = call(Project.promote)
     refit = call(Project.refit)
@@ -37,6 +39,7 @@ __version__ = "0.2.0"
 __all__ = [
     "Project",
     "__version__",
+    "backtest",
     "best",
     "compare",
     "demo",
@@ -44,6 +47,7 @@ __all__ = [
     "etl",
     "init",
     "inspect",
+    "leak_check",
     "new",
     "open",
     "predict",

@@ -3,8 +3,10 @@
 Nothing heavy is imported here: a method imports what it needs when it is called.
 """
 
+from numerai_pipeline.api.backtests import Backtested, fold_records
 from numerai_pipeline.api.compared import Compared
 from numerai_pipeline.api.demo import DemoResult
+from numerai_pipeline.api.leaks import LeakChecked
 from numerai_pipeline.api.outcomes import Outcome, Outcomes
 from numerai_pipeline.api.parameters import Cli
 from numerai_pipeline.api.production import ProductionRun, Promoted
@@ -30,6 +32,7 @@ from numerai_pipeline.api.trained import Trained, Training
 
 __all__ = [
     "COMMANDS",
+    "Backtested",
     "Best",
     "Cli",
     "Compared",
@@ -37,6 +40,7 @@ __all__ = [
     "Description",
     "Downloaded",
     "FileList",
+    "LeakChecked",
     "Outcome",
     "Outcomes",
     "Predicted",
@@ -57,6 +61,7 @@ __all__ = [
     "Written",
     "Zoo",
     "call",
+    "fold_records",
     "open_project",
     "plain",
 ]

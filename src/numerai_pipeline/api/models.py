@@ -31,6 +31,7 @@ from numerai_pipeline.api.trained import Trained, Training
 from numerai_pipeline.core import DataError, PipelineError, columns
 
 if TYPE_CHECKING:
+    from numerai_pipeline.data import Fold
     from numerai_pipeline.models import Family
     from numerai_pipeline.training import Run, TrainingJob
 
@@ -353,8 +354,9 @@ def training_job(
     max_ram: str | int | None,
     allow_leak: bool,
     run: "Run | None" = None,
+    fold: "Fold | None" = None,
 ) -> "TrainingJob":
-    """Return the job that trains a model on its default fold.
+    """Return the job that trains a model.
 
     Args:
         project: the workspace.
@@ -365,6 +367,7 @@ def training_job(
         allow_leak: see ``train``.
         run: whose recipe, family and untrained model to take; None: those that the
             model has now.
+        fold: its eras; None: the default fold of the shards.
 
     Raises:
         ConfigError: if the recipe, or an override, is wrong.
@@ -389,7 +392,8 @@ def training_job(
     return TrainingJob(
         name=name,
         recipe=recipe,
-        fold=reader.default_fold(
+        fold=fold
+        or reader.default_fold(
             (*checked.targets, columns.TARGET),
             eras=recipe.eras,
             allow_leak=allow_leak,

@@ -10,7 +10,9 @@ from functools import update_wrapper
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
+from numerai_pipeline.api.backtests import BacktestCommands
 from numerai_pipeline.api.data import DataCommands
+from numerai_pipeline.api.leaks import LeakCommands
 from numerai_pipeline.api.models import ModelCommands
 from numerai_pipeline.api.play import PlayCommands
 from numerai_pipeline.api.reporting import ReportCommands
@@ -25,7 +27,9 @@ R = TypeVar("R", covariant=True)
 class Project(
     DataCommands,
     ModelCommands,
+    BacktestCommands,
     ScoreCommands,
+    LeakCommands,
     ReportCommands,
     RoundCommands,
     PlayCommands,
@@ -52,9 +56,11 @@ COMMANDS: tuple[Callable[..., Result], ...] = (
     Project.zoo,
     Project.new,
     Project.train,
+    Project.backtest,
     Project.best,
     Project.score,
     Project.compare,
+    Project.leak_check,
     Project.report,
     Project.promote,
     Project.refit,

@@ -108,7 +108,7 @@ class ReportCommands(Base):
         from numerai_pipeline import __version__
         from numerai_pipeline.reports import Report, gather
 
-        openings = self.lockbox_openings()
+        openings = self.read_ledger().openings()
         scored = Scored(outcomes, openings)
         if not scored.results:
             outcomes[0].get()

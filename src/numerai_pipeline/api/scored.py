@@ -42,32 +42,33 @@ class Scored(Outcomes["Evaluation"]):
 
     @cached_property
     def table(self) -> "pd.DataFrame":
-        """A row per score, by ``who``, ``metric``, ``of``: mean, low, high, std, ..."""
+        """A row per score, by ``who`` and ``score``: mean, low, high, std, ...
+
+        A score is a metric and what it is of, such as ``CORR``, ``FNC(medium)``.
+        """
         import pandas as pd
 
-        index = ["who", "metric", "of"]
+        index = ["who", "score"]
         rows = [
-            {"who": row.who, "metric": row.metric, "of": row.of} | row.summary.to_dict()
+            {"who": row.who, "score": row.label, **row.summary.to_dict()}
             for evaluation in self.results.values()
             for row in evaluation.rows
         ]
         frame = pd.DataFrame(rows, columns=None if rows else index)
-        return frame.drop_duplicates(index).set_index(index)
+        return frame.drop_duplicates(index).set_index(index).sort_index()
 
     @cached_property
     def per_era(self) -> "pd.DataFrame":
-        """A row per ``era``, and a column per score: ``who``, ``metric``, ``of``."""
+        """A row per ``era``, and a column per ``who`` and ``score``."""
         import pandas as pd
 
         series = {
-            (row.who, row.metric, row.of): pd.Series(
-                row.scores.values, index=row.scores.eras
-            )
+            (row.who, row.label): pd.Series(row.scores.values, index=row.scores.eras)
             for evaluation in self._evaluations.values()
             for row in evaluation.rows
         }
         frame = pd.DataFrame(series).rename_axis("era")
-        return frame.rename_axis(columns=["who", "metric", "of"])
+        return frame.rename_axis(columns=["who", "score"])
 
     @cached_property
     def predictions(self) -> "pd.DataFrame":

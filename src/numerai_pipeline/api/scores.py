@@ -14,7 +14,13 @@ from numerai_pipeline.core import ConfigError, DataError, PipelineError
 
 if TYPE_CHECKING:
     from numerai_pipeline.data import ShardReader
-    from numerai_pipeline.evaluation import EvaluatedPart, Evaluation, Scoring, Subject
+    from numerai_pipeline.evaluation import (
+        Backtest,
+        EvaluatedPart,
+        Evaluation,
+        Scoring,
+        Subject,
+    )
     from numerai_pipeline.models import Recipe
     from numerai_pipeline.training import Run
 
@@ -47,7 +53,7 @@ class ScoreCommands(Base):
         are included if they were downloaded.
 
         Args:
-            names: Models of the workspace; NAME@RUN for a run of its own.
+            names: Models of the workspace; NAME@RUN chooses a run or backtest.
             on: Eras to score: test, validation or backtest.
             run: latest, production, or a run's name (its end is enough).
             fnc: Feature set of FNC and exposure, such as all; none leaves them out.
@@ -77,7 +83,7 @@ class ScoreCommands(Base):
         outcomes = evaluate_models(
             self, names_of(names), on=part, run=run, fnc=fnc, force=force
         )
-        return Scored(outcomes, self.lockbox_openings())
+        return Scored(outcomes, self.read_ledger().openings())
 
     def compare(
         self,
@@ -139,15 +145,21 @@ def evaluate_models(
     Raises:
         Exception: what went wrong, if there is only one name.
     """
-    from numerai_pipeline.evaluation import subject_of_run
+    from numerai_pipeline.evaluation import subject_of_backtest, subject_of_run
 
     readers: dict[Path, ShardReader] = {}
 
+    def reader_of(recipe: "Recipe") -> ShardReader:
+        reader = open_shards(project, recipe)
+        return readers.setdefault(reader.folder, reader)
+
     def subject(name: str) -> "tuple[Subject, ShardReader]":
         model, _, own = name.partition("@")
+        if on == "backtest":
+            backtest = find_backtest(project, model, own)
+            return subject_of_backtest(backtest), reader_of(backtest.recipe)
         found = find_run(project, model, own or run, is_tested=True)
-        reader = open_shards(project, found.recipe)
-        reader = readers.setdefault(reader.folder, reader)
+        reader = reader_of(found.recipe)
         if on == "lockbox":
             _record_opening(project, found, reader)
         subject = subject_of_run(
@@ -203,6 +215,29 @@ def _evaluate_group(
     return outcomes
 
 
+def find_backtest(project: Base, name: str, folder: str) -> "Backtest":
+    """Return a finished backtest of a model: the latest, or one by its name or end.
+
+    Raises:
+        ConfigError: if there is no such model or backtest.
+        DataError: if none is finished.
+    """
+    from numerai_pipeline.evaluation import Backtest, backtests_dir, latest_backtest
+
+    project.require_model(name)
+    backtests = backtests_dir(project.workspace.runs_dir(name))
+    if not folder:
+        return latest_backtest(backtests)
+    found = [one for one in backtests.glob("*/") if one.name.endswith(folder)]
+    if len(found) != 1:
+        known = ", ".join(sorted(one.name for one in backtests.glob("*/"))) or "none"
+        raise ConfigError(
+            f"'{name}' has {len(found) or 'no'} backtests '{folder}' in {backtests}. "
+            f"It has: {known}."
+        )
+    return Backtest.open(found[0])
+
+
 def _record_opening(project: Base, run: "Run", reader: "ShardReader") -> None:
     """Write into the ledger that the lockbox is opened, before it is."""
     from numerai_pipeline.data import format_eras
@@ -246,15 +281,17 @@ def scoring_of(
     name, features = _features(project, reader, feature_set)
     return Scoring(
         meta_model=meta_model if meta_model.is_file() else None,
-        benchmarks=tuple(
-            path
-            for path in sorted(project.data_dir.glob("*_benchmark_models.parquet"))
-            if not path.name.startswith("live")
-        ),
+        benchmarks=benchmark_files(project),
         settings=project.settings.evaluation,
         feature_set=name,
         features=features,
     )
+
+
+def benchmark_files(project: Base) -> tuple[Path, ...]:
+    """Return the files of benchmarks that are downloaded, without live data."""
+    found = sorted(project.data_dir.glob("*_benchmark_models.parquet"))
+    return tuple(path for path in found if not path.name.startswith("live"))
 
 
 def _features(

@@ -126,7 +126,7 @@ def _add_command(app: typer.Typer, method: Callable[..., Result]) -> None:
     )
     texts = (document.short_description, document.long_description)
     app.command(
-        method.__name__,
+        method.__name__.replace("_", "-"),
         cls=Command,
         help="\n\n".join(
             " ".join(paragraph.split())

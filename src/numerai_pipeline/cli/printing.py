@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from numerai_pipeline.api import (
+    Backtested,
     Best,
     Compared,
     DemoResult,
     Description,
     Downloaded,
     FileList,
+    LeakChecked,
     Outcome,
     Predicted,
     ProductionRun,
@@ -30,6 +32,7 @@ from numerai_pipeline.api import (
     Trained,
     Written,
     Zoo,
+    fold_records,
     plain,
 )
 from numerai_pipeline.cli.scores import print_compared, print_scored
@@ -39,6 +42,10 @@ FAILED = "failed"
 
 # The scripts use the same folder.
 DEMO_FOLDER = Path("demo")
+
+
+# Ranges of eras that are longer are shortened.
+_MOST_ERAS = 20
 
 
 @singledispatch
@@ -152,12 +159,56 @@ def _(result: Trained) -> None:
 
 
 @print_result.register
+def _(result: Backtested) -> None:
+    for backtest in result.results.values():
+        print_table(
+            f"Backtest of {backtest.name}, {backtest.scheme.name}",
+            ["fold", "trained on", "chosen on", "predicted", "rows", "best", "CORR"],
+            [
+                (
+                    record["fold"],
+                    _first_and_last(record["train"]),
+                    _first_and_last(record["validation"]),
+                    _first_and_last(record["test"]),
+                    record["rows"],
+                    record["best_epoch"],
+                    record["corr"],
+                )
+                for record in fold_records(backtest)
+            ],
+        )
+        if backtest.scheme.learns_from_future:
+            echo(
+                f"{backtest.name}: its folds also learned from eras that are later "
+                "than those that they predict"
+            )
+        echo(f"{backtest.name}: purge {backtest.purge}; mean CORR of each fold's eras")
+        echo(f"predictions: {format_value(backtest.predictions)}")
+
+
+@print_result.register
 def _(result: Best) -> None:
     echo(f"{result.epoch} {result.path}")
 
 
 print_result.register(Scored, print_scored)
 print_result.register(Compared, print_compared)
+
+
+@print_result.register
+def _(result: LeakChecked) -> None:
+    for report in result.results.values():
+        print_table(
+            f"{report.model}, {report.sentence}",
+            ["check", "result", "found"],
+            [(check.name, check.state, check.found) for check in report.checks],
+        )
+        for check in report.checks:
+            for finding in check.findings:
+                echo(f"{report.model}: {check.name} {check.state}: {finding.says}")
+        for check in report.checks:
+            for untested in check.untested:
+                echo(f"{report.model}: {check.name} did not test {untested}")
 
 
 @print_result.register
@@ -341,6 +392,17 @@ def print_error(text: str) -> None:
 def _tested(run: ProductionRun) -> str:
     """Return the run that was tested, which of a refit is another one."""
     return run.refit_of or run.id
+
+
+def _first_and_last(eras: str) -> str:
+    """Shorten ranges of eras that fill a line, as those of every Nth era do.
+
+    >>> _first_and_last("1-148,321-1088"), _first_and_last("1,5,9,13,17,21,25,29,33")
+    ('1-148,321-1088', '1 … 33')
+    """
+    if len(eras) <= _MOST_ERAS:
+        return eras
+    return f"{eras.split('-')[0].split(',')[0]} … {eras.split('-')[-1].split(',')[-1]}"
 
 
 def _failed(outcome: Outcome[Any], n_columns: int) -> tuple[object, ...]:

@@ -16,6 +16,7 @@ from numerai_pipeline.core import (
     sha256_of,
 )
 from numerai_pipeline.data import Fold, ShardReader, format_eras
+from numerai_pipeline.evaluation.backtest import Backtest
 from numerai_pipeline.evaluation.neutral import score_features
 from numerai_pipeline.evaluation.out_of_sample import (
     choose_part,
@@ -119,6 +120,18 @@ def subject_of_run(
         found = predict_part(run, reader, part, (), progress)
         write_out_of_sample(found, subject.predictions, made_from)
     return subject
+
+
+def subject_of_backtest(backtest: Backtest) -> Subject:
+    """Return the predictions of a finished backtest, to be scored.
+
+    Raises:
+        DataError: if it is not finished, or the file is broken.
+    """
+    _ = backtest.predictions  # raises if they are not whole
+    return Subject(
+        backtest.folder, backtest.name, "backtest", backtest.folds, backtest.targets
+    )
 
 
 def evaluate(

@@ -149,6 +149,8 @@ def _draw_totals(axes: Any, rows: Sequence[ScoreRow], colors: dict[str, str]) ->
             **_styled(row, colors),
         )
     axes.set_ylabel("cumulative CORR")
+    if not _n_common(rows):
+        return
     axes.legend(
         frameon=False,
         loc="upper left",

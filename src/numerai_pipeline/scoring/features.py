@@ -27,8 +27,8 @@ _MAX_RANK = 0.9
 # Below this share, what is left of a prediction is rounding, too.
 _NO_REMAINDER = 1e-10
 
-# Rows that are converted to float64 at once: 11 MB with 2,748 features.
-_ROWS_AT_ONCE = 512
+# Values that are converted to float64 at once: 8 MB, which stay in the cache.
+_VALUES_AT_ONCE = 2**20
 
 
 class EraFeatures:
@@ -145,8 +145,9 @@ class EraFeatures:
 
     def _blocks(self) -> Iterator[tuple[slice, Doubles]]:
         """Yield the features as float64, some rows at a time."""
-        for start in range(0, self.n_rows, _ROWS_AT_ONCE):
-            rows = slice(start, start + _ROWS_AT_ONCE)
+        n_rows = max(1, _VALUES_AT_ONCE // max(1, self.n_features))
+        for start in range(0, self.n_rows, n_rows):
+            rows = slice(start, start + n_rows)
             yield rows, self._x[rows].astype(np.float64, copy=False)
 
 
@@ -172,11 +173,13 @@ class Projection:
             places = np.unique(places)
             gram = gram[np.ix_(places, places)]
         largest = float(gram.diagonal().max(initial=0))
-        factor, pivots, rank, _ = lapack.dpstrf(gram, tol=_TOLERANCE * largest)
+        self._factor, pivots, rank, _ = lapack.dpstrf(gram, tol=_TOLERANCE * largest)
         # Without any spread, LAPACK returns before it counts.
         self.rank = int(rank) if largest > 0 else 0
-        self._kept = places[pivots[: self.rank] - 1]
-        self._factor = np.asfortranarray(factor[: self.rank, : self.rank])
+        self._order = places[pivots - 1]
+        # Columns that depend on the others: a factor of one, and weights of zero.
+        self._factor[:, self.rank :] = 0
+        np.fill_diagonal(self._factor[self.rank :, self.rank :], 1)
 
     @property
     def is_defined(self) -> bool:
@@ -195,9 +198,9 @@ class Projection:
         columns = self._features.columns_of(values)
         means = columns.mean(axis=0)
         weights = np.zeros((self._features.n_features, columns.shape[1]))
-        if self.rank:
-            products = self._features.products(columns - means)[self._kept]
-            weights[self._kept] = lapack.dpotrs(self._factor, products)[0]
+        products = self._features.products(columns - means)[self._order]
+        products[self.rank :] = 0
+        weights[self._order] = lapack.dpotrs(self._factor, products)[0]
         found: Doubles = self._features.combination(weights) + means
         return found.reshape(np.shape(values))
 

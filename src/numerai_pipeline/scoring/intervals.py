@@ -12,7 +12,7 @@ from numerai_pipeline.scoring.eras import Doubles, Floats
 LEAST_HORIZONS = 8
 
 # A std below this is the rounding error of equal scores, which lie in [-1, 1].
-NO_SPREAD = 1e-15
+_NO_SPREAD = 1e-15
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def n_effective(values: Floats, *, horizon: int) -> float:
         return math.nan
     centred = kept - kept.mean()
     variance = float(centred @ centred)
-    if variance <= n * NO_SPREAD**2:
+    if variance <= n * _NO_SPREAD**2:
         return float(n)
     lagged = sum(
         (1 - k / n) * float(centred[k:] @ centred[:-k]) for k in range(1, horizon)
@@ -151,7 +151,7 @@ def sharpe(values: Doubles) -> float:
     if len(values) == 0:
         return math.nan
     std = float(values.std())
-    return math.nan if std <= NO_SPREAD else float(values.mean()) / std
+    return math.nan if std <= _NO_SPREAD else float(values.mean()) / std
 
 
 def sharpe_error(values: Doubles, horizon: int) -> float:

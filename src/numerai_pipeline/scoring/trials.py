@@ -9,11 +9,13 @@ from scipy.special import ndtr, ndtri
 from numerai_pipeline.core import DataError
 from numerai_pipeline.scoring.eras import Doubles, Floats, Integers
 from numerai_pipeline.scoring.intervals import (
-    NO_SPREAD,
     defined,
     sharpe,
     sharpe_error,
 )
+
+# A variance below this share of the mean square is the rounding of equal scores.
+_NO_VARIANCE = 1e-12
 
 
 def probabilistic_sharpe(
@@ -139,13 +141,12 @@ def _sharpes(
         squares: ``(n_blocks, n_trials)`` sums of their squares.
     """
     n_eras = (halves @ counts)[:, None]
-    mean = halves @ sums / n_eras
-    std = np.sqrt(np.maximum(halves @ squares / n_eras - mean**2, 0))
+    mean, square = halves @ sums / n_eras, halves @ squares / n_eras
+    variance = square - mean**2
     # Equal scores have no Sharpe ratio; zero ranks them between gain and loss.
-    ratios: Doubles = np.divide(
-        mean, std, out=np.zeros_like(mean), where=std > NO_SPREAD
-    )
-    return ratios
+    has_spread = variance > _NO_VARIANCE * square
+    std = np.sqrt(np.where(has_spread, variance, 1))
+    return np.where(has_spread, mean / std, 0)
 
 
 def _check_trials(values: Floats, n_blocks: int) -> None:

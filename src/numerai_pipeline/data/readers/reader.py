@@ -102,12 +102,7 @@ class ShardReader:
             ConfigError: if a part would be empty, or the parts leak and that is not
                 allowed.
         """
-        options = self.manifest.provenance.options
-        purge = columns.purge_eras(tuple(targets))
-        if allow_leak:
-            packed = columns.purge_eras(self.manifest.target_names)
-            own = options.get("purge")
-            purge = min(purge, packed if own is None else int(own))
+        purge = self.purge(targets, allow_leak=allow_leak)
         fold = default_fold(
             {name: self.eras(name, purge=purge) for name in self.manifest.splits},
             purge=purge,
@@ -120,6 +115,20 @@ class ShardReader:
                 "`nai etl --split-by era`, or pass --allow-leak; scores will say so."
             )
         return fold
+
+    def purge(self, targets: Sequence[str], *, allow_leak: bool = False) -> int:
+        """Return how many eras to leave out between two parts of a fold.
+
+        Args:
+            targets: what is learned or scored by; the longest horizon decides.
+            allow_leak: leave out no more than the shards were made with.
+        """
+        purge = columns.purge_eras(tuple(targets))
+        if not allow_leak:
+            return purge
+        packed = columns.purge_eras(self.manifest.target_names)
+        own = self.manifest.provenance.options.get("purge")
+        return min(purge, packed if own is None else int(own))
 
     def n_rows(self, split: str | None, eras: Sequence[int] | None = None) -> int:
         """Return how many rows a split, or some of its eras, have."""
