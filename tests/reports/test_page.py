@@ -4,14 +4,15 @@ import base64
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from made_report import made_report
+from made_report import made_leaks, made_report
 
-from numerai_pipeline.reports import SECTIONS, LeakCheck, Report, render
+from numerai_pipeline.reports import SECTIONS, Report, render
 from numerai_pipeline.scoring import Scores
 
 HOSTILE = "<img src=x onerror=\"alert('1')\">&amp;\x00</script><!--"
@@ -115,12 +116,12 @@ def test_the_verdict_says_what_the_intervals_allow(report: Report, page: str) ->
     assert "620 backtest eras, clearly above zero;" in words
     assert "not distinguishable from v53_lgbm_ender20" in words
     assert "clearly worse than v53_lgbm_ender20" in words
-    assert "Leak check passed" in words
+    assert "Fast leak check: 1 passed" in words
     assert "3 runs of this model" in words
 
 
 def test_warnings_come_before_the_verdict() -> None:
-    found = LeakCheck("failed", ("The column target leaks.",))
+    found = made_leaks(Path("elsewhere"), "The column target leaks.")
     report = made_report(n_eras=40, n_folds=1, leaks=found, n_openings=2)
     page = render(report)
     order = [
@@ -128,7 +129,8 @@ def test_warnings_come_before_the_verdict() -> None:
         for text in ("The column target leaks.", "scored 2 times", "clearly above zero")
     ]
     assert order == sorted(order)
-    assert "Leak check failed" in page
+    assert "Fast leak check: 1 failed" in page
+    assert "of the run elsewhere" in page
 
 
 def test_names_are_text() -> None:
@@ -147,7 +149,7 @@ def test_what_is_missing_is_said_with_the_command_that_adds_it() -> None:
     evaluation = replace(
         model.evaluation, rows=rows, coverage=(), benchmark="", features=None
     )
-    bare = replace(model, evaluation=evaluation, leaks=LeakCheck(), n_trials=1)
+    bare = replace(model, evaluation=evaluation, leaks=None, n_trials=1)
     tree = tree_of(render(replace(whole, models=(bare,), comparison=None)))
     said = {
         section.get("id"): words_of(each)
