@@ -17,7 +17,13 @@ from numerai_pipeline.scoring import Scores, Summary
 
 # Eras: the purge, then up to a quarter, half a year, one year, two years, three years.
 _DISTANCES = (13, 26, 52, 104, 156)
+# Pixels of a fold in their picture.
 _ROW = 20
+_PARTS = {
+    "train": "learned from",
+    "validation": "chose the epoch",
+    "test": "predicted",
+}
 
 
 def by_fold(report: Report, _: Canvas) -> Html:
@@ -143,7 +149,7 @@ def _picture(folds: Sequence[Fold]) -> Html:
     for place, fold in enumerate(folds):
         top = place * _ROW + 3
         parts.append(tag("text", str(place + 1), x=-8, y=top + 11, class_="up"))
-        for kind in ("train", "validation", "test"):
+        for kind in _PARTS:
             parts += [
                 _block(scale, low, high, top, kind)
                 for low, high in _runs(getattr(fold, kind))
@@ -159,14 +165,6 @@ def _picture(folds: Sequence[Fold]) -> Html:
                 class_="across middle",
             )
         )
-    names = (
-        tag("li", tag("i", class_=f"swatch block {kind}"), words)
-        for kind, words in (
-            ("train", "learned from"),
-            ("validation", "chose the epoch"),
-            ("test", "predicted"),
-        )
-    )
     picture = tag(
         "svg",
         *parts,
@@ -175,13 +173,13 @@ def _picture(folds: Sequence[Fold]) -> Html:
         role="img",
         aria_label="eras of each fold",
     )
-    return tag(
-        "figure",
-        tag("figcaption", "Eras of each fold"),
-        tag("ul", *names, class_="legend"),
-        picture,
-        class_="chart",
+    names = (
+        tag("li", tag("i", class_=f"swatch block {kind}"), words)
+        for kind, words in _PARTS.items()
     )
+    legend = tag("ul", *names, class_="legend")
+    title = tag("figcaption", "Eras of each fold")
+    return tag("figure", title, legend, picture, class_="chart")
 
 
 def _block(scale: Scale, low: int, high: int, top: int, kind: str) -> Html:
