@@ -95,11 +95,13 @@ def test_scores_are_frames(project: Project) -> None:
     drawn = scored.figure.axes[0].get_legend().get_texts()
     assert [text.get_text().split(":")[0] for text in drawn] == [
         *MODELS,
+        "v53_lgbm_ender20",
         "numerai_meta_model",
     ]
     assert "trees" in scored._repr_html_()
     one = project.score("trees")
-    assert len(one.figure.axes) == 3
+    # Cumulative CORR, drawdown, CORR and MMC.
+    assert len(one.figure.axes) == 4
 
 
 def test_a_round_is_predicted_submitted_and_scored(

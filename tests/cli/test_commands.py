@@ -121,6 +121,7 @@ RESULTS: dict[str, tuple[list[str], Callable[[Project], Any]]] = {
     "promote": (["mlp"], lambda p: p.promote("mlp")),
     "refit": (["again"], refitted),
     "score": (["mlp"], lambda p: p.score("mlp")),
+    "compare": (["mlp", "lightgbm"], lambda p: p.compare(["mlp", "lightgbm"])),
     "predict": (["mlp", "lightgbm"], lambda p: p.predict(["mlp", "lightgbm"])),
     "submit": (
         ["mlp", "--replace"],

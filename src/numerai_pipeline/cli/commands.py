@@ -126,7 +126,7 @@ def _add_command(app: typer.Typer, method: Callable[..., Result]) -> None:
     )
     texts = (document.short_description, document.long_description)
     app.command(
-        method.__name__,
+        method.__name__.replace("_", "-"),
         cls=Command,
         help="\n\n".join(
             " ".join(paragraph.split())
@@ -183,7 +183,10 @@ def _typer_parameter(parameter: inspect.Parameter, text: str) -> inspect.Paramet
     else:
         flag = cli.option or f"--{parameter.name.replace('_', '-')}"
         info = typer.Option(
-            flag, help=text, metavar=cli.metavar, rich_help_panel=cli.panel
+            *flag.split(),
+            help=text,
+            metavar=cli.metavar,
+            rich_help_panel=cli.panel,
         )
     return _parameter(parameter.name, Annotated[kind, info], default)
 

@@ -4,6 +4,7 @@ from numerai_pipeline.data.block import Block
 from numerai_pipeline.data.catalog import FEATURE_GROUPS, FeatureCatalog
 from numerai_pipeline.data.downloads.downloading import DownloadedFile, download
 from numerai_pipeline.data.etl.build import build_shards
+from numerai_pipeline.data.etl.copying import copy_shards
 from numerai_pipeline.data.etl.options import EtlOptions
 from numerai_pipeline.data.folds import (
     Fold,
@@ -19,6 +20,7 @@ from numerai_pipeline.data.parquet.reading import read_parquet_blocks
 from numerai_pipeline.data.readers.packed_rows import PackedRows
 from numerai_pipeline.data.readers.reader import ShardReader
 from numerai_pipeline.data.readers.transforms import decode_features, decode_packed
+from numerai_pipeline.data.schemes import Scheme, SchemeName, backtest_folds
 from numerai_pipeline.data.shards.manifest import ShardManifest
 
 __all__ = [
@@ -30,10 +32,14 @@ __all__ = [
     "Fold",
     "PackedRows",
     "Part",
+    "Scheme",
+    "SchemeName",
     "ShardManifest",
     "ShardReader",
+    "backtest_folds",
     "build_shards",
     "column_names",
+    "copy_shards",
     "decode_features",
     "decode_packed",
     "default_fold",

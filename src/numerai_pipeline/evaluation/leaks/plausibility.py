@@ -1,0 +1,110 @@
+"""Whether a score is too good to be true."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from numerai_pipeline.core import columns
+from numerai_pipeline.data import column_names, read_columns
+from numerai_pipeline.evaluation.leaks.originals import places_of
+from numerai_pipeline.evaluation.leaks.report import CheckResult, Finding
+from numerai_pipeline.evaluation.leaks.subject import Subject, corr_of, result_of
+from numerai_pipeline.evaluation.out_of_sample import OutOfSample
+from numerai_pipeline.scoring import Scores, corr_per_era, mean_interval
+
+# Without a benchmark to compare with. Numerai's own benchmark models reach a CORR of
+# 0.02 to 0.04 on real data, with a Sharpe ratio per era of 1 to 2.
+_MOST_CORR, _MOST_SHARPE = 0.1, 3.0
+
+# Times the best benchmark on the same eras: good models are better by tenths of it.
+_MOST_TIMES = 1.5
+
+_REMEDY = "nai download --benchmarks --force"
+
+_NO_MODELS = {columns.ID, columns.ERA, columns.DATA_TYPE}
+
+
+def check_plausibility(subject: Subject) -> CheckResult:
+    """Warn where the score is far above what Numerai's own models reach."""
+    scores = corr_of(subject.out_of_sample, subject.target)
+    own = scores.summary()
+    found = f"mean CORR {own.mean:.4f}, Sharpe {own.sharpe:.2f}"
+    best = _best_benchmark(subject)
+    untested = []
+    if best is None:
+        untested.append("the score beside benchmarks: `nai download --benchmarks`")
+        findings = list(_above_all_known(subject, own.mean, own.sharpe))
+    else:
+        name, theirs = best
+        found += f"; {name} {theirs.summary().mean:.4f}"
+        findings = list(_above_benchmark(subject, scores, name, theirs))
+    return result_of("too good", found, findings, untested, is_warning=True)
+
+
+def _above_all_known(subject: Subject, corr: float, sharpe: float) -> Iterator[Finding]:
+    for name, value, most in (
+        ("mean CORR", corr, _MOST_CORR),
+        ("Sharpe ratio per era", sharpe, _MOST_SHARPE),
+    ):
+        if value > most:
+            yield Finding(
+                f"a {name} of {value:.3f} is above {most}, more than any of Numerai's "
+                "own models reach on real data. Find the leak before you stake on it.",
+                file=str(subject.run.folder),
+                column=subject.target,
+                era=subject.predicted_eras[0],
+                value=value,
+            )
+
+
+def _above_benchmark(
+    subject: Subject, scores: Scores, name: str, theirs: Scores
+) -> Iterator[Finding]:
+    eras, at, there = np.intersect1d(scores.eras, theirs.eras, return_indices=True)
+    own, other = scores.values[at], theirs.values[there]
+    horizon = columns.horizon_eras(subject.target)
+    difference = mean_interval(own - other, horizon=horizon)
+    times = float(np.nanmean(own) / np.nanmean(other))
+    # A model beside a benchmark without skill is no leak; nor is a few eras' luck.
+    is_more = np.nanmean(other) > 0 and times > _MOST_TIMES
+    if is_more and not difference.low <= 0:
+        yield Finding(
+            f"mean CORR {np.nanmean(own):.4f} is {times:.1f} times that of {name} on "
+            f"the same {len(eras)} eras. Find the leak before you stake on it.",
+            file=str(subject.run.folder),
+            column=subject.target,
+            era=int(eras[0]),
+            value=times,
+        )
+
+
+def _best_benchmark(subject: Subject) -> tuple[str, Scores] | None:
+    """Return the benchmark model with the highest mean CORR on the same eras."""
+    found = subject.out_of_sample
+    best: tuple[str, Scores] | None = None
+    for name, values in _benchmarks(found, subject.benchmarks):
+        targets = found.targets[subject.target]
+        known = np.isfinite(values) & ~np.isnan(targets)
+        n_rows = np.bincount(found.eras, weights=known)
+        scored = known & (n_rows[found.eras] >= 2)
+        if not scored.any():
+            continue
+        scores = corr_per_era(values[scored], targets[scored], found.eras[scored])
+        if best is None or scores.summary().mean > best[1].summary().mean:
+            best = (name, scores)
+    return best
+
+
+def _benchmarks(
+    found: OutOfSample, files: Sequence[Path]
+) -> Iterator[tuple[str, npt.NDArray[np.float64]]]:
+    """Yield each benchmark of each file: ``(rows,)`` float64, NaN where it has none."""
+    for path in files:
+        names = [n for n in column_names(path, _REMEDY) if n not in _NO_MODELS]
+        table = read_columns(path, [columns.ID, *names], _REMEDY)
+        places = places_of(found.ids, np.array(table[columns.ID].to_pylist(), "S16"))
+        for name in names:
+            values = table[name].to_numpy().astype(np.float64)
+            yield name, np.where(places >= 0, values[places], np.nan)

@@ -1,0 +1,183 @@
+"""Whether the trained column is the named one, and no feature gives a target away.
+
+Per era, feature and target one table counts how often each code meets each value.
+The rank correlation and the share of rows that one decides of the other follow from it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from numerai_pipeline.core import columns
+from numerai_pipeline.data import Block, Part
+from numerai_pipeline.evaluation.leaks.originals import (
+    original_files,
+    places_of,
+    read_original,
+)
+from numerai_pipeline.evaluation.leaks.report import CheckResult, Finding
+from numerai_pipeline.evaluation.leaks.structure import parts_of
+from numerai_pipeline.evaluation.leaks.subject import Subject, result_of
+
+_FAST_ERAS_OF_LABELS, _FAST_ERAS_OF_FEATURES = 4, 3
+
+# Numerai's features correlate with targets by less than 0.1 per era; one that was made
+# from a target has lost something by being cut into five bins.
+_NEAR_ONE = 0.9
+
+# An era with fewer rows has such correlations by luck.
+_LEAST_ROWS = 30
+
+_N_CODES = columns.MISSING_CODE + 1
+
+Doubles = npt.NDArray[np.float64]
+
+
+def check_wiring(subject: Subject) -> CheckResult:
+    """Check the labels of the training, and every feature against every target."""
+    findings = [*_mislabelled(subject), *_copies(subject)]
+    names = subject.shards.manifest.target_names
+    found = f"{len(subject.run.features):,} features x {len(names)} targets"
+    untested = ["features that give a target away only together"]
+    _, why = original_files(subject)
+    if why:
+        untested.append(why)
+    if not subject.is_full:
+        untested.append(
+            f"all but {_FAST_ERAS_OF_FEATURES} eras of each part (--full)",
+        )
+    return result_of("target wiring", found, findings, untested)
+
+
+def _mislabelled(subject: Subject) -> Iterator[Finding]:
+    """Compare what the training reads as a target with the column of that name."""
+    files, _ = original_files(subject)
+    part = parts_of(subject)["train"]
+    for era in subject.some(part.eras, _FAST_ERAS_OF_LABELS):
+        for target in subject.run.targets:
+            block = subject.shards.read(
+                part.split, eras=(era,), features=(), targets=(target,)
+            )
+            has_target = ~np.isnan(block.y[:, 0])
+            if not has_target.any():
+                continue
+            learned = subject.shards.load(
+                part.split, features=(), target=target, eras=(era,)
+            ).y
+            original = read_original(files, era, (), (target,))
+            if original is None:
+                continue
+            path, rows = original
+            places = places_of(block.ids[has_target], rows.ids)
+            n_others = int((rows.y[places, 0] != learned).sum())
+            if n_others:
+                yield Finding(
+                    f"the training learns other values as '{target}' than "
+                    f"{path.name} has: {n_others} of {len(learned)} rows of era "
+                    f"{era:04d}. Run `nai etl --force`, then train again.",
+                    file=str(path),
+                    column=target,
+                    era=era,
+                    value=float(n_others),
+                )
+
+
+def _copies(subject: Subject) -> Iterator[Finding]:
+    for part in parts_of(subject).values():
+        for era in subject.some(part.eras, _FAST_ERAS_OF_FEATURES):
+            yield from _copies_in(subject, part, era)
+
+
+def _copies_in(subject: Subject, part: Part, era: int) -> Iterator[Finding]:
+    features = subject.run.features
+    block = subject.shards.read(part.split, eras=(era,), features=features)
+    for place, target in enumerate(subject.shards.manifest.target_names):
+        crossed = cross(block, place)
+        if crossed is None:
+            continue
+        ranked, decided = crossed.rank_correlations(), crossed.decided()
+        is_copy = (np.abs(ranked) > _NEAR_ONE) | (decided > _NEAR_ONE)
+        for at in np.flatnonzero(is_copy):
+            how = (
+                f"rank correlation {ranked[at]:+.3f}"
+                if abs(ranked[at]) > _NEAR_ONE
+                else f"one decides {decided[at]:.0%} of what is open of the other"
+            )
+            yield Finding(
+                f"{features[at]} gives '{target}' away in era {era:04d}: {how}. "
+                "Leave it out, or find out how it was made.",
+                file=str(subject.shards.folder),
+                column=features[at],
+                era=era,
+                value=float(ranked[at]),
+            )
+
+
+@dataclass(frozen=True)
+class Cross:
+    """How often each code of each feature meets each value of a target.
+
+    Attributes:
+        counts: ``(F, 6, K)`` float64; K values of the target, ascending.
+    """
+
+    counts: Doubles
+
+    def rank_correlations(self) -> Doubles:
+        """Return Spearman's correlation of each feature that has values; ``(F,)``.
+
+        NaN where all values of a feature are equal. Rows without the feature are left
+        out.
+        """
+        counts = self.counts[:, : columns.MISSING_CODE]
+        n_rows = counts.sum(axis=(1, 2))
+        of_code, of_value = counts.sum(axis=2), counts.sum(axis=1)
+        a, b = _centred_ranks(of_code, n_rows), _centred_ranks(of_value, n_rows)
+        covariance = np.einsum("fck,fc,fk->f", counts, a, b)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            correlations: Doubles = covariance / np.sqrt(
+                (of_code * a**2).sum(axis=1) * (of_value * b**2).sum(axis=1)
+            )
+        return correlations
+
+    def decided(self) -> Doubles:
+        """Return how much of a target a feature decides, or the other way; ``(F,)``.
+
+        1 where a code, a missing one too, always means the same value; 0 where it helps
+        no more than to know the most frequent value.
+        """
+        n_rows = self.counts.sum(axis=(1, 2))
+        found = []
+        for axis in (1, 2):
+            known = self.counts.max(axis=3 - axis).sum(axis=1)
+            most_frequent = self.counts.sum(axis=axis).max(axis=1)
+            left = n_rows - most_frequent
+            # Where nearly all values are equal, little is open.
+            found.append(
+                np.where(
+                    left >= _LEAST_ROWS / 3,
+                    (known - most_frequent) / left.clip(min=1),
+                    0,
+                )
+            )
+        return np.maximum(*found)
+
+
+def cross(block: Block, place: int) -> Cross | None:
+    """Count codes against the values of a target; None if it has too few rows."""
+    has_target = ~np.isnan(block.y[:, place])
+    values, which = np.unique(block.y[has_target, place], return_inverse=True)
+    if has_target.sum() < _LEAST_ROWS or len(values) < 2:
+        return None
+    x = block.x[has_target]
+    is_value = np.eye(len(values), dtype=np.float32)[which]
+    counts = [(x == code).T.astype(np.float32) @ is_value for code in range(_N_CODES)]
+    return Cross(np.stack(counts, axis=1).astype(np.float64))
+
+
+def _centred_ranks(counts: Doubles, n_rows: Doubles) -> Doubles:
+    """Return the mean rank of each value from how often it occurs; ``(F, values)``."""
+    ranks: Doubles = counts.cumsum(axis=1) - counts / 2 - n_rows[:, None] / 2
+    return ranks
