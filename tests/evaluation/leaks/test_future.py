@@ -38,6 +38,7 @@ def shards_of_the_job():
 LINE = "x = keras.layers.Rescaling(1.0, offset=mean_of_all({}))(x)"
 
 
+@pytest.mark.slow
 def test_trees_do_not_know_the_future(honest):
     retraining = Retraining(honest)
     cut = check_truncation(retraining)

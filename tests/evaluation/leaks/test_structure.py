@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from numerai_pipeline.core import SILENT
 from numerai_pipeline.data import Part, copy_shards
@@ -24,6 +25,7 @@ def test_an_honest_fold_passes(honest):
     assert any("no predictions were written" in text for text in found.untested)
 
 
+@pytest.mark.slow
 def test_random_rows_are_found(shards_of, train_on, subject_of):
     shards = shards_of(split=0.25, split_by="rows")
     run = train_on(shards, allow_leak=True)
@@ -35,6 +37,7 @@ def test_random_rows_are_found(shards_of, train_on, subject_of):
     assert check_purge_profile(Retraining(subject)).state == "failed"
 
 
+@pytest.mark.slow
 def test_a_purge_of_0_is_found(shards_of, train_on, subject_of):
     shards = shards_of(purge=0)
     subject = subject_of(train_on(shards, allow_leak=True), shards)
