@@ -18,7 +18,7 @@ os.environ["MPLBACKEND"] = "Agg"
 for _threads in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ.setdefault(_threads, "1")
 
-pytest_plugins = ["scripted_server", "small_world"]
+pytest_plugins = ["scripted_server", "small_world", "tiny_market"]
 
 _LOOPBACK = ("127.", "::1", "localhost")
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from numerai_pipeline.core import sha256_of
+from numerai_pipeline.core import SILENT, sha256_of
 from numerai_pipeline.data import EtlOptions, ShardReader, build_shards
-from numerai_pipeline.evaluation import evaluate
+from numerai_pipeline.evaluation import Scoring, evaluate, subject_of_run
 from numerai_pipeline.models import Recipe
 from numerai_pipeline.training import Run, TrainingJob, train
 
@@ -85,6 +85,29 @@ def write_references(folder, rows):
     benchmarks[~is_train].to_parquet(folder / "validation_benchmark_models.parquet")
 
 
+def score_run(
+    run,
+    shards,
+    *,
+    meta_model=None,
+    benchmarks=(),
+    on="test",
+    features=(),
+    force=False,
+    progress=SILENT,
+):
+    """Predict and score a run; ``features`` are those of FNC and exposure."""
+    subject = subject_of_run(run, shards, on=on, force=force, progress=progress)
+    against = Scoring(
+        meta_model=meta_model,
+        benchmarks=tuple(benchmarks),
+        feature_set="some" if features else "",
+        features=tuple(features),
+    )
+    [found] = evaluate([subject], shards, against, force=force, progress=progress)
+    return found
+
+
 @pytest.fixture(scope="session")
 def world(tmp_path_factory):
     """A release, its shards, the paths of its files; read only."""
@@ -154,7 +177,7 @@ def evaluated(tmp_path_factory, trained, world):
     """The evaluation of one run with all references; read only."""
     folder = tmp_path_factory.mktemp("evaluated") / trained["trees"].name
     shutil.copytree(trained["trees"], folder)
-    return evaluate(Run.open(folder), world.shards, **world.references)
+    return score_run(Run.open(folder), world.shards, **world.references)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,18 @@ def inline() -> Iterator[None]:
 
 
 def read(name: str) -> Any:
-    """Return a notebook that plays on a tiny market and trains for two epochs."""
+    """Return a notebook that plays on a tiny market and does not train for long."""
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    shorter = {
+        'size="small"': 'size="tiny"',
+        r'"epochs": \d': '"epochs": 2',
+        r"n_estimators=\d+": "n_estimators=100",
+        r"learning_rate=0\.\d+": "learning_rate=0.1",
+        r"dropout in \(0\.1, 0\.5\)": "dropout in (0.1,)",
+    }
     for cell in notebook.cells:
-        cell.source = cell.source.replace('size="small"', 'size="tiny"')
-        cell.source = re.sub(r'"epochs": \d', '"epochs": 2', cell.source)
+        for long, short in shorter.items():
+            cell.source = re.sub(long, short, cell.source)
     return notebook
 
 
@@ -118,7 +125,7 @@ for axis, (group, features) in zip(axes.ravel(), subgroups.items()):
 plt.show()
 """,
     """
-model = lgb.LGBMRegressor(n_estimators=300, learning_rate=0.02, max_depth=5,
+model = lgb.LGBMRegressor(n_estimators=60, learning_rate=0.1, max_depth=5,
     num_leaves=31, colsample_bytree=0.1, n_jobs=1, verbose=-1)
 model.fit(train[small], train["target"])
 validation["prediction"] = model.predict(validation[small])
@@ -155,13 +162,17 @@ OWN = ("first_model", "compare_and_ensemble", "own_family")
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+def executed(
+    tmp_path_factory: pytest.TempPathFactory, tiny_market: Callable[[Path], Path]
+) -> tuple[Path, dict[str, Any]]:
     """The folder in which the project's notebooks ran, and their cells of code.
 
     One kernel runs them, since each would import TensorFlow; it forgets all names
     between two of them.
     """
     folder = tmp_path_factory.mktemp("notebooks")
+    for home in ("first_model", "compare", "own_family"):
+        tiny_market(folder / home / "simulator")
     code = nbformat.v4.new_code_cell
     cells = {
         name: [code(cell.source) for cell in read(name).cells if is_code(cell)]

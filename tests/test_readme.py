@@ -2,6 +2,7 @@
 
 import doctest
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from numerai_pipeline.core import (
     TournamentSettings,
     commented_toml,
 )
-from numerai_simulator import preset, running_simulator
+from numerai_simulator import running_simulator
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -68,11 +69,12 @@ def commands_of(block: str) -> list[list[str]]:
 @pytest.mark.slow
 def test_the_real_thing_on_the_simulated_tournament(
     tmp_path: Path,
+    tiny_market: Callable[[Path], Path],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with running_simulator(tmp_path / "simulator", preset("tiny")) as simulator:
+    with running_simulator(tiny_market(tmp_path / "simulator")) as simulator:
         settings = Settings(
             tournament=TournamentSettings(simulated=True, url=simulator.url),
             submission=SubmissionSettings(models={"mlp": "sim_mlp"}),
@@ -81,5 +83,10 @@ def test_the_real_thing_on_the_simulated_tournament(
             assert run(words) == 0, words
             if words == ["init"]:
                 Path("numerai.toml").write_text(commented_toml(settings))
+            if words[0] == "new":  # two epochs go the same way as thirty
+                recipe = Path("models/mlp/model.toml")
+                recipe.write_text(
+                    recipe.read_text().replace("epochs = 30", "epochs = 2")
+                )
         assert len(simulator.simulator.submissions.all()) == 1
     assert "confirmed" in capsys.readouterr().out

@@ -22,14 +22,18 @@ from numerai_pipeline.core import (
     commented_toml,
 )
 from numerai_pipeline.models import families
-from numerai_simulator import RunningSimulator, preset, running_simulator
+from numerai_simulator import RunningSimulator, running_simulator
 
 pytestmark = pytest.mark.slow
 
 MODELS = ("mlp", "lightgbm")
 OTHERS = tuple(kind.name for kind in families() if kind.name not in MODELS)
 
-# They are to go the whole way, not to learn much.
+# They are to go the whole way, and these two to learn something.
+LEARNING = {
+    "mlp": ("units=[32]", "training.epochs=6", "training.learning_rate=0.01"),
+    "lightgbm": ("n_estimators=100", "learning_rate=0.1"),
+}
 SMALL = {
     "lightgbm": ("n_estimators=40", "training.evaluate_every=20"),
     "keras": ("training.epochs=2", "training.batch_rows=512"),
@@ -40,11 +44,18 @@ def numerai_name(model: str) -> str:
     return f"sim_{model}"[:20]  # Numerai takes no longer ones
 
 
+def options(values: tuple[str, ...]) -> list[str]:
+    """Return them as the words of a command line."""
+    return [word for value in values for word in ("--set", value)]
+
+
 @pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    home = tmp_path_factory.mktemp("simulator")
+def simulator(
+    tmp_path_factory: pytest.TempPathFactory, tiny_market: Callable[[Path], Path]
+) -> Any:
+    home = tiny_market(tmp_path_factory.mktemp("tournament") / "simulator")
     names = tuple(numerai_name(name) for name in (*MODELS, *OTHERS))
-    with running_simulator(home, preset("tiny"), models=names) as running:
+    with running_simulator(home, models=names) as running:
         yield running
 
 
@@ -98,7 +109,7 @@ def shards(nai: Nai, root: Path, downloaded: Any) -> Path:
 def trained(nai: Nai, shards: Path) -> Any:
     del shards
     for name in MODELS:
-        nai("new", name)
+        nai("new", name, *options(LEARNING[name]))
     return nai("train", *MODELS, "--json")
 
 
@@ -118,7 +129,7 @@ def others(nai: Nai, submitted: Any) -> Any:
     for kind in families():
         if kind.name in OTHERS:
             small = SMALL["keras" if kind.engine == "keras" else "lightgbm"]
-            nai("new", kind.name, *(w for key in small for w in ("--set", key)))
+            nai("new", kind.name, *options(small))
     runs = nai("train", *OTHERS, "--json")
     scores = nai("score", *OTHERS, "--json")
     nai("predict", *OTHERS)

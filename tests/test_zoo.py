@@ -18,7 +18,7 @@ from numerai_pipeline.core import (
     commented_toml,
 )
 from numerai_pipeline.models.networks.transform import parse_transform
-from numerai_simulator import preset, running_simulator
+from numerai_simulator import running_simulator
 
 PAGE = (Path(__file__).parents[1] / "docs" / "zoo.md").read_text(encoding="utf-8")
 
@@ -57,12 +57,14 @@ def nai(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Nai:
 
 
 @pytest.mark.slow
-def test_a_family_of_ones_own_from_the_page(nai: Nai, tmp_path: Path) -> None:
+def test_a_family_of_ones_own_from_the_page(
+    nai: Nai, tmp_path: Path, tiny_market: Callable[[Path], Path]
+) -> None:
     (tmp_path / "zoo").mkdir()
     own = tmp_path / "zoo" / "gated.py"
     own.write_text(shown("own family"))
     assert len(own.read_text().splitlines()) <= 35
-    with running_simulator(tmp_path / "simulator", preset("tiny")) as simulator:
+    with running_simulator(tiny_market(tmp_path / "simulator")) as simulator:
         settings = Settings(
             tournament=TournamentSettings(simulated=True, url=simulator.url),
             data=DataSettings(feature_set="small", targets=("target",)),
@@ -70,7 +72,18 @@ def test_a_family_of_ones_own_from_the_page(nai: Nai, tmp_path: Path) -> None:
         (tmp_path / "numerai.toml").write_text(commented_toml(settings))
         nai("download")
         nai("etl")
-        nai("new", "gated", "my-gated", "--set", "units=8", "--set", "transform=Mask")
+        nai(
+            *(
+                "new",
+                "gated",
+                "my-gated",
+                "--set",
+                "units=8",
+                "--set",
+                "transform=Mask",
+            ),
+            *("--set", "training.epochs=3", "--set", "training.learning_rate=0.01"),
+        )
         [trained] = nai("train", "my-gated", "--json")
         entries = {entry["name"]: entry for entry in nai("zoo", "--json")}
         assert entries["gated"]["kind"] == "own family"

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     zoo = call(Project.zoo)
     new = call(Project.new)
     train = call(Project.train)
+    backtest = call(Project.backtest)
     best = call(Project.best)
     score = call(Project.score)
+    compare = call(Project.compare)
     leak_check = call(Project.leak_check)
+    report = call(Project.report)
     promote = call(Project.promote)
     refit = call(Project.refit)
     tensorboard = call(Project.tensorboard)
@@ -36,7 +39,9 @@ __version__ = "0.2.0"
 __all__ = [
     "Project",
     "__version__",
+    "backtest",
     "best",
+    "compare",
     "demo",
     "download",
     "etl",
@@ -48,6 +53,7 @@ __all__ = [
     "predict",
     "promote",
     "refit",
+    "report",
     "score",
     "simulate",
     "status",

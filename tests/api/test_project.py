@@ -1,7 +1,7 @@
 """The whole job by calls, on a simulated tournament."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -17,8 +17,10 @@ MODELS = ["small", "trees"]
 
 
 @pytest.fixture(scope="module")
-def tournament(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]:
-    folder = tmp_path_factory.mktemp("simulator")
+def tournament(
+    tmp_path_factory: pytest.TempPathFactory, tiny_market: Callable[[Path], Path]
+) -> Iterator[Simulation]:
+    folder = tiny_market(tmp_path_factory.mktemp("tournament") / "simulator")
     models = ("sim_small", "sim_trees")
     with nai.simulate(folder, size="tiny", models=models, port=0) as opened:
         yield opened
@@ -93,11 +95,13 @@ def test_scores_are_frames(project: Project) -> None:
     drawn = scored.figure.axes[0].get_legend().get_texts()
     assert [text.get_text().split(":")[0] for text in drawn] == [
         *MODELS,
+        "v53_lgbm_ender20",
         "numerai_meta_model",
     ]
     assert "trees" in scored._repr_html_()
     one = project.score("trees")
-    assert len(one.figure.axes) == 3
+    # Cumulative CORR, drawdown, CORR and MMC.
+    assert len(one.figure.axes) == 4
 
 
 def test_a_round_is_predicted_submitted_and_scored(

@@ -1,6 +1,7 @@
 """A workspace with two trained models on a simulated tournament."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,32 +10,43 @@ import pytest
 
 from numerai_pipeline.api import Project
 from numerai_pipeline.cli import run
-from numerai_simulator import RunningSimulator, preset, running_simulator
+from numerai_simulator import RunningSimulator, running_simulator
 
 MODELS = ("mlp", "lightgbm")
 
 
+NUMERAI_NAMES = {name: f"sim_{name}" for name in (*MODELS, "broken")}
+
+
 @pytest.fixture(scope="package")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSimulator]:
-    names = ("sim_mlp", "sim_lightgbm", "sim_broken")
-    folder = tmp_path_factory.mktemp("simulator")
-    with running_simulator(folder, preset("tiny"), models=names) as running:
+def simulator(
+    tmp_path_factory: pytest.TempPathFactory, tiny_market: Callable[[Path], Path]
+) -> Iterator[RunningSimulator]:
+    folder = tiny_market(tmp_path_factory.mktemp("tournament") / "simulator")
+    with running_simulator(folder, models=tuple(NUMERAI_NAMES.values())) as running:
         yield running
 
 
 @pytest.fixture(scope="package")
 def project(
-    tmp_path_factory: pytest.TempPathFactory, simulator: RunningSimulator
+    tmp_path_factory: pytest.TempPathFactory,
+    simulator: RunningSimulator,
+    made_once: Callable[[str, Callable[[Path], object]], Path],
 ) -> Project:
+    def write(folder: Path) -> None:
+        opened = Project(folder)
+        opened.init(simulation=simulator.url, models=NUMERAI_NAMES)
+        opened.download()
+        opened.etl()
+        opened.new("mlp", units=[4], training={"epochs": 1})
+        opened.new("lightgbm", n_estimators=10)
+        opened.train(MODELS)
+        opened.score(MODELS)
+
     opened = Project(tmp_path_factory.mktemp("workspace"))
-    models = {name: f"sim_{name}" for name in (*MODELS, "broken")}
-    opened.init(simulation=simulator.url, models=models)
-    opened.download()
-    opened.etl()
-    opened.new("mlp", units=[4], training={"epochs": 1})
-    opened.new("lightgbm", n_estimators=10)
-    opened.train(MODELS)
-    opened.score(MODELS)
+    made = made_once("cli-workspace", write)
+    shutil.copytree(made, opened.workspace.root, dirs_exist_ok=True)
+    opened.init(simulation=simulator.url, models=NUMERAI_NAMES, force=True)
     return opened
 
 

@@ -129,6 +129,7 @@ RESULTS: dict[str, tuple[list[str], Callable[[Project], Any]]] = {
     "refit": (["again"], refitted),
     "score": (["mlp"], lambda p: p.score("mlp")),
     "leak-check": (["lightgbm"], lambda p: p.leak_check("lightgbm")),
+    "compare": (["mlp", "lightgbm"], lambda p: p.compare(["mlp", "lightgbm"])),
     "predict": (["mlp", "lightgbm"], lambda p: p.predict(["mlp", "lightgbm"])),
     "submit": (
         ["mlp", "--replace"],
@@ -171,8 +172,10 @@ def test_json_of_init(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.slow
-def test_json_of_a_simulation(project: Project, tmp_path: Path) -> None:
-    folder = tmp_path / "simulator"
+def test_json_of_a_simulation(
+    project: Project, tmp_path: Path, tiny_market: Callable[[Path], Path]
+) -> None:
+    folder = tiny_market(tmp_path / "simulator")
     words = ["simulate", "--json", "--port", "0", "-q", "--folder", str(folder)]
     command = [sys.executable, "-m", "numerai_pipeline", *words, "--size", "tiny"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -1,5 +1,6 @@
 """Folds and production runs by the commands: which eras score, which run goes live."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from planted_market import write_market
 
+from numerai_pipeline.cli import run
 from numerai_pipeline.core import Settings, commented_toml
 from numerai_pipeline.training import Run
 
@@ -20,17 +22,29 @@ LAST_ERA, FIRST_LAST_ERA = 90, 80
 SMALL = ("--set", "n_estimators=30", "--set", "training.evaluate_every=10")
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A workspace with data, but without the newest eras."""
-    (tmp_path / "numerai.toml").write_text(commented_toml(Settings()))
-    data = tmp_path / "data" / "v5.3"
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace without the newest eras, and a model with one run."""
+    root = tmp_path_factory.mktemp("trained")
+    (root / "numerai.toml").write_text(commented_toml(Settings()))
+    data = root / "data" / "v5.3"
     write_market(data, n_eras=LAST_ERA, rows_per_era=40)
     validation = data / "validation.parquet"
     rows = pd.read_parquet(validation)
-    rows.to_parquet(tmp_path / "newer.parquet")
+    rows.to_parquet(root / "newer.parquet")
     rows[rows["era"] <= f"{FIRST_LAST_ERA:04d}"].to_parquet(validation)
-    return tmp_path
+    for words in (
+        ("etl",),
+        ("new", "lightgbm", *SMALL),
+        ("train", "lightgbm"),
+    ):
+        assert run(["-w", str(root), "-q", *words]) == 0
+    return root
+
+
+@pytest.fixture
+def root(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "root"))
 
 
 @pytest.fixture
@@ -46,9 +60,6 @@ def only_run(root: Path, name: str = "lightgbm") -> Run:
 def test_test_eras_alone_are_scored_and_a_run_survives_new_data(
     nai: Nai, root: Path
 ) -> None:
-    nai("etl")
-    nai("new", "lightgbm", *SMALL)
-    nai("train", "lightgbm")
     first = nai("score", "lightgbm", "--json")["lightgbm"]
     fold = only_run(root).fold
     assert fold is not None
@@ -75,19 +86,18 @@ def test_a_purge_below_the_horizon_needs_a_word_and_is_printed(
     nai: Nai, root: Path
 ) -> None:
     nai("etl", "--purge", "1")
-    nai("new", "lightgbm", *SMALL)
-    nai("train", "lightgbm")
-    fold = only_run(root).fold
+    nai("new", "lightgbm", "other", *SMALL)
+    nai("train", "other")
+    fold = only_run(root, "other").fold
     assert fold is not None
     assert fold.purge == fold.validation[0] - fold.train[-1] - 1 == 8
-    nai("train", "lightgbm", "--allow-leak")
-    assert "purge is 1 eras, but the targets need 8" in nai("score", "lightgbm")
+    nai("train", "other", "--allow-leak")
+    assert "purge is 1 eras, but the targets need 8" in nai("score", "other")
 
 
 def test_models_of_other_eras_and_shards_live_side_by_side(
     nai: Nai, root: Path
 ) -> None:
-    nai("etl")
     nai("etl", "--feature-set", "small", "--dir", str(root / "shards" / "few"))
     nai("new", "lightgbm", "quarter", *SMALL)
     nai("new", "lightgbm", "few", "--feature-set", "small", *SMALL)
@@ -109,8 +119,6 @@ def test_models_of_other_eras_and_shards_live_side_by_side(
 
 
 def test_an_experiment_goes_live_by_a_promotion_alone(nai: Nai, root: Path) -> None:
-    nai("etl")
-    nai("new", "lightgbm", *SMALL)
     first = nai("train", "lightgbm", "--json")[0]
     assert first["is_production"]
     production = root / "models" / "lightgbm" / "PRODUCTION"
@@ -144,16 +152,14 @@ def test_an_interval_is_printed_where_there_are_eras_enough(
 ) -> None:
     (root / "newer.parquet").replace(root / "data" / "v5.3" / "validation.parquet")
     nai("etl", "--all", "--split", "0.62")  # 56 eras: 14 choose, 34 test
-    nai("new", "lightgbm", *SMALL)
-    nai("train", "lightgbm")
-    nai("train", "lightgbm", "--seed", "2")
-    found = nai("promote", "lightgbm", "--json")["difference"]
+    nai("new", "lightgbm", "other", *SMALL)
+    nai("train", "other")
+    nai("train", "other", "--seed", "2")
+    found = nai("promote", "other", "--json")["difference"]
     assert found["low"] < found["mean"] < found["high"]
 
 
 def test_a_refit_learns_from_every_resolved_era(nai: Nai, root: Path) -> None:
-    nai("etl")
-    nai("new", "lightgbm", *SMALL)
     first = nai("train", "lightgbm", "--json")[0]
     nai("score", "lightgbm")
     again = nai("refit", "lightgbm", "--json")[0]
@@ -176,8 +182,6 @@ def test_a_refit_learns_from_every_resolved_era(nai: Nai, root: Path) -> None:
 
 
 def test_a_broken_run_is_trained_again_under_its_name(nai: Nai) -> None:
-    nai("etl")
-    nai("new", "lightgbm", *SMALL)
     first = nai("train", "lightgbm", "--json")[0]
     best = Path(first["run"]) / "checkpoints" / "best.txt"
     content = best.read_bytes()
@@ -191,8 +195,6 @@ def test_a_broken_run_is_trained_again_under_its_name(nai: Nai) -> None:
 def test_the_latest_run_of_an_older_version_stays_in_production(
     nai: Nai, root: Path
 ) -> None:
-    nai("etl")
-    nai("new", "lightgbm", *SMALL)
     first = nai("train", "lightgbm", "--json")[0]
     production = root / "models" / "lightgbm" / "PRODUCTION"
     production.unlink()  # version 0.1.0 wrote none
@@ -203,13 +205,12 @@ def test_the_latest_run_of_an_older_version_stays_in_production(
 def test_the_latest_of_runs_within_a_second_is_the_one_trained_last(
     nai: Nai,
 ) -> None:
-    nai("etl")
-    nai("new", "lightgbm", "--set", "n_estimators=2")
-    seeds = [str(seed) for seed in range(1, 7)]
-    runs = [nai("train", "lightgbm", "--seed", s, "--json")[0]["run"] for s in seeds]
+    nai("new", "lightgbm", "short", "--set", "n_estimators=2")
+    seeds = [str(seed) for seed in range(1, 5)]
+    runs = [nai("train", "short", "--seed", s, "--json")[0]["run"] for s in seeds]
     for found, seed in zip(runs, seeds, strict=True):
-        nai("train", "lightgbm", "--seed", seed)
-        assert nai("best", "lightgbm").split()[1].startswith(found)
+        nai("train", "short", "--seed", seed)
+        assert nai("best", "short").split()[1].startswith(found)
 
 
 @pytest.mark.parametrize("text", ["raise SystemError('ouch')", "class (", "FAMILY = 1"])
@@ -218,8 +219,6 @@ def test_a_broken_family_stops_only_its_own_models(
 ) -> None:
     (root / "zoo").mkdir()
     (root / "zoo" / "mine.py").write_text(text)
-    nai("etl")
-    nai("new", "lightgbm", *SMALL)
     nai("train", "lightgbm")
     assert "mine.py" in nai("zoo")
     error = nai("new", "mine", code=2)

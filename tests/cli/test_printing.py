@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from numerai_pipeline.cli.printing import print_table
+from numerai_pipeline.cli.tables import print_table
 
 COLUMNS = ["who", "score", "eras", "mean", "std", "Sharpe", "drawdown"]
 ROWS = [

@@ -15,15 +15,17 @@ from numerai_pipeline.core import (
     TournamentSettings,
     commented_toml,
 )
-from numerai_simulator import RunningSimulator, preset, running_simulator
+from numerai_simulator import RunningSimulator, running_simulator
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSimulator]:
-    folder = tmp_path_factory.mktemp("simulator")
-    with running_simulator(folder, preset("tiny"), models=("sim_trees",)) as running:
+def simulator(
+    tmp_path_factory: pytest.TempPathFactory, tiny_market: Callable[[Path], Path]
+) -> Iterator[RunningSimulator]:
+    folder = tiny_market(tmp_path_factory.mktemp("tournament") / "simulator")
+    with running_simulator(folder, models=("sim_trees",)) as running:
         yield running
 
 

@@ -1,6 +1,7 @@
 """`nai train` with options over the recipe."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,22 @@ pytestmark = pytest.mark.slow
 Nai = Callable[..., Any]
 
 
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with a model that was never trained."""
+    root = tmp_path_factory.mktemp("untrained")
+    (root / "numerai.toml").write_text(commented_toml(Settings()))
+    write_market(root / "data" / "v5.3", n_eras=20, rows_per_era=40)
+    small = ("--set", "units=[4]", "--set", "training.epochs=1")
+    for words in (("etl",), ("new", "mlp", *small)):
+        assert run(["-w", str(root), "-q", *words]) == 0
+    return root
+
+
 @pytest.fixture
-def nai(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Nai:
-    (tmp_path / "numerai.toml").write_text(commented_toml(Settings()))
-    write_market(tmp_path / "data" / "v5.3", n_eras=20, rows_per_era=40)
+def nai(untrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Nai:
+    shutil.copytree(untrained, tmp_path, dirs_exist_ok=True)
+    capsys.readouterr()
 
     def call(*words: str, code: int = 0) -> Any:
         assert run(["--workspace", str(tmp_path), "--quiet", *words]) == code
@@ -28,8 +41,6 @@ def nai(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Nai:
             return printed.err
         return json.loads(printed.out) if "--json" in words else printed.out
 
-    call("etl")
-    call("new", "mlp", "--set", "units=[4]", "--set", "training.epochs=1")
     return call
 
 

@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 from numerai_tools.scoring import correlation_contribution, numerai_corr
 from recorded_progress import RecordedProgress, Task
+from small_world import score_run
 
 from numerai_pipeline.core import ConfigError, DataError, sha256_of
 from numerai_pipeline.data import EtlOptions, Fold, ShardReader, build_shards
-from numerai_pipeline.evaluation import evaluate, last_corr
+from numerai_pipeline.evaluation import last_corr
 from numerai_pipeline.training import Run
 
 TARGETS = ["target", "target_victor_20"]
@@ -23,8 +24,8 @@ RESOLVED = list(range(39, 49))
 TEST = tuple(range(39, 50))
 
 
-def row_of(evaluation, who, metric):
-    [found] = [row for row in evaluation.rows if (row.who, row.metric) == (who, metric)]
+def row_of(evaluation, who, label):
+    [found] = [row for row in evaluation.rows if (row.who, row.label) == (who, label)]
     return found
 
 
@@ -63,17 +64,11 @@ def test_scores_are_those_of_numerai_tools(world, evaluated):
     for who, metric, eras, score in (
         ("trees", "CORR", RESOLVED, corr("prediction")),
         ("numerai_meta_model", "CORR", META_MODEL_ERAS, corr("numerai_meta_model")),
-        (
-            "trees",
-            "CORR in the eras of numerai_meta_model",
-            META_MODEL_ERAS,
-            corr("prediction"),
-        ),
         ("trees", "MMC", META_MODEL_ERAS, contribution("numerai_meta_model")),
         ("v53_lgbm_ender20", "CORR", RESOLVED, corr("v53_lgbm_ender20")),
         (
             "trees",
-            "BMC of v53_lgbm_ender20",
+            "BMC(v53_lgbm_ender20)",
             RESOLVED,
             contribution("v53_lgbm_ender20"),
         ),
@@ -94,11 +89,11 @@ def test_a_benchmark_without_some_rows_scores_as_numerai_tools_does(
     share = np.where(benchmark["era"] == "0041", 0.5, 0.1)
     benchmark = benchmark[random.random(len(benchmark)) >= share]
     benchmark.to_parquet(path)
-    evaluation = evaluate(copied(), world.shards, meta_model=None, benchmarks=[path])
+    evaluation = score_run(copied(), world.shards, benchmarks=[path])
     predictions = pd.read_parquet(evaluation.predictions).set_index("id")
     targets = world.rows["target"].astype(float).dropna()
     eras = [era for era in RESOLVED if era != 41]
-    expected = {"CORR": [], "BMC of v53_lgbm_ender20": []}
+    expected = {"CORR": [], "BMC(v53_lgbm_ender20)": []}
     for era in range(39, 49):
         ids = predictions.index[predictions["era"].astype(int) == era]
         target = targets.loc[targets.index.intersection(ids)]
@@ -113,7 +108,7 @@ def test_a_benchmark_without_some_rows_scores_as_numerai_tools_does(
             own, column["v53_lgbm_ender20"], target
         )
         expected["CORR"].append(corr)
-        expected["BMC of v53_lgbm_ender20"].append(contribution)
+        expected["BMC(v53_lgbm_ender20)"].append(contribution)
     for who, metric in zip(("v53_lgbm_ender20", "trees"), expected, strict=True):
         scores = row_of(evaluation, who, metric).scores
         assert scores.eras.tolist() == eras
@@ -128,16 +123,26 @@ def test_the_model_learned_what_is_planted(evaluated):
 
 
 def test_rows_and_coverage_are_told(world, evaluated):
-    assert [(row.who, row.metric) for row in evaluated.rows] == [
+    assert [(row.who, row.label) for row in evaluated.rows] == [
         ("trees", "CORR"),
-        ("numerai_meta_model", "CORR"),
-        ("trees", "CORR in the eras of numerai_meta_model"),
         ("trees", "MMC"),
+        ("trees", "CWMM"),
+        ("trees", "payout"),
+        ("numerai_meta_model", "CORR"),
         ("v53_lgbm_ender20", "CORR"),
-        ("trees", "BMC of v53_lgbm_ender20"),
+        ("trees", "BMC(v53_lgbm_ender20)"),
+        ("trees", "similarity(v53_lgbm_ender20)"),
+        ("v53_lgbm_ender20", "MMC"),
+        ("v53_lgbm_ender20", "CWMM"),
+        ("v53_lgbm_ender20", "payout"),
         ("v53_lgbm_victor60", "CORR"),
-        ("trees", "BMC of v53_lgbm_victor60"),
+        ("trees", "BMC(v53_lgbm_victor60)"),
+        ("trees", "similarity(v53_lgbm_victor60)"),
     ]
+    assert (evaluated.benchmark, evaluated.meta_model) == (
+        "v53_lgbm_ender20",
+        "numerai_meta_model",
+    )
     assert evaluated.target == "target"
     assert evaluated.n_rows == world.shards.n_rows(None, TEST)
     assert evaluated.n_eras == 10
@@ -181,41 +186,41 @@ def test_the_picture_is_there(evaluated):
 def test_what_was_scored_is_not_scored_again(world, copied):
     run = copied()
     progress = RecordedProgress()
-    first = evaluate(run, world.shards, **world.references, progress=progress)
+    first = score_run(run, world.shards, **world.references, progress=progress)
     n_rows = world.shards.n_rows(None, TEST)
     assert progress.tasks == [Task("predicting with trees", n_rows, "rows", n_rows)]
-    second = evaluate(run, world.shards, **world.references, progress=progress)
+    second = score_run(run, world.shards, **world.references, progress=progress)
     assert len(progress.tasks) == 1
     assert second.to_dict() == first.to_dict()
-    evaluate(run, world.shards, **world.references, force=True, progress=progress)
+    score_run(run, world.shards, **world.references, force=True, progress=progress)
     assert len(progress.tasks) == 2
 
 
 def test_other_references_are_scored_anew(world, copied):
     run = copied()
-    alone = evaluate(run, world.shards, meta_model=None)
+    alone = score_run(run, world.shards)
     assert [row.metric for row in alone.rows] == ["CORR"]
     assert alone.coverage == ()
-    compared = evaluate(run, world.shards, **world.references)
-    assert len(compared.rows) == 8
+    compared = score_run(run, world.shards, **world.references)
+    assert len(compared.rows) == 14
 
 
 def test_a_broken_scores_json_is_made_again(world, copied):
     run = copied()
-    first = evaluate(run, world.shards, meta_model=None)
+    first = score_run(run, world.shards)
     for text in ("", "{}", json.dumps({"fingerprint": first.fingerprint})):
         (run.folder / "scores.json").write_text(text)
-        again = evaluate(run, world.shards, meta_model=None)
+        again = score_run(run, world.shards)
         assert again.to_dict() == first.to_dict()
         assert json.loads((run.folder / "scores.json").read_text())["n_eras"] == 10
 
 
 def test_another_target_is_scored_beside_the_tournaments(world, copied):
-    evaluation = evaluate(copied("victor"), world.shards, meta_model=None)
+    evaluation = score_run(copied("victor"), world.shards)
     assert evaluation.target == "target"
-    assert [row.metric for row in evaluation.rows] == [
+    assert [row.label for row in evaluation.rows] == [
         "CORR",
-        "CORR with target_victor_20",
+        "CORR(target_victor_20)",
     ]
     assert abs(evaluation.rows[0].summary.mean) < 0.1
     assert evaluation.rows[1].summary.mean > 0.2
@@ -225,7 +230,7 @@ def test_constant_predictions_have_no_score_and_no_exception(
     world, copied, with_leaves
 ):
     run = with_leaves(copied(), "0.5")
-    evaluation = evaluate(run, world.shards, **world.references)
+    evaluation = score_run(run, world.shards, **world.references)
     assert evaluation.rows[0].summary.n_undefined == 10
     assert evaluation.rows[0].to_dict()["mean"] is None
     assert evaluation.plot.is_file()
@@ -233,7 +238,7 @@ def test_constant_predictions_have_no_score_and_no_exception(
 
 def test_test_eras_keep_the_purge_from_all_that_trained_or_chose(world, copied):
     run = copied()
-    evaluation = evaluate(run, world.shards, meta_model=None)
+    evaluation = score_run(run, world.shards)
     assert (evaluation.on, evaluation.warnings) == ("test", [])
     eras = set(pd.read_parquet(evaluation.predictions)["era"].astype(int))
     seen = {*run.fold.train, *run.fold.validation}
@@ -243,9 +248,9 @@ def test_test_eras_keep_the_purge_from_all_that_trained_or_chose(world, copied):
 
 def test_validation_eras_are_scored_on_request_and_the_scores_say_so(world, copied):
     run = copied()
-    evaluate(run, world.shards, meta_model=None)
+    score_run(run, world.shards)
     on_test = last_corr(run.folder)
-    evaluation = evaluate(run, world.shards, meta_model=None, on="validation")
+    evaluation = score_run(run, world.shards, on="validation")
     assert evaluation.on == "validation"
     assert evaluation.rows[0].scores.eras.tolist() == list(run.fold.validation)
     assert evaluation.warnings == [
@@ -264,19 +269,19 @@ def test_without_test_eras_the_validation_eras_are_scored(
     shards = ShardReader(tmp_path / "shards")
     run = retrained(copied(), shards.folder)
     assert run.fold.test == ()
-    evaluation = evaluate(run, shards, meta_model=None)
+    evaluation = score_run(run, shards)
     assert (evaluation.on, evaluation.n_eras) == ("validation", 15)
     assert evaluation.warnings
     # More data came: the run is as it was, and the new eras test it.
-    later = evaluate(run, world.shards, meta_model=None)
+    later = score_run(run, world.shards)
     assert (later.on, later.rows[0].scores.eras.tolist()) == ("test", [48])
 
 
 def test_other_shards_with_later_eras_score_the_same_run(world, copied, tmp_path):
     build_shards(world.data, tmp_path / "others", EtlOptions(purge=4))
     run = copied()
-    one = evaluate(run, world.shards, meta_model=None)
-    other = evaluate(run, ShardReader(tmp_path / "others"), meta_model=None)
+    one = score_run(run, world.shards)
+    other = score_run(run, ShardReader(tmp_path / "others"))
     assert one.rows[0].scores.values.tolist() == other.rows[0].scores.values.tolist()
 
 
@@ -287,7 +292,7 @@ def test_a_purge_below_the_horizon_is_printed(world, copied):
     done = json.loads((run.folder / "DONE").read_text())
     done["sha256"]["config.toml"] = sha256_of(run.folder / "config.toml")
     (run.folder / "DONE").write_text(json.dumps(done))
-    evaluation = evaluate(Run.open(run.folder), world.shards, meta_model=None)
+    evaluation = score_run(Run.open(run.folder), world.shards)
     assert evaluation.warnings == ["Leak: the purge is 2 eras, but the targets need 8."]
 
 
@@ -300,7 +305,7 @@ def test_shards_split_by_rows_leak_and_the_scores_say_so(
     with pytest.raises(ConfigError, match=r"split by rows.*--allow-leak"):
         shards.default_fold(("target",))
     run = retrained(copied(), shards.folder, allow_leak=True)
-    evaluation = evaluate(run, shards, meta_model=None)
+    evaluation = score_run(run, shards)
     assert evaluation.on == "test"
     assert evaluation.n_rows == shards.n_rows("test")
     assert evaluation.warnings[0].startswith("Leak: the shards were split by rows")
@@ -311,7 +316,7 @@ def test_a_run_that_did_not_record_its_eras_is_refused(world, copied):
     with pytest.raises(
         DataError, match=r"version 0\.1\.0.*still predicts\. Run `nai train trees`"
     ):
-        evaluate(run, world.shards, meta_model=None)
+        score_run(run, world.shards)
 
 
 def test_a_refit_has_no_eras_to_be_scored_on(world, copied):
@@ -322,7 +327,7 @@ def test_a_refit_has_no_eras_to_be_scored_on(world, copied):
     with pytest.raises(
         DataError, match=r"learned from every resolved era.*--run 2026-first"
     ):
-        evaluate(refit, world.shards, meta_model=None)
+        score_run(refit, world.shards)
 
 
 @pytest.mark.parametrize(
@@ -344,7 +349,7 @@ def test_a_broken_reference_is_named(world, copied, tmp_path, content, sentence)
     elif content is not None:
         pd.DataFrame(content).to_parquet(path)
     with pytest.raises(DataError, match=sentence):
-        evaluate(copied(), world.shards, meta_model=path)
+        score_run(copied(), world.shards, meta_model=path)
 
 
 def test_a_reference_with_an_id_twice_is_refused(world, copied, tmp_path):
@@ -354,7 +359,7 @@ def test_a_reference_with_an_id_twice_is_refused(world, copied, tmp_path):
     with pytest.raises(
         DataError, match=rf"^{re.escape(str(path))} has the id n[0-9a-f]+ 2 times\."
     ):
-        evaluate(copied(), world.shards, meta_model=path)
+        score_run(copied(), world.shards, meta_model=path)
 
 
 def test_eras_without_the_target_cannot_be_scored(copied, world, tmp_path, retrained):
@@ -369,7 +374,7 @@ def test_eras_without_the_target_cannot_be_scored(copied, world, tmp_path, retra
     with pytest.raises(
         DataError, match=r"^none of the test eras 39-49 in .* has a 'target' yet"
     ):
-        evaluate(run, ShardReader(tmp_path / "shards"), meta_model=None)
+        score_run(run, ShardReader(tmp_path / "shards"))
 
 
 def test_without_the_tournaments_target_the_models_own_is_taken(
@@ -378,7 +383,7 @@ def test_without_the_tournaments_target_the_models_own_is_taken(
     options = EtlOptions(purge=2, targets=("target_victor_20",))
     build_shards(world.data, tmp_path / "shards", options)
     run = retrained(copied("victor"), tmp_path / "shards")
-    evaluation = evaluate(run, ShardReader(tmp_path / "shards"), meta_model=None)
+    evaluation = score_run(run, ShardReader(tmp_path / "shards"))
     assert evaluation.target == "target_victor_20"
     assert [row.metric for row in evaluation.rows] == ["CORR"]
     assert evaluation.n_eras == 11
@@ -386,7 +391,7 @@ def test_without_the_tournaments_target_the_models_own_is_taken(
 
 def test_scores_of_an_older_version_are_no_test_scores(world, copied):
     run = copied()
-    evaluate(run, world.shards, meta_model=None)
+    score_run(run, world.shards)
     assert last_corr(run.folder) is not None
     path = run.folder / "scores.json"
     record = json.loads(path.read_text())
@@ -417,4 +422,4 @@ def test_a_run_of_version_0_1_0_predicts(world, copied):
         old.predictor().predict(x), run.predictor().predict(x)
     )
     with pytest.raises(DataError, match=r"version 0\.1\.0"):
-        evaluate(old, world.shards, meta_model=None)
+        score_run(old, world.shards)

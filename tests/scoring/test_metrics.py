@@ -7,15 +7,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numerai_tools.scoring import (
     correlation_contribution,
+    gaussian,
     numerai_corr,
     tie_kept_rank,
+    tie_kept_rank__gaussianize__pow_1_5,
 )
 
 from numerai_pipeline.core import DataError
 from numerai_pipeline.scoring import (
+    Scores,
+    churn_per_era,
     contribution_per_era,
+    corr_of_era,
     corr_per_era,
+    cwmm_per_era,
+    payout_per_era,
     rank_per_era,
+    similarity_per_era,
 )
 
 TOLERANCE = 1e-12
@@ -90,17 +98,23 @@ def test_corr_is_numerai_corr(rows, may_lack_predictions):
 
 
 @settings(max_examples=150, deadline=None)
-@given(market([numbers, numbers, st.one_of(bins, returns), holes, holes]))
+@given(
+    market([numbers, numbers, st.one_of(bins, returns), holes, holes, holes]),
+    st.booleans(),
+)
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-def test_contribution_is_correlation_contribution(rows):
-    eras, predictions, meta_model, targets, no_target, no_meta_model = rows
+def test_contribution_is_correlation_contribution(rows, may_lack_predictions):
+    eras, predictions, meta_model, targets, no_target, no_meta_model, lacks = rows
+    lacks &= may_lack_predictions
     targets = with_holes(targets, no_target)
     meta_model = with_holes(meta_model, no_meta_model)
-    if not enough(eras, ~(no_target | no_meta_model)):
+    predictions = with_holes(predictions, lacks)
+    how = {"allow_missing": may_lack_predictions}
+    if not enough(eras, ~(no_target | no_meta_model | lacks)):
         with pytest.raises(DataError, match="a target and a reference"):
-            contribution_per_era(predictions, meta_model, targets, eras)
+            contribution_per_era(predictions, meta_model, targets, eras, **how)
         return
-    scores = contribution_per_era(predictions, meta_model, targets, eras)
+    scores = contribution_per_era(predictions, meta_model, targets, eras, **how)
     expected = reference(
         eras,
         {"p": predictions, "m": meta_model, "t": targets},
@@ -197,6 +211,10 @@ def test_targets_that_differ_by_rounding_alone_have_no_corr():
     assert np.isnan(scores.values).all()
 
 
+def test_one_era_without_two_targets_has_no_corr():
+    assert np.isnan(corr_of_era(np.arange(3.0), np.array([np.nan, np.nan, 1.0])))
+
+
 @pytest.mark.parametrize("infinite", [np.inf, -np.inf])
 def test_infinite_targets_and_references_are_refused(infinite):
     eras, numbers = np.array([1, 1, 2, 2]), np.arange(4.0)
@@ -209,6 +227,74 @@ def test_infinite_targets_and_references_are_refused(infinite):
         contribution_per_era(numbers, broken, numbers, eras)
     with pytest.raises(DataError, match="1 of 4 predictions, in era 2, are infinite"):
         corr_per_era(broken, numbers, eras, allow_missing=True)
+
+
+def test_a_contribution_needs_every_prediction_unless_some_may_lack():
+    numbers, eras = np.arange(4.0), np.ones(4, int)
+    lacking = np.array([0.1, np.nan, 0.3, 0.2])
+    with pytest.raises(DataError, match="1 of 4 predictions, in era 1, are NaN"):
+        contribution_per_era(lacking, numbers, numbers, eras)
+
+
+def test_cwmm_is_the_correlation_with_the_raw_meta_model():
+    rng = np.random.default_rng(5)
+    eras = np.repeat([1, 2], 300)
+    meta_model = rng.uniform(size=600) ** 3
+    meta_model[7] = np.nan
+    predictions = np.round(meta_model + rng.normal(size=600), 1)
+    predictions[[7, 400]] = 0.5, np.nan
+    scores = cwmm_per_era(predictions, meta_model, eras)
+    expected = [
+        tie_kept_rank__gaussianize__pow_1_5(era.dropna()[["p"]])["p"].corr(era["m"])
+        for _, era in pd.DataFrame({"p": predictions, "m": meta_model}).groupby(eras)
+    ]
+    np.testing.assert_allclose(scores.values, expected, rtol=0, atol=TOLERANCE)
+
+
+def test_churn_is_one_minus_spearman():
+    rng = np.random.default_rng(6)
+    eras = np.repeat([3, 1], 50)
+    one = np.round(rng.normal(size=100), 1)
+    other = np.round(one + rng.normal(size=100), 1)
+    other[4] = np.nan
+    scores = churn_per_era(one, other, eras)
+    expected = [
+        1 - era["one"].corr(era["other"], method="spearman")
+        for _, era in pd.DataFrame({"one": one, "other": other}).groupby(eras)
+    ]
+    assert scores.eras.tolist() == [1, 3]
+    np.testing.assert_allclose(scores.values, expected, rtol=0, atol=TOLERANCE)
+    assert churn_per_era(one, one**3, eras).values == pytest.approx([0, 0])
+    assert churn_per_era(one, -one, eras).values == pytest.approx([2, 2])
+
+
+def test_similarity_is_the_correlation_of_gaussian_ranks():
+    rng = np.random.default_rng(7)
+    one, other = rng.normal(size=(2, 60))
+    [score] = similarity_per_era(one, other, np.ones(60, int)).values
+    ranks = gaussian(tie_kept_rank(pd.DataFrame({"one": one, "other": other})))
+    assert score == pytest.approx(ranks["one"].corr(ranks["other"]), abs=TOLERANCE)
+    [same] = similarity_per_era(one, np.exp(one), np.ones(60, int)).values
+    assert same == pytest.approx(1, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("score", [cwmm_per_era, churn_per_era, similarity_per_era])
+def test_equal_values_correlate_with_nothing(score):
+    eras, numbers = np.array([1, 1, 1]), np.arange(3.0)
+    assert np.isnan(score(numbers, np.full(3, 0.1), eras).values).all()
+    assert np.isnan(score(np.full(3, 0.1), numbers, eras).values).all()
+    with pytest.raises(DataError, match="era 1 has 1 of 3 rows with both predictions"):
+        score(np.array([1.0, np.nan, 2.0]), np.array([np.nan, 1.0, 2.0]), eras)
+
+
+def test_payouts_are_clipped_and_need_both_scores():
+    corr = Scores(np.array([1, 2, 3, 4]), np.array([0.1, 0.02, np.nan, 0.01]))
+    mmc = Scores(np.array([1, 2, 3, 5]), np.array([0.05, -0.03, 0.01, 0.01]))
+    paid = payout_per_era(
+        corr, mmc, corr_multiplier=0.5, mmc_multiplier=2.0, factor=0.7, clip=0.05
+    )
+    assert paid.eras.tolist() == [1, 2, 3]
+    np.testing.assert_allclose(paid.values, [0.05, -0.035, np.nan])
 
 
 def test_perfect_order_earns_one():

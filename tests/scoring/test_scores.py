@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numerai_pipeline.scoring import Scores
+from numerai_pipeline.scoring import (
+    Scores,
+    mean_interval,
+    n_effective,
+    sharpe_interval,
+)
 
 
 def scores(*values):
@@ -43,6 +48,28 @@ def test_undefined_eras_are_left_out_and_counted():
     assert summary.mean == pytest.approx(0.02)
 
 
+def test_the_intervals_are_those_of_the_scores_apart():
+    values = np.random.default_rng(1).normal(0.02, 0.02, 64)
+    values[5] = math.nan
+    every_fourth = Scores(np.arange(1, 257, 4), values)
+    summary = every_fourth.summary(horizon=12)
+    mean, ratio = mean_interval(values, horizon=3), sharpe_interval(values, horizon=3)
+    assert (summary.mean, summary.low, summary.high) == (mean.mean, mean.low, mean.high)
+    assert (summary.sharpe, summary.sharpe_low) == (ratio.mean, ratio.low)
+    assert summary.sharpe_high == ratio.high
+    assert summary.n_effective == n_effective(values, horizon=3)
+    assert scores(*values).summary().low == mean_interval(values, horizon=4).low
+    assert math.isnan(scores(*values).summary(horizon=12).low)
+
+
+@pytest.mark.parametrize(
+    ("step", "horizon", "expected"), [(1, 4, 4), (4, 4, 1), (4, 12, 3), (5, 12, 3)]
+)
+def test_a_horizon_is_fewer_scores_where_eras_are_left_out(step, horizon, expected):
+    few = Scores(np.arange(1, 100, step), np.zeros(len(range(1, 100, step))))
+    assert few.horizon_in_scores(horizon) == expected
+
+
 def test_equal_scores_have_no_sharpe():
     assert math.isnan(scores(0.1, 0.1, 0.1).summary().sharpe)
     assert math.isnan(scores(0.0, 1e-250).summary().sharpe)
@@ -54,9 +81,14 @@ def test_json_has_no_nan():
     text = json.dumps(summary.to_dict(), allow_nan=False)
     assert json.loads(text) == {
         "mean": None,
+        "low": None,
+        "high": None,
         "std": None,
         "sharpe": None,
+        "sharpe_low": None,
+        "sharpe_high": None,
         "max_drawdown": None,
         "n_eras": 0,
+        "n_effective": None,
         "n_undefined": 2,
     }

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from numerai_pipeline.core import ConfigError, DataError
-from numerai_pipeline.submission import Attempt, Ledger
+from numerai_pipeline.submission import Attempt, Ledger, Opening
 from numerai_pipeline.submission.database import open_engine
 
 ATTEMPT = Attempt(
@@ -179,10 +179,28 @@ def test_somebody_elses_database_is_not_touched(path):
 def test_a_newer_ledger_is_refused_and_left_alone(ledger, path, clock):
     ledger.intend(ATTEMPT, "id", clock.now())
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE numerai_ledger SET version = 2")
+        connection.execute("UPDATE numerai_ledger SET version = 3")
     connection.close()
-    with pytest.raises(DataError, match="has version 2, but this program knows versi"):
+    with pytest.raises(DataError, match="has version 3, but this program knows versi"):
         Ledger(f"sqlite:///{path}")
+
+
+def test_openings_of_the_lockbox_are_kept_and_an_older_ledger_learns_them(
+    ledger, path, clock
+):
+    opening = Opening("mlp", "run-1", "601-612", clock.now())
+    ledger.record_opening(opening)
+    assert ledger.openings() == [opening]
+    # As version 1 left it.
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE lockbox_openings")
+        connection.execute("UPDATE numerai_ledger SET version = 1")
+    connection.close()
+    ledger.intend(ATTEMPT, "id", clock.now())
+    assert Ledger(f"sqlite:///{path}", read_only=True).openings() == []
+    migrated = Ledger(f"sqlite:///{path}")
+    migrated.record_opening(opening)
+    assert (migrated.openings(), len(migrated.rows())) == ([opening], 1)
 
 
 def test_an_empty_file_becomes_a_ledger(path):

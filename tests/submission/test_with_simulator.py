@@ -9,16 +9,15 @@ from numerai_pipeline.core import TournamentRefused, TournamentSettings, Virtual
 from numerai_pipeline.data import download
 from numerai_pipeline.submission import Ledger, submit_once
 from numerai_pipeline.tournament import connect
-from numerai_simulator import DEFAULT_START, preset, running_simulator
+from numerai_simulator import DEFAULT_START, running_simulator
 
 pytestmark = pytest.mark.slow
 
 
-def test_a_round_from_live_data_to_scores(tmp_path):
+def test_a_round_from_live_data_to_scores(tmp_path, tiny_market):
     clock = VirtualClock(DEFAULT_START)
-    with running_simulator(
-        tmp_path / "simulated", preset("tiny"), clock=clock
-    ) as simulator:
+    folder = tiny_market(tmp_path / "simulated")
+    with running_simulator(folder, clock=clock) as simulator:
         settings = TournamentSettings(simulated=True, url=simulator.url)
         tournament = connect(settings, clock=clock, environ={})
         number = tournament.current_round().number

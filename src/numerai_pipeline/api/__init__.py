@@ -3,12 +3,15 @@
 Nothing heavy is imported here: a method imports what it needs when it is called.
 """
 
+from numerai_pipeline.api.backtests import Backtested, fold_records
+from numerai_pipeline.api.compared import Compared
 from numerai_pipeline.api.demo import DemoResult
 from numerai_pipeline.api.leaks import LeakChecked
 from numerai_pipeline.api.outcomes import Outcome, Outcomes
 from numerai_pipeline.api.parameters import Cli
 from numerai_pipeline.api.production import ProductionRun, Promoted
 from numerai_pipeline.api.project import COMMANDS, Project, call, open_project
+from numerai_pipeline.api.reporting import Reported
 from numerai_pipeline.api.results import (
     Best,
     Description,
@@ -29,8 +32,10 @@ from numerai_pipeline.api.trained import Trained, Training
 
 __all__ = [
     "COMMANDS",
+    "Backtested",
     "Best",
     "Cli",
+    "Compared",
     "DemoResult",
     "Description",
     "Downloaded",
@@ -42,6 +47,7 @@ __all__ = [
     "ProductionRun",
     "Project",
     "Promoted",
+    "Reported",
     "Result",
     "Scored",
     "Shards",
@@ -55,6 +61,7 @@ __all__ = [
     "Written",
     "Zoo",
     "call",
+    "fold_records",
     "open_project",
     "plain",
 ]

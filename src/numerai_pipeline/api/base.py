@@ -19,7 +19,7 @@ from numerai_pipeline.core import (
 
 if TYPE_CHECKING:
     from numerai_pipeline.api.results import Step
-    from numerai_pipeline.submission import Ledger, LedgerRow
+    from numerai_pipeline.submission import Ledger
     from numerai_pipeline.tournament import Tournament
 
 
@@ -75,11 +75,11 @@ class Base:
 
         return Ledger(self._ledger_url)
 
-    def read_ledger(self) -> "list[LedgerRow]":
-        """Return the ledger's rows, oldest first; nothing is created or written."""
+    def read_ledger(self) -> "Ledger":
+        """Return the ledger to read: nothing is created or written."""
         from numerai_pipeline.submission import Ledger
 
-        return Ledger(self._ledger_url, read_only=True).rows()
+        return Ledger(self._ledger_url, read_only=True)
 
     @property
     def _ledger_url(self) -> str:

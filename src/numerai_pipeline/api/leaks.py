@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from numerai_pipeline.api.base import Base
-from numerai_pipeline.api.models import shards_of
 from numerai_pipeline.api.outcomes import Outcomes, each
 from numerai_pipeline.api.parameters import Cli, Names, names_of
-from numerai_pipeline.api.production import find_run, references_of, tested_run
+from numerai_pipeline.api.production import find_run, tested_run
+from numerai_pipeline.api.scores import benchmark_files, open_shards
 from numerai_pipeline.core import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -124,16 +124,15 @@ class LeakCommands(Base):
     def _leaks_of(
         self, name: str, run: str, *, is_full: bool, force: bool
     ) -> "LeakReport":
-        from numerai_pipeline.data import ShardReader
         from numerai_pipeline.evaluation import check_leaks
 
         chosen = tested_run(find_run(self, name, run, is_tested=True))
         release = chosen.data_version or self.settings.data.version
         return check_leaks(
             chosen,
-            ShardReader(shards_of(self, chosen.recipe)),
+            open_shards(self, chosen.recipe),
             data=self.workspace.data_dir(release),
-            benchmarks=references_of(self)["benchmarks"],
+            benchmarks=benchmark_files(self),
             predict_live=_predict_live,
             is_full=is_full,
             force=force,

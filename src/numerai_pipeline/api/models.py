@@ -1,7 +1,6 @@
 """The commands about models, from ``zoo`` and ``new`` to ``refit``, ``tensorboard``."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from numerai_pipeline.api.base import Base
 from numerai_pipeline.api.outcomes import Outcome, each, outcome_of
@@ -17,13 +16,12 @@ from numerai_pipeline.api.parameters import (
 from numerai_pipeline.api.production import (
     ProductionRun,
     Promoted,
-    compare,
+    compare_runs,
     find_run,
-    references_of,
     tested_run,
 )
 from numerai_pipeline.api.results import Best, Written, Zoo, ZooEntry
-from numerai_pipeline.api.scored import Scored
+from numerai_pipeline.api.scores import evaluate_models, open_shards
 from numerai_pipeline.api.tensorboard import (
     TensorBoardServer,
     gather_curves,
@@ -33,11 +31,9 @@ from numerai_pipeline.api.trained import Trained, Training
 from numerai_pipeline.core import DataError, PipelineError, columns
 
 if TYPE_CHECKING:
-    from numerai_pipeline.evaluation import Evaluation
-    from numerai_pipeline.models import Family, Recipe
+    from numerai_pipeline.data import Fold
+    from numerai_pipeline.models import Family
     from numerai_pipeline.training import Run, TrainingJob
-
-EvaluatedPart = Literal["test", "validation"]
 
 
 class ModelCommands(Base):
@@ -229,44 +225,6 @@ class ModelCommands(Base):
         found = find_run(self, name, run).best()
         return Best(found.epoch, found.value, found.path)
 
-    def score(
-        self,
-        names: Names,
-        *,
-        on: EvaluatedPart = "test",
-        run: str = "latest",
-        force: bool = False,
-    ) -> Scored:
-        """Score models per era out-of-sample, next to benchmarks and meta model.
-
-        Test eras are later than all eras that the run learned from or was chosen on,
-        with a purge in between. Scores on validation eras are too high, since these
-        chose the best epoch; without test eras they are scored, with a warning. The
-        meta model and the benchmarks are included if they were downloaded.
-
-        Args:
-            names: Models of the workspace.
-            on: Eras to score: test or validation.
-            run: latest, production, or a run's name (its end is enough).
-            force: Score again even if up to date.
-
-        Returns:
-            The outcome of each model, in the order of the names.
-
-        Raises:
-            ConfigError: if there is no such model or run.
-            DataError: if a run did not record its eras, or there is none to score.
-
-        Examples:
-            nai score mlp lightgbm
-        """
-
-        def scored(name: str) -> "Evaluation":
-            chosen = find_run(self, name, run, is_tested=True)
-            return self._evaluate(chosen, on=on, force=force)
-
-        return Scored(each(names_of(names), scored))
-
     def promote(self, name: str, run: str = "latest") -> Promoted:
         """Make a run the production run, after comparing it with the current one.
 
@@ -309,11 +267,12 @@ class ModelCommands(Base):
             )
         else:
             try:
+                tested = [tested_run(one).folder.name for one in (chosen, before)]
+                names = [f"{name}@{run}" for run in tested]
                 new, old = (
-                    self._evaluate(tested_run(one), on="test")
-                    for one in (chosen, before)
+                    one.get() for one in evaluate_models(self, names, on="test")
                 )
-                promoted = change(**compare(new, old))
+                promoted = change(**compare_runs(new, old))
             except DataError as error:
                 promoted = change(warning=f"the runs could not be compared: {error}")
         set_production(chosen)
@@ -354,24 +313,10 @@ class ModelCommands(Base):
                 allow_leak=True,
             ),
             found,
+            open_shards(self, found.recipe),
         )
         trained = train(job, progress=self.progress, on_done=keep_production)
         return Trained([Outcome(name, Training(trained))])
-
-    def _evaluate(
-        self, run: "Run", *, on: EvaluatedPart, force: bool = False
-    ) -> "Evaluation":
-        from numerai_pipeline.data import ShardReader
-        from numerai_pipeline.evaluation import evaluate
-
-        return evaluate(
-            run,
-            ShardReader(shards_of(self, run.recipe)),
-            **references_of(self),
-            on=on,
-            force=force,
-            progress=self.progress,
-        )
 
     def tensorboard(
         self, names: Names = (), *, port: int = 6006, host: str = "localhost"
@@ -409,8 +354,9 @@ def training_job(
     max_ram: str | int | None,
     allow_leak: bool,
     run: "Run | None" = None,
+    fold: "Fold | None" = None,
 ) -> "TrainingJob":
-    """Return the job that trains a model on its default fold.
+    """Return the job that trains a model.
 
     Args:
         project: the workspace.
@@ -421,13 +367,14 @@ def training_job(
         allow_leak: see ``train``.
         run: whose recipe, family and untrained model to take; None: those that the
             model has now.
+        fold: its eras; None: the default fold of the shards.
 
     Raises:
         ConfigError: if the recipe, or an override, is wrong.
         DataError: if the shards are missing or broken.
     """
     from numerai_pipeline import models
-    from numerai_pipeline.data import FEATURE_GROUPS, FeatureCatalog, ShardReader
+    from numerai_pipeline.data import FEATURE_GROUPS, FeatureCatalog
     from numerai_pipeline.training import TrainingJob
 
     if run is None:
@@ -439,21 +386,21 @@ def training_job(
         folder, recipe, kind = run.folder, run.recipe, run.family
     recipe = models.override(recipe, overrides)
     checked = models.check_recipe(recipe, kind)
-    shards = shards_of(project, recipe)
-    reader = ShardReader(shards)
+    reader = open_shards(project, recipe)
     release = str(reader.manifest.provenance.options["data_version"])
     catalog = FeatureCatalog.load(project.workspace.data_dir(release) / "features.json")
     return TrainingJob(
         name=name,
         recipe=recipe,
-        fold=reader.default_fold(
+        fold=fold
+        or reader.default_fold(
             (*checked.targets, columns.TARGET),
             eras=recipe.eras,
             allow_leak=allow_leak,
         ),
         untrained=folder / kind.untrained_file,
         features=catalog.columns(recipe.feature_set),
-        shards=shards,
+        shards=reader.folder,
         runs=project.workspace.runs_dir(name),
         started=project.clock.now(),
         source=kind.source,
@@ -466,11 +413,6 @@ def training_job(
         },
         max_ram_bytes=size_of(max_ram),
     )
-
-
-def shards_of(project: Base, recipe: "Recipe") -> Path:
-    """Return the folder of the shards that a recipe learns from."""
-    return project.workspace.shards_dir(recipe.shards or project.settings.data.shards)
 
 
 def _zoo_entry(project: Base, name: str) -> ZooEntry:

@@ -18,7 +18,8 @@ class Cli:
     """How a parameter appears on the command line; None: as its name and type say.
 
     Attributes:
-        option: its flag, such as ``--batch``; a positional parameter becomes an option.
+        option: its flags, such as ``--batch`` or ``--output -o``; a positional
+            parameter becomes an option.
         kind: the type of one word, if Python accepts several types.
         metavar: placeholder of a value in help.
         panel: title of its group of options in help.

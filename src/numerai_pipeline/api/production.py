@@ -3,19 +3,18 @@
 import contextlib
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.api.base import Base
 from numerai_pipeline.api.results import Result, empty_figure, plain
-from numerai_pipeline.core import ConfigError, DataError, PipelineError, columns
+from numerai_pipeline.core import ConfigError, DataError, PipelineError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from numerai_pipeline.api.figure import CellFigure
     from numerai_pipeline.evaluation import Evaluation
-    from numerai_pipeline.scoring import Interval
+    from numerai_pipeline.scoring import Difference
     from numerai_pipeline.training import Run
 
 
@@ -70,7 +69,7 @@ class Promoted(Result):
     before: ProductionRun | None = None
     n_eras: int = 0
     corr: tuple[float, float] | None = None
-    difference: "Interval | None" = None
+    difference: "Difference | None" = None
     warning: str = ""
     evaluations: "tuple[Evaluation, ...]" = ()
 
@@ -196,47 +195,31 @@ def _is_edited(run: "Run", recipe: Any) -> bool:
     return wanted != trained or str(missing[0]) != str(missing[1])
 
 
-def compare(new: "Evaluation", old: "Evaluation") -> dict[str, Any]:
+def compare_runs(new: "Evaluation", old: "Evaluation") -> dict[str, Any]:
     """Compare two runs on the test eras that both have a score for.
 
     Returns:
         Fields of ``Promoted``: a warning alone where there are no such eras.
     """
-    import numpy as np
-
-    from numerai_pipeline.scoring import mean_interval
+    from numerai_pipeline.evaluation import common_eras
+    from numerai_pipeline.scoring import difference
 
     both = (new, old)
     without = [each.folder.name for each in both if each.on != "test"]
     if without:
         return {"warning": f"no test eras to compare on: {', '.join(without)} has none"}
-    scores = [each.rows[0].scores for each in both]
-    eras, *places = np.intersect1d(scores[0].eras, scores[1].eras, return_indices=True)
-    if not len(eras):
+    first, second = common_eras([each.rows[0] for each in both])
+    if not len(first.eras):
         return {"warning": "the two runs have no test era in common"}
-    values = [each.values[at] for each, at in zip(scores, places, strict=True)]
-    horizon = columns.horizon_eras(new.target)
+    horizon = new.rows[0].horizon
     return {
-        "n_eras": len(eras),
-        "corr": (float(np.nanmean(values[0])), float(np.nanmean(values[1]))),
-        "difference": mean_interval(values[0] - values[1], horizon=horizon),
+        "n_eras": len(first.eras),
+        "corr": (float(first.values.mean()), float(second.values.mean())),
+        "difference": difference(first, second, horizon=horizon),
         "warning": " ".join(
             f"{each.folder.name}: {warning}"
             for each in both
             for warning in each.warnings
         ),
         "evaluations": both,
-    }
-
-
-def references_of(project: Base) -> "dict[str, Any]":
-    """Return the files of meta model and benchmarks that are downloaded."""
-    meta_model: Path = project.data_dir / "meta_model.parquet"
-    return {
-        "meta_model": meta_model if meta_model.is_file() else None,
-        "benchmarks": [
-            path
-            for path in sorted(project.data_dir.glob("*_benchmark_models.parquet"))
-            if not path.name.startswith("live")
-        ],
     }

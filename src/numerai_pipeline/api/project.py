@@ -10,18 +10,30 @@ from functools import update_wrapper
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
+from numerai_pipeline.api.backtests import BacktestCommands
 from numerai_pipeline.api.data import DataCommands
 from numerai_pipeline.api.leaks import LeakCommands
 from numerai_pipeline.api.models import ModelCommands
 from numerai_pipeline.api.play import PlayCommands
+from numerai_pipeline.api.reporting import ReportCommands
 from numerai_pipeline.api.results import Result
 from numerai_pipeline.api.rounds import RoundCommands
+from numerai_pipeline.api.scores import ScoreCommands
 
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 
 
-class Project(DataCommands, ModelCommands, LeakCommands, RoundCommands, PlayCommands):
+class Project(
+    DataCommands,
+    ModelCommands,
+    BacktestCommands,
+    ScoreCommands,
+    LeakCommands,
+    ReportCommands,
+    RoundCommands,
+    PlayCommands,
+):
     """A workspace; every command is a method that returns a result."""
 
 
@@ -44,9 +56,12 @@ COMMANDS: tuple[Callable[..., Result], ...] = (
     Project.zoo,
     Project.new,
     Project.train,
+    Project.backtest,
     Project.best,
     Project.score,
+    Project.compare,
     Project.leak_check,
+    Project.report,
     Project.promote,
     Project.refit,
     Project.tensorboard,

@@ -353,7 +353,7 @@ class RoundCommands(Base):
         Examples:
             nai status --json
         """
-        rows = self.read_ledger()
+        rows = self.read_ledger().rows()
         answers = _Answers()
         # In a thread: looking up a host's name cannot be given a time limit.
         asking = threading.Thread(target=_ask, args=(self, rows, answers), daemon=True)

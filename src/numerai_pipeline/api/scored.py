@@ -1,9 +1,10 @@
 """What ``score`` returns."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from numerai_pipeline.api.outcomes import Outcomes
+from numerai_pipeline.api.outcomes import Outcome, Outcomes
 from numerai_pipeline.api.results import empty_figure, plain
 from numerai_pipeline.core import columns
 
@@ -12,40 +13,62 @@ if TYPE_CHECKING:
 
     from numerai_pipeline.api.figure import CellFigure
     from numerai_pipeline.evaluation import Evaluation
+    from numerai_pipeline.submission import Opening
 
 
 class Scored(Outcomes["Evaluation"]):
-    """Scores of models out-of-sample: ``scored["mlp"]`` is one model's."""
+    """Scores of models out-of-sample: ``scored["mlp"]`` is one model's.
+
+    Args:
+        outcomes: of each model.
+        openings: each time that the lockbox was opened so far.
+    """
+
+    def __init__(
+        self,
+        outcomes: "Sequence[Outcome[Evaluation]]",
+        openings: "Sequence[Opening]" = (),
+    ) -> None:
+        super().__init__(outcomes)
+        self.openings = tuple(openings)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a mapping by model; a failed one says why."""
-        return {one.name: one.error_dict() or plain(one.get()) for one in self.outcomes}
+        return {
+            one.name: one.error_dict()
+            or {**plain(one.get()), "lockbox_openings": len(self.openings)}
+            for one in self.outcomes
+        }
 
     @cached_property
     def table(self) -> "pd.DataFrame":
-        """A row per score, by ``who`` and ``metric``: mean, std, sharpe, ..."""
+        """A row per score, by ``who`` and ``score``: mean, low, high, std, ...
+
+        A score is a metric and what it is of, such as ``CORR``, ``FNC(medium)``.
+        """
         import pandas as pd
 
+        index = ["who", "score"]
         rows = [
-            {"who": row.who, "metric": row.metric, **row.summary.to_dict()}
+            {"who": row.who, "score": row.label, **row.summary.to_dict()}
             for evaluation in self.results.values()
             for row in evaluation.rows
         ]
-        frame = pd.DataFrame(rows, columns=None if rows else ["who", "metric"])
-        return frame.drop_duplicates(["who", "metric"]).set_index(["who", "metric"])
+        frame = pd.DataFrame(rows, columns=None if rows else index)
+        return frame.drop_duplicates(index).set_index(index).sort_index()
 
     @cached_property
     def per_era(self) -> "pd.DataFrame":
-        """A row per ``era``, and a column per score: ``who``, ``metric``."""
+        """A row per ``era``, and a column per ``who`` and ``score``."""
         import pandas as pd
 
         series = {
-            (row.who, row.metric): pd.Series(row.scores.values, index=row.scores.eras)
+            (row.who, row.label): pd.Series(row.scores.values, index=row.scores.eras)
             for evaluation in self._evaluations.values()
             for row in evaluation.rows
         }
         frame = pd.DataFrame(series).rename_axis("era")
-        return frame.rename_axis(columns=["who", "metric"])
+        return frame.rename_axis(columns=["who", "score"])
 
     @cached_property
     def predictions(self) -> "pd.DataFrame":

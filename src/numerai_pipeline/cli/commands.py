@@ -183,7 +183,10 @@ def _typer_parameter(parameter: inspect.Parameter, text: str) -> inspect.Paramet
     else:
         flag = cli.option or f"--{parameter.name.replace('_', '-')}"
         info = typer.Option(
-            flag, help=text, metavar=cli.metavar, rich_help_panel=cli.panel
+            *flag.split(),
+            help=text,
+            metavar=cli.metavar,
+            rich_help_panel=cli.panel,
         )
     return _parameter(parameter.name, Annotated[kind, info], default)
 

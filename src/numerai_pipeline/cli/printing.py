@@ -3,14 +3,14 @@
 import json
 import shlex
 import sys
-from collections.abc import Sequence
-from datetime import datetime
-from functools import cache, singledispatch
+from functools import singledispatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numerai_pipeline.api import (
+    Backtested,
     Best,
+    Compared,
     DemoResult,
     Description,
     Downloaded,
@@ -20,6 +20,7 @@ from numerai_pipeline.api import (
     Predicted,
     ProductionRun,
     Promoted,
+    Reported,
     Result,
     Scored,
     Shards,
@@ -31,11 +32,11 @@ from numerai_pipeline.api import (
     Trained,
     Written,
     Zoo,
+    fold_records,
     plain,
 )
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from numerai_pipeline.cli.scores import print_compared, print_scored
+from numerai_pipeline.cli.tables import echo, format_value, print_table
 
 FAILED = "failed"
 
@@ -43,10 +44,8 @@ FAILED = "failed"
 DEMO_FOLDER = Path("demo")
 
 
-# Texts folded to fewer characters than these cannot be read.
-_LEAST_WIDTH = 10
-# Around each column of a table.
-_PADDING = 3
+# Ranges of eras that are longer are shortened.
+_MOST_ERAS = 20
 
 
 @singledispatch
@@ -160,43 +159,40 @@ def _(result: Trained) -> None:
 
 
 @print_result.register
+def _(result: Backtested) -> None:
+    for backtest in result.results.values():
+        print_table(
+            f"Backtest of {backtest.name}, {backtest.scheme.name}",
+            ["fold", "trained on", "chosen on", "predicted", "rows", "best", "CORR"],
+            [
+                (
+                    record["fold"],
+                    _first_and_last(record["train"]),
+                    _first_and_last(record["validation"]),
+                    _first_and_last(record["test"]),
+                    record["rows"],
+                    record["best_epoch"],
+                    record["corr"],
+                )
+                for record in fold_records(backtest)
+            ],
+        )
+        if backtest.scheme.learns_from_future:
+            echo(
+                f"{backtest.name}: its folds also learned from eras that are later "
+                "than those that they predict"
+            )
+        echo(f"{backtest.name}: purge {backtest.purge}; mean CORR of each fold's eras")
+        echo(f"predictions: {format_value(backtest.predictions)}")
+
+
+@print_result.register
 def _(result: Best) -> None:
     echo(f"{result.epoch} {result.path}")
 
 
-@print_result.register
-def _(result: Scored) -> None:
-    evaluations = result.results.values()
-    scores = {(row.who, row.metric): row for each in evaluations for row in each.rows}
-    # What earns CORR by itself first, then what it adds to others.
-    ordered = sorted(scores.values(), key=lambda row: row.metric != "CORR")
-    rows: list[tuple[object, ...]] = [
-        (
-            row.who,
-            row.metric,
-            row.summary.n_eras,
-            row.summary.mean,
-            row.summary.std,
-            row.summary.sharpe,
-            row.summary.max_drawdown,
-        )
-        for row in ordered
-    ]
-    parts = sorted({each.on for each in evaluations})
-    print_table(
-        f"Scores per {' or '.join(parts) or 'test'} era",
-        ["who", "score", "eras", "mean", "std", "Sharpe", "drawdown"],
-        [*rows, *(_failed(one, 7) for one in result.outcomes if one.error)],
-    )
-    for evaluation in evaluations:
-        eras = evaluation.rows[0].scores.eras
-        echo(
-            f"{evaluation.model}: run {evaluation.folder.name}, {evaluation.on} eras "
-            f"{eras[0]:04d} to {eras[-1]:04d}, purge {evaluation.purge}"
-        )
-        for warning in evaluation.warnings:
-            echo(f"{evaluation.model}: {warning}")
-        echo(f"plot: {format_value(evaluation.plot)}")
+print_result.register(Scored, print_scored)
+print_result.register(Compared, print_compared)
 
 
 @print_result.register
@@ -213,6 +209,11 @@ def _(result: LeakChecked) -> None:
         for check in report.checks:
             for untested in check.untested:
                 echo(f"{report.model}: {check.name} did not test {untested}")
+
+
+@print_result.register
+def _(result: Reported) -> None:
+    echo(f"wrote {format_value(result.path)}: {', '.join(result.results)}")
 
 
 @print_result.register
@@ -388,121 +389,20 @@ def print_error(text: str) -> None:
     sys.stderr.write(f"error: {text}\n")
 
 
-@cache
-def stdout() -> "Console":
-    """Return the console for results; a pipe or a log is as wide as a table needs."""
-    from rich.console import Console
-
-    return Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)
-
-
-def echo(text: str, style: str | None = None) -> None:
-    """Print a line of the result as it is, in one style."""
-    stdout().print(text, style=style, highlight=False, markup=False)
-
-
-def print_table(
-    title: str,
-    columns: Sequence[str],
-    rows: Sequence[Sequence[object]],
-    console: "Console | None" = None,
-) -> None:
-    """Print a table; numbers are aligned to the right.
-
-    Long texts are folded where the terminal is narrow, numbers never. Where even that
-    has no room, each row is a paragraph with one line per column.
-
-    Args:
-        title: stands above it.
-        columns: their headings.
-        rows: a value per column each.
-        console: where to; None: stdout.
-    """
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    console = console or stdout()
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
-    )
-    shown, least = [], 0
-    for index, column in enumerate(columns):
-        values = [row[index] for row in rows]
-        texts = _format_column(values)
-        is_number = bool(values) and all(v is None or _is_number(v) for v in values)
-        table.add_column(
-            column,
-            justify="right" if is_number else "left",
-            overflow="fold",
-            no_wrap=is_number,
-        )
-        width = max(map(len, (column, *texts)))
-        least += _PADDING + (width if is_number else min(width, _LEAST_WIDTH))
-        shown.append(texts)
-    for row in zip(*shown, strict=True):
-        # As Text, so that square brackets in a name are not markup.
-        table.add_row(*map(Text, row))
-    if least <= console.width:
-        console.print(table)
-        return
-    console.print(Text(title, style="bold"))
-    for row in zip(*shown, strict=True):
-        for column, text in zip(columns, row, strict=True):
-            console.print(Text(f"  {column}: {text}" if column else f"  {text}"))
-        console.print()
-
-
-def format_value(value: object) -> str:
-    """Format a value for people.
-
-    >>> format_value(0.01234567), format_value(1234567), format_value(None)
-    ('0.01235', '1,234,567', '–')
-    """
-    return _format_column([value])[0]
-
-
-def _format_column(values: Sequence[object]) -> list[str]:
-    """Format the values of a column; its fractions have equally many digits.
-
-    >>> _format_column([0.93955, 1.10612, None])
-    ['0.940', '1.106', '–']
-    """
-    finite = [v for v in values if isinstance(v, float) and v == v]
-    # Losses and scores differ in the fifth decimal, ratios in the second.
-    form = ".5f" if all(abs(value) < 1 for value in finite) else ",.3f"
-    return [_format(value, form) for value in values]
-
-
-def _format(value: object, form: str) -> str:
-    if value is None or value != value:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return format(value, form)
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M} UTC"
-    if isinstance(value, Path):
-        return _relative(value)
-    return str(value)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _relative(path: Path) -> str:
-    """Write a path from the current folder, if that is shorter."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
-
-
 def _tested(run: ProductionRun) -> str:
     """Return the run that was tested, which of a refit is another one."""
     return run.refit_of or run.id
+
+
+def _first_and_last(eras: str) -> str:
+    """Shorten ranges of eras that fill a line, as those of every Nth era do.
+
+    >>> _first_and_last("1-148,321-1088"), _first_and_last("1,5,9,13,17,21,25,29,33")
+    ('1-148,321-1088', '1 … 33')
+    """
+    if len(eras) <= _MOST_ERAS:
+        return eras
+    return f"{eras.split('-')[0].split(',')[0]} … {eras.split('-')[-1].split(',')[-1]}"
 
 
 def _failed(outcome: Outcome[Any], n_columns: int) -> tuple[object, ...]:

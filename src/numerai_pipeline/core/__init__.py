@@ -12,6 +12,7 @@ from numerai_pipeline.core.clock import (
 from numerai_pipeline.core.config import (
     NUMERAI_URL,
     DataSettings,
+    EvaluationSettings,
     Frozen,
     Positive,
     PositiveFloat,
@@ -63,6 +64,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "DataSettings",
+    "EvaluationSettings",
     "Frozen",
     "PipelineError",
     "Positive",

@@ -77,6 +77,37 @@ class DataSettings(Frozen):
     shards: str = Field(default="main", description="name of the set of shards")
 
 
+class EvaluationSettings(Frozen):
+    """``[evaluation]``: what scores are made of, and which eras stay closed."""
+
+    lockbox_eras: int = Field(
+        default=0,
+        ge=0,
+        description="newest eras that only `nai score --open-lockbox` reads",
+    )
+    benchmark: str = Field(
+        default="",
+        description="column of the benchmark to compare with; empty: v53_lgbm_ender20, "
+        "or the first one",
+    )
+    feature_set: str = Field(
+        default="medium",
+        description="features of FNC and exposure; none: leave both out",
+    )
+    payout_corr: float = Field(
+        default=0.75, description="multiplier of CORR; it comes with each round"
+    )
+    payout_mmc: float = Field(
+        default=2.25, description="multiplier of MMC; it comes with each round"
+    )
+    payout_factor: float = Field(
+        default=1.0, gt=0, description="at most 1; it falls as more is staked"
+    )
+    payout_clip: float = Field(
+        default=0.05, gt=0, description="the largest gain or loss of a round"
+    )
+
+
 class SubmissionSettings(Frozen):
     """``[submission]``: which model goes where."""
 
@@ -115,6 +146,7 @@ class Settings(Frozen):
 
     tournament: TournamentSettings = TournamentSettings()
     data: DataSettings = DataSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     submission: SubmissionSettings = SubmissionSettings()
 
 

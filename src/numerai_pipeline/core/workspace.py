@@ -83,6 +83,11 @@ class Workspace:
         return of_round.get(newest)
 
     @property
+    def reports_dir(self) -> Path:
+        """Folder of reports, one HTML file each."""
+        return self.root / "reports"
+
+    @property
     def ledger_path(self) -> Path:
         """The ledger's SQLite file, used when no other database is set."""
         return self.root / "ledger.sqlite"
@@ -96,10 +101,14 @@ def retrain(path: Path) -> str:
 
     >>> retrain(Path("models/mlp/runs/2026/checkpoints/best.keras"))
     'Run `nai train --restart mlp`, or delete models/mlp/runs/2026 and train again.'
-    """
-    run = next(
-        (one for one in (path, *path.parents) if one.parent.name == "runs"), None
-    )
+    >>> retrain(Path("models/mlp/backtests/2026/folds/001/runs/2026"))
+    'Delete models/mlp/backtests/2026/folds/001, then run `nai backtest mlp` with the same options.'
+    """  # noqa: E501 - the sentence is one line
+    of_model = {one.parent.name: one for one in reversed((path, *path.parents))}
+    run, backtest = of_model.get("runs"), of_model.get("backtests")
+    if backtest is not None and backtest.parent.parent.parent.name == "models":
+        name, broken = backtest.parent.parent.name, of_model.get("folds", backtest)
+        return f"Delete {broken}, then run `nai backtest {name}` with the same options."
     if run is None:  # not in a workspace
         return "Train the model again."
     name = run.parent.parent.name

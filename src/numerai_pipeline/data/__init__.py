@@ -20,6 +20,7 @@ from numerai_pipeline.data.parquet.reading import read_parquet_blocks
 from numerai_pipeline.data.readers.packed_rows import PackedRows
 from numerai_pipeline.data.readers.reader import ShardReader
 from numerai_pipeline.data.readers.transforms import decode_features, decode_packed
+from numerai_pipeline.data.schemes import Scheme, SchemeName, backtest_folds
 from numerai_pipeline.data.shards.manifest import ShardManifest
 
 __all__ = [
@@ -31,8 +32,11 @@ __all__ = [
     "Fold",
     "PackedRows",
     "Part",
+    "Scheme",
+    "SchemeName",
     "ShardManifest",
     "ShardReader",
+    "backtest_folds",
     "build_shards",
     "column_names",
     "copy_shards",

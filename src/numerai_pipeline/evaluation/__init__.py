@@ -1,5 +1,21 @@
-"""How good a run is on eras that it did not learn from."""
+"""How good a model is on eras that it did not learn from."""
 
+from numerai_pipeline.evaluation.backtest import (
+    Backtest,
+    FoldResult,
+    backtests_dir,
+    latest_backtest,
+)
+from numerai_pipeline.evaluation.backtest_plan import BacktestPlan, plan_backtest
+from numerai_pipeline.evaluation.backtesting import run_backtest
+from numerai_pipeline.evaluation.comparison import Comparison, Pair, compare
+from numerai_pipeline.evaluation.evaluating import (
+    Scoring,
+    Subject,
+    evaluate,
+    subject_of_backtest,
+    subject_of_run,
+)
 from numerai_pipeline.evaluation.leaks import (
     CheckResult,
     Finding,
@@ -7,28 +23,63 @@ from numerai_pipeline.evaluation.leaks import (
     check_leaks,
     read_leak_report,
 )
+from numerai_pipeline.evaluation.out_of_sample import (
+    OutOfSample,
+    choose_part,
+    fold_of,
+    predict_part,
+    read_out_of_sample,
+    write_out_of_sample,
+)
 from numerai_pipeline.evaluation.plots import draw_comparison, draw_scores
 from numerai_pipeline.evaluation.result import (
     Coverage,
     EvaluatedPart,
     Evaluation,
+    FeatureScores,
     ScoreRow,
+    SweepPoint,
+    common_eras,
     last_corr,
+    read_evaluation,
 )
-from numerai_pipeline.evaluation.runs import evaluate
 
 __all__ = [
+    "Backtest",
+    "BacktestPlan",
     "CheckResult",
+    "Comparison",
     "Coverage",
     "EvaluatedPart",
     "Evaluation",
+    "FeatureScores",
     "Finding",
+    "FoldResult",
     "LeakReport",
+    "OutOfSample",
+    "Pair",
     "ScoreRow",
+    "Scoring",
+    "Subject",
+    "SweepPoint",
+    "backtests_dir",
     "check_leaks",
+    "choose_part",
+    "common_eras",
+    "compare",
     "draw_comparison",
     "draw_scores",
     "evaluate",
+    "fold_of",
     "last_corr",
+    "latest_backtest",
+    "plan_backtest",
+    "predict_part",
+    "read_evaluation",
     "read_leak_report",
+    "read_out_of_sample",
+    "run_backtest",
+    "subject_of_backtest",
+    "subject_of_run",
+    "write_out_of_sample",
 ]

@@ -1,5 +1,6 @@
-"""Predictions of eras that a run did not learn from, a block of rows at a time."""
+"""Predictions of eras that a run did not learn from, as a file that needs no run."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,15 +8,25 @@ import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import DataError, Progress, atomic_path, columns
-from numerai_pipeline.data import Fold, Part, ShardReader, decode_features
+from numerai_pipeline.data import (
+    Fold,
+    Part,
+    ShardReader,
+    decode_features,
+    read_columns,
+)
 from numerai_pipeline.evaluation.result import EvaluatedPart
 from numerai_pipeline.scoring import mean_rank
 from numerai_pipeline.training import Run
 
+Ids = npt.NDArray[np.bytes_]
+
+_REMEDY = "nai score --force"
+
 
 @dataclass(frozen=True, eq=False)
 class OutOfSample:
-    """What a run predicts for rows that it did not learn from; by era, ascending.
+    """What a model predicts for rows that it did not learn from; by era, ascending.
 
     Attributes:
         ids: ``(rows,)`` S16.
@@ -24,10 +35,17 @@ class OutOfSample:
         targets: a target's name -> ``(rows,)`` float32, NaN where it is missing.
     """
 
-    ids: npt.NDArray[np.bytes_]
+    ids: Ids
     eras: npt.NDArray[np.int16]
     predictions: npt.NDArray[np.float32]
     targets: dict[str, npt.NDArray[np.float32]]
+
+    def by_era(self) -> Iterator[tuple[int, slice]]:
+        """Yield each era with its rows."""
+        eras, starts = np.unique(self.eras, return_index=True)
+        ends = [*starts[1:].tolist(), len(self.eras)]
+        for era, start, end in zip(eras.tolist(), starts.tolist(), ends, strict=True):
+            yield era, slice(start, end)
 
 
 def fold_of(run: Run) -> Fold:
@@ -52,7 +70,8 @@ def choose_part(
 
     Test eras are all eras of the shards that come later than what the run learned
     from or was chosen on, a purge away from it. The shards may be others than those
-    of the training, such as those of newer data.
+    of the training, such as those of newer data. Eras of the lockbox, and the purge
+    before it, are no test eras.
 
     Args:
         run: a finished run.
@@ -65,7 +84,9 @@ def choose_part(
             those that are wanted.
     """
     fold = fold_of(run)
-    there = set(shards.eras())
+    if wanted == "lockbox":
+        return wanted, Part(_unseen_lockbox(run, fold, shards))
+    there = set(shards.eras(purge=fold.purge))
     part = fold.part("test")
     if not fold.by_rows:
         last = max((*fold.train, *fold.validation))
@@ -126,13 +147,19 @@ def predict_part(
     return OutOfSample(
         ids=ids[by_era],
         eras=eras[by_era],
-        predictions=mean_rank(predictions, eras)[by_era],
+        predictions=mean_rank(predictions, eras)[by_era].astype(np.float32, copy=False),
         targets={name: y[by_era, place] for place, name in enumerate(targets)},
     )
 
 
-def write_out_of_sample(found: OutOfSample, path: Path) -> None:
-    """Write the predictions as Parquet: id, era as Numerai writes it, prediction."""
+def write_out_of_sample(found: OutOfSample, path: Path, made_from: str = "") -> None:
+    """Write the predictions as Parquet: id, era as Numerai writes it, prediction.
+
+    Args:
+        found: the predictions.
+        path: the file.
+        made_from: kept in the file, for ``is_made_from``.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -144,7 +171,115 @@ def write_out_of_sample(found: OutOfSample, path: Path) -> None:
                 which.astype(np.int32), [f"{era:04d}" for era in eras]
             ),
             columns.PREDICTION: found.predictions,
-        }
+        },
+        metadata={"made_from": made_from},
     )
     with atomic_path(path) as partial:
         pq.write_table(table, partial)
+
+
+def is_made_from(path: Path, made_from: str) -> bool:
+    """Return whether a file of predictions is whole and was made from this."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except (OSError, pa.ArrowException):
+        return False
+    return bool(metadata.get(b"made_from") == made_from.encode())
+
+
+def read_out_of_sample(
+    path: Path, shards: ShardReader, targets: Sequence[str]
+) -> OutOfSample:
+    """Read predictions, and the targets of their rows from the shards.
+
+    Args:
+        path: Parquet with id, era and prediction, in any order.
+        shards: hold all these rows.
+        targets: which targets to read.
+
+    Raises:
+        DataError: if the file is broken, or the shards lack one of its rows.
+    """
+    wanted = (columns.ID, columns.ERA, columns.PREDICTION)
+    table = read_columns(path, wanted, _REMEDY)
+    eras = table[columns.ERA].cast("string").cast("int16").to_numpy()
+    order = np.argsort(eras, kind="stable")
+    found = OutOfSample(
+        ids=np.array(table[columns.ID].cast("binary").to_pylist(), "S16")[order],
+        eras=eras[order],
+        predictions=table[columns.PREDICTION].to_numpy()[order],
+        targets={name: np.full(len(eras), np.nan, np.float32) for name in targets},
+    )
+    _join_targets(found, path, shards)
+    return found
+
+
+class Rows:
+    """The ids of some rows, to find others among them.
+
+    >>> Rows(np.array([b"n3", b"n1"])).places(np.array([b"n1", b"n2"]))
+    array([ 1, -1])
+    """
+
+    def __init__(self, ids: Ids) -> None:
+        self._ids = ids
+        self._order = np.argsort(ids)
+        self._sorted = ids[self._order]
+
+    def places(self, ids: Ids) -> npt.NDArray[np.intp]:
+        """Return ``(len(ids),)``: where each id is among the rows; -1: nowhere."""
+        if len(ids) == len(self._ids) and (ids == self._ids).all():
+            return np.arange(len(ids))
+        near = np.searchsorted(self._sorted, ids).clip(max=len(self._ids) - 1)
+        found: npt.NDArray[np.intp] = np.where(
+            self._sorted[near] == ids, self._order[near], -1
+        )
+        return found
+
+
+def _join_targets(found: OutOfSample, path: Path, shards: ShardReader) -> None:
+    """Fill in the targets of the rows, by era and id."""
+    of_era = dict(found.by_era())
+    n_found, era, rows = 0, -1, Rows(found.ids[:0])
+    for block in shards.blocks(
+        None, eras=tuple(of_era), features=(), targets=tuple(found.targets)
+    ):
+        if block.eras[0] != era:
+            era = int(block.eras[0])
+            rows = Rows(found.ids[of_era[era]])
+        at = rows.places(block.ids)
+        is_there = at >= 0
+        for values, column in zip(found.targets.values(), block.y.T, strict=True):
+            values[of_era[era]][at[is_there]] = column[is_there]
+        n_found += int(is_there.sum())
+    if n_found != len(found.ids):
+        raise DataError(
+            f"{path} predicts {len(found.ids):,} rows, of which {shards.folder} has "
+            f"{n_found:,}. Score it on the shards that it was made from, or predict "
+            f"again: `{_REMEDY}`."
+        )
+
+
+def _unseen_lockbox(run: Run, fold: Fold, shards: ShardReader) -> tuple[int, ...]:
+    """Return the eras of the lockbox that a run may be scored on.
+
+    Raises:
+        DataError: if there is none.
+    """
+    unseen = fold.unseen(shards.lockbox)
+    if not shards.lockbox:
+        raise DataError(
+            "there is no lockbox: set [evaluation] lockbox_eras in numerai.toml before "
+            "you train and compare models."
+        )
+    if not unseen:
+        raise DataError(
+            f"the run {run.folder.name} of '{run.name}' learned from or was chosen on "
+            f"the eras of the lockbox, {shards.lockbox[0]:04d} to "
+            f"{shards.lockbox[-1]:04d}, or nearer than its purge. Train it again now "
+            f"that the lockbox is set: `nai train {run.name}`."
+        )
+    return unseen

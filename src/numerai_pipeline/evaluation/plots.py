@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from numerai_pipeline.core import atomic_path
-from numerai_pipeline.evaluation.result import Evaluation, ScoreRow
+from numerai_pipeline.evaluation.result import Evaluation, ScoreRow, common_eras
 
 _MODEL = "#1f5fa8"
 _META_MODEL = "#b3541e"
-_BEST_BENCHMARK = "#2e7d32"
-_OTHER_BENCHMARKS = "#b0b0b0"
+_BENCHMARK = "#2e7d32"
 _LOSS = "#c0504d"
 
 # More bars than these get no gaps: a gap would be thinner than a pixel.
@@ -35,10 +34,10 @@ def plot_scores(evaluation: Evaluation, path: Path) -> None:
 
 
 def draw_scores(figure: Any, evaluation: Evaluation) -> None:
-    """Draw cumulative CORR beside the references, and CORR and MMC per era.
+    """Draw cumulative CORR beside the references, drawdown, CORR and MMC per era.
 
-    A reference that starts later than the model starts at the model's height there,
-    so that from then on the higher line is the better one.
+    All lines of a panel are of the same eras and start at zero. A meta model that
+    covers fewer eras than the benchmarks has a panel of its own.
 
     Args:
         figure: an empty figure of matplotlib; its size is set.
@@ -47,24 +46,32 @@ def draw_scores(figure: Any, evaluation: Evaluation) -> None:
     from matplotlib.ticker import MaxNLocator
 
     own = evaluation.rows[0]
-    mmc = next((row for row in evaluation.rows if row.metric == "MMC"), None)
+    benchmarks, meta_model = _references(evaluation)
+    totals = [[own, *benchmarks]]
+    if meta_model is not None:
+        totals.append([*totals[0], meta_model])
+    if len({_n_common(rows) for rows in totals}) == 1:
+        totals = totals[-1:]
+    mmc = evaluation.row("MMC")
     bars = [own] if mmc is None else [own, mmc]
-    figure.set_size_inches(9, 4 + 2 * len(bars))
-    total, *below = figure.subplots(
-        1 + len(bars), 1, sharex=True, height_ratios=[3] + [1.4] * len(bars)
-    )
-    _draw_totals(total, evaluation)
-    for axes, row in zip(below, bars, strict=True):
+    heights = [3.0] * len(totals) + [1.2] + [1.4] * len(bars)
+    figure.set_size_inches(9, 1.2 * sum(heights))
+    panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
+    colors = _colors(own, benchmarks, meta_model)
+    for axes, rows in zip(panels, totals, strict=False):
+        _draw_totals(axes, rows, colors)
+    _draw_drawdowns(panels[len(totals)], totals[0], colors)
+    for axes, row in zip(panels[len(totals) + 1 :], bars, strict=True):
         _draw_bars(axes, row)
-    for axes in (total, *below):
+    for axes in panels:
         _tidy(axes)
-    below[-1].set_xlabel("era")
-    below[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    panels[-1].set_xlabel("era")
+    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.suptitle(_title(evaluation), fontsize=11)
 
 
 def draw_comparison(figure: Any, evaluations: Sequence[Evaluation]) -> None:
-    """Draw the cumulative CORR of several models, and of the meta model.
+    """Draw the cumulative CORR of models and references on their common eras.
 
     Args:
         figure: an empty figure of matplotlib; its size is set.
@@ -74,29 +81,39 @@ def draw_comparison(figure: Any, evaluations: Sequence[Evaluation]) -> None:
 
     figure.set_size_inches(9, 5)
     axes = figure.subplots()
-    own = evaluations[0].rows[0]
-    for evaluation in evaluations:
-        row = evaluation.rows[0]
-        _draw_total(axes, row, own, label=_label(row), linewidth=2.0)
-    meta_model = _meta_model(evaluations[0])
-    if meta_model is not None:
-        label = _label(meta_model)
-        _draw_total(axes, meta_model, own, label=label, color="black", linewidth=1.0)
+    rows = [evaluation.rows[0] for evaluation in evaluations]
+    benchmarks, meta_model = _references(evaluations[0])
+    others = [*benchmarks, *([meta_model] if meta_model else [])]
+    # A reference that shares few eras with the models would hide the others.
+    others = [row for row in others if _n_common([*rows, row]) == _n_common(rows)]
+    _draw_totals(axes, [*rows, *others], _colors(None, benchmarks, meta_model))
     _tidy(axes)
     axes.set_xlabel("era")
-    axes.set_ylabel("cumulative CORR")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(frameon=False, loc="upper left", title="mean CORR", fontsize=9)
 
 
-def _meta_model(evaluation: Evaluation) -> ScoreRow | None:
-    names = [ref.name for ref in evaluation.coverage if ref.kind == "meta model"]
-    rows = (
-        row
-        for row in evaluation.rows[1:]
-        if row.who in names and row.metric == "CORR" and row.summary.n_eras
-    )
-    return next(rows, None)
+def _references(evaluation: Evaluation) -> tuple[list[ScoreRow], ScoreRow | None]:
+    """Return the CORR of the main benchmark, as a list, and of the meta model."""
+    found = [
+        evaluation.row("CORR", who) if who else None
+        for who in (evaluation.benchmark, evaluation.meta_model)
+    ]
+    benchmark, meta_model = found
+    return ([benchmark] if benchmark else []), meta_model
+
+
+def _n_common(rows: Sequence[ScoreRow]) -> int:
+    return len(common_eras(rows)[0].eras)
+
+
+def _colors(
+    own: ScoreRow | None, benchmarks: Sequence[ScoreRow], meta_model: ScoreRow | None
+) -> dict[str, str]:
+    """Return the colour of each line by its name; others have matplotlib's own."""
+    found = {row.who: _BENCHMARK for row in benchmarks}
+    if meta_model is not None:
+        found[meta_model.who] = _META_MODEL
+    return found if own is None else {**found, own.who: _MODEL}
 
 
 def _tidy(axes: Any) -> None:
@@ -114,43 +131,49 @@ def _title(evaluation: Evaluation) -> str:
     )
 
 
-def _draw_totals(axes: Any, evaluation: Evaluation) -> None:
-    own = evaluation.rows[0]
-    kinds = {reference.name: reference.kind for reference in evaluation.coverage}
-    theirs = [
-        row
-        for row in evaluation.rows[1:]
-        if row.metric == "CORR" and row.who in kinds and row.summary.n_eras
-    ]
-    benchmarks = [row for row in theirs if kinds[row.who] == "benchmark"]
-    best = max(benchmarks, key=lambda row: row.summary.mean, default=None)
-    _draw_total(axes, own, own, color=_MODEL, label=_label(own), linewidth=2.2)
-    for row in theirs:
-        color, label = _OTHER_BENCHMARKS, _label(row)
-        if kinds[row.who] == "meta model":
-            color = _META_MODEL
-        elif row is best:
-            color = _BEST_BENCHMARK
-        else:
-            is_first = row is next(other for other in benchmarks if other is not best)
-            label = "other benchmarks" if is_first else ""
-        _draw_total(axes, row, own, color=color, label=label, linewidth=1.3)
+def _draw_totals(axes: Any, rows: Sequence[ScoreRow], colors: dict[str, str]) -> None:
+    """Draw cumulative scores on the common eras, from zero before the first one."""
+    for row, scores in zip(rows, common_eras(rows), strict=True):
+        if not len(scores.eras):
+            continue
+        mean = scores.summary(horizon=row.horizon)
+        margin = mean.mean - mean.low
+        shown = f"{row.who}: {mean.mean:.4f}" + (
+            "" if np.isnan(margin) else f" ± {margin:.4f}"
+        )
+        axes.plot(
+            np.append(scores.eras[0] - 1, scores.eras),
+            np.append(0.0, scores.values.cumsum()),
+            label=shown,
+            linewidth=2.0 if row is rows[0] else 1.4,
+            **_styled(row, colors),
+        )
     axes.set_ylabel("cumulative CORR")
-    axes.legend(frameon=False, loc="upper left", title="mean CORR", fontsize=9)
-
-
-def _label(row: ScoreRow) -> str:
-    return f"{row.who}: {row.summary.mean:.4f} over {row.summary.n_eras} eras"
-
-
-def _draw_total(axes: Any, row: ScoreRow, own: ScoreRow, **style: Any) -> None:
-    eras, values = row.scores.eras, np.nan_to_num(row.scores.values)
-    before = own.scores.values[own.scores.eras < eras[0]]
-    start = float(np.nansum(before))
-    # The first point is the level before the first era.
-    axes.plot(
-        np.append(eras[0] - 1, eras), start + np.append(0.0, values.cumsum()), **style
+    if not _n_common(rows):
+        return
+    axes.legend(
+        frameon=False,
+        loc="upper left",
+        title=f"mean CORR of {_n_common(rows)} common eras",
+        fontsize=9,
     )
+
+
+def _draw_drawdowns(
+    axes: Any, rows: Sequence[ScoreRow], colors: dict[str, str]
+) -> None:
+    for row, scores in zip(rows, common_eras(rows), strict=True):
+        total = scores.values.cumsum()
+        fall = total - np.maximum.accumulate(total)
+        style = _styled(row, colors)
+        axes.plot(scores.eras, fall, linewidth=1.2, **style)
+        if row is rows[0]:
+            axes.fill_between(scores.eras, fall, alpha=0.25, linewidth=0, **style)
+    axes.set_ylabel("drawdown")
+
+
+def _styled(row: ScoreRow, colors: dict[str, str]) -> dict[str, str]:
+    return {"color": colors[row.who]} if row.who in colors else {}
 
 
 def _draw_bars(axes: Any, row: ScoreRow) -> None:

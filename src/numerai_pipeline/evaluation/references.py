@@ -74,11 +74,11 @@ def read_references(
     """
     references = []
     if meta_model is not None:
-        for name, values in _read(ids, meta_model, (columns.META_MODEL,)):
+        for name, values in read_models(ids, meta_model, (columns.META_MODEL,)):
             references.append(Reference(name, "meta model", values))
     found: dict[str, npt.NDArray[np.float64]] = {}
     for path in benchmarks:
-        for name, values in _read(ids, path, None):
+        for name, values in read_models(ids, path, None):
             known = found.get(name)
             found[name] = (
                 values if known is None else np.where(np.isnan(known), values, known)
@@ -89,10 +89,19 @@ def read_references(
     return references
 
 
-def _read(
+def read_models(
     ids: npt.NDArray[np.bytes_], path: Path, models: tuple[str, ...] | None
 ) -> Iterator[tuple[str, npt.NDArray[np.float64]]]:
-    """Yield each model's values in the order of ``ids``."""
+    """Yield each model's values in the order of ``ids``; NaN where it has none.
+
+    Args:
+        ids: ``(rows,)`` S16.
+        path: Parquet with ids and a column per model.
+        models: columns wanted; None: all models.
+
+    Raises:
+        DataError: if the file is missing, broken, or has an id twice.
+    """
     if models is None:
         models = tuple(
             name for name in column_names(path, _REMEDY) if name not in _NO_MODELS

@@ -1,19 +1,26 @@
-"""The scores of a run, and the file that keeps them."""
+"""The scores of a model, and the file that keeps them."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from numerai_pipeline.core import DataError, digest_of, read_json, write_json
-from numerai_pipeline.scoring import Scores, Summary
+from numerai_pipeline.core import (
+    DataError,
+    digest_of,
+    read_json,
+    write_json,
+)
+from numerai_pipeline.data import Fold
+from numerai_pipeline.scoring import Difference, Scores, Summary, difference
 
 # Changes when the file's meaning does: what an older version wrote is scored again.
-LAYOUT = 3
+LAYOUT = 4
 
-EvaluatedPart = Literal["test", "validation"]
+EvaluatedPart = Literal["test", "validation", "backtest", "lockbox"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,41 +29,53 @@ class ScoreRow:
 
     Attributes:
         who: the model's name, or the column of the meta model or benchmark.
-        metric: what is measured, such as ``CORR``, ``MMC``,
-            ``BMC of v53_lgbm_ender20``.
+        metric: ``CORR``, ``MMC``, ``BMC``, ``FNC``, ``exposure`` (the largest of any
+            feature), ``CWMM``, ``payout`` (share of the stake) or ``similarity`` (to a
+            benchmark's predictions).
         scores: the score of each era.
+        horizon: eras that the target looks ahead, which share returns.
+        of: the benchmark of BMC and similarity, the feature set of FNC and exposure,
+            the target of a CORR that is not measured by the evaluation's own; else
+            empty.
     """
 
     who: str
     metric: str
     scores: Scores
+    horizon: int
+    of: str = ""
+
+    @property
+    def label(self) -> str:
+        """The metric and what it is of, such as ``FNC(medium)``."""
+        return f"{self.metric}({self.of})" if self.of else self.metric
 
     @property
     def summary(self) -> Summary:
-        """Mean, std, Sharpe and drawdown over the eras."""
-        return self.scores.summary()
+        """Mean, interval, std, Sharpe and drawdown over the eras."""
+        return self.scores.summary(horizon=self.horizon)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
         return {
             "who": self.who,
             "metric": self.metric,
+            "of": self.of,
+            "horizon": self.horizon,
             **self.summary.to_dict(),
             "eras": self.scores.eras.tolist(),
-            "values": [
-                None if math.isnan(value) else value
-                for value in self.scores.values.tolist()
-            ],
+            "values": _values(self.scores),
         }
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> "ScoreRow":
         """Read what ``to_dict`` returned."""
-        values = [math.nan if value is None else value for value in record["values"]]
         return cls(
             who=str(record["who"]),
             metric=str(record["metric"]),
-            scores=Scores(np.array(record["eras"], int), np.array(values, float)),
+            scores=_scores(record),
+            horizon=int(record["horizon"]),
+            of=str(record["of"]),
         )
 
 
@@ -78,39 +97,132 @@ class Coverage:
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
-    """Scores of one run on eras that it did not learn from.
+class SweepPoint:
+    """The scores of a model after a share of the features' part is taken out of it.
 
     Attributes:
-        folder: the run folder.
+        proportion: that share; 0 is the model as it is, 1 leaves what FNC measures.
+        corr: CORR per era.
+        exposure: the largest exposure to a feature, mean of the eras.
+    """
+
+    proportion: float
+    corr: Scores
+    exposure: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {
+            "proportion": self.proportion,
+            "exposure": None if math.isnan(self.exposure) else self.exposure,
+            "eras": self.corr.eras.tolist(),
+            "values": _values(self.corr),
+        }
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> "SweepPoint":
+        """Read what ``to_dict`` returned."""
+        exposure = record["exposure"]
+        return cls(
+            proportion=float(record["proportion"]),
+            corr=_scores(record),
+            exposure=math.nan if exposure is None else float(exposure),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureScores:
+    """How a model follows features.
+
+    Attributes:
+        feature_set: the set of the features.
+        exposures: a feature's name -> Pearson's correlation of the raw predictions
+            with it, mean of the eras; NaN where it never varies.
+        sweep: the scores by proportion of neutralization.
+    """
+
+    feature_set: str
+    exposures: dict[str, float]
+    sweep: tuple[SweepPoint, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {
+            "feature_set": self.feature_set,
+            "exposures": {
+                name: None if math.isnan(value) else value
+                for name, value in self.exposures.items()
+            },
+            "sweep": [point.to_dict() for point in self.sweep],
+        }
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> "FeatureScores":
+        """Read what ``to_dict`` returned."""
+        return cls(
+            feature_set=str(record["feature_set"]),
+            exposures={
+                name: math.nan if value is None else float(value)
+                for name, value in record["exposures"].items()
+            },
+            sweep=tuple(SweepPoint.from_dict(point) for point in record["sweep"]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Scores of one model on eras that it did not learn from.
+
+    Attributes:
+        folder: the folder of the run or backtest.
         model: the model's name.
         on: ``test``: eras that nothing was chosen on; ``validation``: eras that chose
-            the epoch, so that the scores are too good.
-        purge: eras left out between the parts of the run's fold.
+            the epoch, so that the scores are too good; ``backtest``: the test eras of
+            all folds; ``lockbox``: the newest eras, which no other command reads.
+        folds: what was trained and chosen on which eras; one of a run.
         horizon: the purge that the targets need.
-        by_rows: whether training rows have the same eras as these.
         target: the target that the scores are measured by.
         n_rows: rows that were predicted.
         n_eras: eras with the target, which are those that were scored.
         rows: the scores; the first is the model's own CORR.
         coverage: meta model and benchmarks, and how much they cover.
+        benchmark: column of the benchmark that scores are compared with; empty
+            without any.
+        features: exposures and neutralization; None where they were not wanted.
         shards_fingerprint: which shards these were.
-        fingerprint: which run, shards and files all this was made from.
+        fingerprint: which predictions, shards, files and settings all this was made
+            from.
     """
 
     folder: Path
     model: str
     on: EvaluatedPart
-    purge: int
+    folds: tuple[Fold, ...]
     horizon: int
-    by_rows: bool
     target: str
     n_rows: int
     n_eras: int
     rows: tuple[ScoreRow, ...]
     coverage: tuple[Coverage, ...]
+    benchmark: str
+    features: FeatureScores | None
     shards_fingerprint: str
     fingerprint: str
+
+    @property
+    def purge(self) -> int:
+        """Eras left out between the parts of each fold."""
+        return min(fold.purge for fold in self.folds)
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether training rows have the same eras as these."""
+        return any(fold.by_rows for fold in self.folds)
+
+    @property
+    def meta_model(self) -> str:
+        """Column of the meta model; empty without one."""
+        return next((one.name for one in self.coverage if one.kind == "meta model"), "")
 
     @property
     def warnings(self) -> list[str]:
@@ -128,7 +240,49 @@ class Evaluation:
                 f"Leak: the purge is {self.purge} eras, but the targets need "
                 f"{self.horizon}."
             )
+        if self.on == "backtest" and self._learns_from_later:
+            found.append(
+                "The folds learn from eras after those that they predict, which no "
+                "live model can."
+            )
         return found
+
+    @property
+    def _learns_from_later(self) -> bool:
+        return any(fold.train[-1] > fold.test[0] for fold in self.folds if fold.test)
+
+    def row(
+        self, metric: str, who: str | None = None, of: str | None = None
+    ) -> ScoreRow | None:
+        """Return a score, by default of the model itself; None if there is none.
+
+        Args:
+            metric: such as ``MMC``.
+            who: the model, by default the evaluation's own.
+            of: the benchmark, feature set or target; by default that of the first
+                such row, which of BMC is the main benchmark.
+        """
+        wanted = (who or self.model, metric)
+        return next(
+            (
+                row
+                for row in self.rows
+                if (row.who, row.metric) == wanted and of in (None, row.of)
+            ),
+            None,
+        )
+
+    def versus_benchmark(self, row: ScoreRow) -> Difference | None:
+        """Compare a score with the main benchmark's on the eras that both have.
+
+        Returns:
+            The difference, the model minus the benchmark; None where the benchmark
+            has no such score.
+        """
+        other = self.row(row.metric, self.benchmark, row.of)
+        if not self.benchmark or other is None or row.who == self.benchmark:
+            return None
+        return difference(row.scores, other.scores, horizon=row.horizon)
 
     @property
     def plot(self) -> Path:
@@ -159,6 +313,7 @@ class Evaluation:
             "run": self.folder.name,
             "model": self.model,
             "on": self.on,
+            "folds": [fold.to_dict() for fold in self.folds],
             "purge": self.purge,
             "horizon": self.horizon,
             "by_rows": self.by_rows,
@@ -167,40 +322,49 @@ class Evaluation:
             "n_rows": self.n_rows,
             "n_eras": self.n_eras,
             "coverage": [asdict(reference) for reference in self.coverage],
+            "benchmark": self.benchmark,
             "rows": [row.to_dict() for row in self.rows],
+            "features": self.features and self.features.to_dict(),
             "shards_fingerprint": self.shards_fingerprint,
             "fingerprint": self.fingerprint,
         }
 
 
 def read_evaluation(
-    folder: Path, on: EvaluatedPart, fingerprint: str
+    folder: Path, on: EvaluatedPart, fingerprint: str | None = None
 ) -> Evaluation | None:
-    """Read what was written of the same run, shards and files before.
+    """Read what was written of the same predictions, shards and files before.
+
+    Args:
+        folder: of the run or backtest.
+        on: which eras.
+        fingerprint: what it must be made from; None: anything.
 
     Returns:
         None if there is nothing, if it was made from something else, or if the file
-        cannot be read: the run is then scored again.
+        cannot be read: it is then scored again.
     """
     paths = (scores_path, plot_path, predictions_path)
     if not all(path(folder, on).is_file() for path in paths):
         return None
     try:
         record = read_json(scores_path(folder, on))
-        if (record["fingerprint"], record["on"]) != (fingerprint, on):
+        if record["on"] != on or fingerprint not in (None, record["fingerprint"]):
             return None
+        features = record["features"]
         found = Evaluation(
             folder=folder,
             model=record["model"],
             on=record["on"],
-            purge=record["purge"],
+            folds=tuple(Fold.from_dict(fold) for fold in record["folds"]),
             horizon=record["horizon"],
-            by_rows=record["by_rows"],
             target=record["target"],
             n_rows=record["n_rows"],
             n_eras=record["n_eras"],
             rows=tuple(ScoreRow.from_dict(row) for row in record["rows"]),
             coverage=tuple(Coverage(**entry) for entry in record["coverage"]),
+            benchmark=record["benchmark"],
+            features=features and FeatureScores.from_dict(features),
             shards_fingerprint=record["shards_fingerprint"],
             fingerprint=record["fingerprint"],
         )
@@ -222,13 +386,24 @@ def last_corr(folder: Path, on: EvaluatedPart = "test") -> float | None:
         return None
     try:
         record = read_json(scores_path(folder, on))
-        row = ScoreRow.from_dict(record["rows"][0])
         if (record["layout"], record["on"]) != (LAYOUT, on):
             return None
+        row = ScoreRow.from_dict(record["rows"][0])
     except (DataError, LookupError, TypeError, ValueError):
         return None
     mean = row.summary.mean
     return mean if row.metric == "CORR" and not math.isnan(mean) else None
+
+
+def common_eras(rows: Sequence[ScoreRow]) -> list[Scores]:
+    """Return the scores of each row in the eras in which all of them have one."""
+    eras = rows[0].scores.eras
+    for row in rows:
+        scores = row.scores
+        eras = np.intersect1d(eras, scores.eras[~np.isnan(scores.values)])
+    return [
+        Scores(eras, row.scores.values[np.isin(row.scores.eras, eras)]) for row in rows
+    ]
 
 
 def scores_path(folder: Path, on: EvaluatedPart) -> Path:
@@ -243,8 +418,19 @@ def plot_path(folder: Path, on: EvaluatedPart) -> Path:
 
 def predictions_path(folder: Path, on: EvaluatedPart) -> Path:
     """Return where the predictions of a part stand."""
-    return folder / f"predictions_{on}.parquet"
+    return folder / f"predictions{'' if on == 'backtest' else f'_{on}'}.parquet"
 
 
 def _suffix(on: EvaluatedPart) -> str:
-    return "" if on == "test" else f"_{on}"
+    return "" if on in ("test", "backtest") else f"_{on}"
+
+
+def _values(scores: Scores) -> list[float | None]:
+    """Return the values for JSON, which has no NaN."""
+    values = scores.values.tolist()
+    return [None if math.isnan(value) else value for value in values]
+
+
+def _scores(record: dict[str, Any]) -> Scores:
+    values = [math.nan if value is None else value for value in record["values"]]
+    return Scores(np.array(record["eras"], int), np.array(values, float))

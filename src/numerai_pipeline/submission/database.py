@@ -25,14 +25,17 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    update,
 )
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from numerai_pipeline.core import ConfigError, DataError, printable
 
-# Incremented when the tables change; checked when a database is opened.
-SCHEMA_VERSION = 1
+# Incremented when the tables change; checked when a database is opened. Version 2
+# brought the table of openings; a ledger of version 1 gets it when it is written to.
+SCHEMA_VERSION = 2
+_FIRST_VERSION = 1
 
 # Other processes write for milliseconds; a lock held this long is an error.
 _LOCK_SECONDS = 30
@@ -70,6 +73,17 @@ attempts = Table(
     Column("uploaded_at", String(32)),
     Column("confirmed_at", String(32)),
     Column("refused_at", String(32)),
+)
+
+# Each time that the eras of the lockbox were scored.
+openings = Table(
+    "lockbox_openings",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("model", String(255), nullable=False),
+    Column("run", String(255), nullable=False),
+    Column("eras", Text, nullable=False),
+    Column("opened_at", String(32), nullable=False),
 )
 
 # One submission counts per round, for a model here and for a model at Numerai.
@@ -141,7 +155,7 @@ def open_engine(url: URL, *, read_only: bool = False) -> Engine:
 
 
 def prepare(connection: Connection, name: str) -> None:
-    """Create the tables if they are missing, in one transaction.
+    """Create the tables that are missing, in one transaction.
 
     Args:
         connection: in a transaction.
@@ -153,10 +167,13 @@ def prepare(connection: Connection, name: str) -> None:
     if not holds_ledger(connection, name):
         _metadata.create_all(connection)
         connection.execute(insert(_version).values(version=SCHEMA_VERSION))
+    elif _version_of(connection) != SCHEMA_VERSION:
+        _metadata.create_all(connection)
+        connection.execute(update(_version).values(version=SCHEMA_VERSION))
 
 
 def holds_ledger(connection: Connection, name: str) -> bool:
-    """Return whether a database contains a ledger of this version.
+    """Return whether a database contains a ledger that this program can read.
 
     Raises:
         DataError: if it contains something else, or a newer ledger.
@@ -170,14 +187,23 @@ def holds_ledger(connection: Connection, name: str) -> bool:
                 "Name another file as [submission] ledger in numerai.toml."
             )
         return False
-    found = connection.execute(select(_version.c.version)).scalar()
-    if found != SCHEMA_VERSION:
+    found = _version_of(connection)
+    if found not in range(_FIRST_VERSION, SCHEMA_VERSION + 1):
         raise DataError(
             f"the ledger {name} has version {found}, but this program knows version "
             f"{SCHEMA_VERSION}. Install a newer numerai-pipeline, or name another "
             "database as [submission] ledger in numerai.toml."
         )
     return True
+
+
+def has_openings(connection: Connection) -> bool:
+    """Return whether the ledger has the table of openings."""
+    return inspect(connection).has_table(openings.name)
+
+
+def _version_of(connection: Connection) -> int | None:
+    return connection.execute(select(_version.c.version)).scalar()
 
 
 def _connect_read_only(path: Path) -> sqlite3.Connection:

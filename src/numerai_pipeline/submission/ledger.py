@@ -15,7 +15,7 @@ intent -> refused
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -26,8 +26,10 @@ from sqlalchemy.exc import DBAPIError
 from numerai_pipeline.core import DataError, format_time, parse_time, printable
 from numerai_pipeline.submission.database import (
     attempts,
+    has_openings,
     holds_ledger,
     open_engine,
+    openings,
     parse_url,
     prepare,
 )
@@ -89,6 +91,23 @@ class LedgerRow(Attempt):
     def is_unfinished(self) -> bool:
         """Whether a process was stopped during the attempt."""
         return self.state in ("intent", "uploaded")
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A time that the eras of the lockbox were scored.
+
+    Attributes:
+        model: the model that was scored.
+        run: its run.
+        eras: the eras, as ranges.
+        opened_at: when, aware, in UTC.
+    """
+
+    model: str
+    run: str
+    eras: str
+    opened_at: datetime
 
 
 _TYPES = get_type_hints(LedgerRow)
@@ -239,6 +258,22 @@ class Ledger:
         rows = self.rows(tournament=tournament, round_number=round_number, model=model)
         return next((row for row in rows if row.state == "confirmed"), None)
 
+    def record_opening(self, opening: Opening) -> None:
+        """Record that the lockbox is opened, before its scores are seen."""
+        values = {**asdict(opening), "opened_at": format_time(opening.opened_at)}
+        with self._transaction() as connection:
+            connection.execute(insert(openings).values(**values))
+
+    def openings(self) -> list[Opening]:
+        """Return each time that the lockbox was opened, oldest first."""
+        if self._is_empty:
+            return []
+        query = select(openings).order_by(openings.c.id)
+        with self._transaction() as connection:
+            if not has_openings(connection):
+                return []
+            return [_opening(row._mapping) for row in connection.execute(query)]
+
     def _mark(self, row_id: int, **values: str | None) -> LedgerRow:
         with self._transaction() as connection:
             connection.execute(
@@ -276,6 +311,21 @@ class _BadRow(Exception):
 def _row(connection: Connection, row_id: int) -> LedgerRow:
     query = select(attempts).where(attempts.c.id == row_id)
     return _parsed(connection.execute(query).one()._mapping)
+
+
+def _opening(values: Mapping[Any, Any]) -> Opening:
+    try:
+        opened_at = parse_time(values["opened_at"])
+    except (ArithmeticError, TypeError, ValueError):
+        raise _BadRow(
+            f"opening {values['id']!r} has {values['opened_at']!r} as opened_at"
+        ) from None
+    return Opening(
+        model=printable(str(values["model"])),
+        run=printable(str(values["run"])),
+        eras=printable(str(values["eras"])),
+        opened_at=opened_at,
+    )
 
 
 def _confirmed_beside(connection: Connection, row: LedgerRow) -> list[LedgerRow]:

@@ -56,6 +56,9 @@ class TrainingJob:
         groups: the groups of features, by name, for pictures.
         max_ram_bytes: memory that the training may take; None: three quarters of the
             machine's. It does not change the result.
+        shared_eras: all eras of a backtest, whose rows are prepared together for all
+            of its folds where that pays; empty: for this job alone. It does not change
+            the result either.
     """
 
     name: str
@@ -73,6 +76,7 @@ class TrainingJob:
     tensorboard: bool = False
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_ram_bytes: int | None = None
+    shared_eras: tuple[int, ...] = ()
 
     def checked_recipe(self) -> CheckedRecipe:
         """Return the recipe with its family and all defaults.

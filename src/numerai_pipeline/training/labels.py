@@ -74,6 +74,23 @@ class Labels:
         return corr_per_era(one, self.values, self.eras).summary().mean
 
 
+def resolved_eras(
+    reader: ShardReader, target: str, *, purge: int = 0
+) -> tuple[int, ...]:
+    """Return the eras of all splits with a target, ascending.
+
+    Args:
+        reader: the shards.
+        target: name of the target.
+        purge: eras to leave out before the lockbox, which is left out itself.
+
+    Raises:
+        DataError: if no row has the target.
+    """
+    labels = Labels.read(reader, Part(reader.eras(purge=purge)), target)
+    return tuple(np.unique(labels.eras).tolist())
+
+
 def balancing_weights(eras: npt.NDArray[np.int16]) -> Weights:
     """Return ``(rows,)`` weights with which every era weighs the same.
 

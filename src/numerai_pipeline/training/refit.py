@@ -2,21 +2,20 @@
 
 from dataclasses import replace
 
-import numpy as np
-
 from numerai_pipeline.core import ConfigError
-from numerai_pipeline.data import Fold, Part, ShardReader, eras_subset
+from numerai_pipeline.data import Fold, ShardReader, eras_subset
 from numerai_pipeline.training.job import TrainingJob
-from numerai_pipeline.training.labels import Labels
+from numerai_pipeline.training.labels import resolved_eras
 from numerai_pipeline.training.run import Run
 
 
-def refit_job(job: TrainingJob, run: Run) -> TrainingJob:
+def refit_job(job: TrainingJob, run: Run, reader: ShardReader) -> TrainingJob:
     """Return the job that trains as long as a run found best, on every resolved era.
 
     Args:
         job: trains the run's recipe on the shards that are there now.
         run: a finished run of that recipe, chosen on validation eras.
+        reader: of the job's shards; the lockbox, and the purge before it, are left out.
 
     Raises:
         ConfigError: if it has rolling windows, or was not chosen on any eras.
@@ -33,13 +32,11 @@ def refit_job(job: TrainingJob, run: Run) -> TrainingJob:
             f"run that found the number of epochs or trees: `nai refit {run.name} "
             f"{run.refit_of}`."
         )
-    reader = ShardReader(job.shards)
-    labels = Labels.read(reader, Part(reader.eras()), run.target)
+    eras = resolved_eras(reader, run.target, purge=job.fold.purge)
     is_chosen = eras_subset(job.recipe.eras or "1-")
-    eras = tuple(era for era in np.unique(labels.eras).tolist() if is_chosen(era))
     return replace(
         job,
-        fold=Fold(eras, (), purge=job.fold.purge),
+        fold=Fold(tuple(filter(is_chosen, eras)), (), purge=job.fold.purge),
         stop_at=run.best_epochs(),
         refit_of=run.folder.name,
     )

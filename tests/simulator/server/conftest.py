@@ -1,6 +1,5 @@
 """A running simulator, the real client pointed at it, and predictions to send."""
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ from numerai_simulator import (
     MarketSpec,
     RunningSimulator,
     Simulator,
-    open_simulator,
     preset,
     running_simulator,
 )
@@ -92,19 +90,10 @@ def spec() -> MarketSpec:
     return preset("tiny")
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory, spec: MarketSpec) -> Path:
-    """A folder whose market is written; tests work on copies."""
-    folder = tmp_path_factory.mktemp("template") / "simulated"
-    open_simulator(folder, spec).close()
-    (folder / "state.sqlite").unlink()
-    return folder
-
-
 @pytest.fixture
-def folder(tmp_path: Path, template: Path) -> Path:
+def folder(tmp_path: Path, tiny_market: Callable[[Path], Path]) -> Path:
     """A fresh folder with the market's files and no state."""
-    return Path(shutil.copytree(template, tmp_path / "simulated"))
+    return tiny_market(tmp_path / "simulated")
 
 
 def threads_left(before: set[threading.Thread]) -> list[threading.Thread]:
@@ -133,11 +122,10 @@ def world(folder: Path) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def shared_world(
-    template: Path, tmp_path_factory: pytest.TempPathFactory
+    tiny_market: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     """A simulator for the tests of a module that only read."""
-    folder = tmp_path_factory.mktemp("shared") / "simulated"
-    shutil.copytree(template, folder)
+    folder = tiny_market(tmp_path_factory.mktemp("shared") / "simulated")
     with running_simulator(folder) as running:
         yield World(running)
 

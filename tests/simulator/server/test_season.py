@@ -1,6 +1,5 @@
 """Time passes: windows close, scores come day by day, rounds resolve and pay."""
 
-import shutil
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -227,10 +226,12 @@ def played(folder: Path, predictions: pd.DataFrame, step: timedelta) -> list[tup
         ]
 
 
-def test_passing_in_steps_or_at_once_ends_the_same(world, template, tmp_path) -> None:
+def test_passing_in_steps_or_at_once_ends_the_same(
+    world, tiny_market, tmp_path
+) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
-    shutil.copytree(template, one)
-    shutil.copytree(template, two)
+    tiny_market(one)
+    tiny_market(two)
     predictions = world.predictions()
     in_steps = played(one, predictions, timedelta(hours=37))
     assert in_steps == played(two, predictions, timedelta(days=100))

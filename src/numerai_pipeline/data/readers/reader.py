@@ -49,6 +49,8 @@ class ShardReader:
 
     Args:
         folder: the folder that ``build_shards`` made.
+        lockbox_eras: how many of the newest eras to keep closed: they are read as if
+            they were not there.
 
     Raises:
         DataError: if the manifest is missing, broken or of a foreign version; later
@@ -56,18 +58,33 @@ class ShardReader:
             is asked for that is not there.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, lockbox_eras: int = 0) -> None:
         self.folder = folder
         self.manifest = ShardManifest.load(folder)
+        everything = sorted({e for one in self._splits(None) for e in one.eras})
+        self.lockbox = tuple(everything[max(0, len(everything) - lockbox_eras) :])
         self._layout = layout(
             self.manifest.layout_name,
             n_features=len(self.manifest.features),
             palettes=[target.palette for target in self.manifest.targets],
         )
 
-    def eras(self, split: str | None = None) -> tuple[int, ...]:
-        """Return the eras of a split, None: of all splits; ascending."""
-        return tuple(sorted({era for one in self._splits(split) for era in one.eras}))
+    def opened(self) -> "ShardReader":
+        """Return a reader of the same shards that reads the lockbox too."""
+        return ShardReader(self.folder)
+
+    def eras(self, split: str | None = None, *, purge: int = 0) -> tuple[int, ...]:
+        """Return the eras of a split, ascending, without those of the lockbox.
+
+        Args:
+            split: as ``blocks`` takes it.
+            purge: eras to leave out before the lockbox as well.
+        """
+        found = {era for one in self._splits(split) for era in one.eras}
+        if self.lockbox:
+            end = self.lockbox[0] - purge
+            found = {era for era in found if era < end}
+        return tuple(sorted(found))
 
     def default_fold(
         self, targets: Sequence[str], *, eras: str = "", allow_leak: bool = False
@@ -85,14 +102,9 @@ class ShardReader:
             ConfigError: if a part would be empty, or the parts leak and that is not
                 allowed.
         """
-        options = self.manifest.provenance.options
-        purge = columns.purge_eras(tuple(targets))
-        if allow_leak:
-            packed = columns.purge_eras(self.manifest.target_names)
-            own = options.get("purge")
-            purge = min(purge, packed if own is None else int(own))
+        purge = self.purge(targets, allow_leak=allow_leak)
         fold = default_fold(
-            {name: split.eras for name, split in self.manifest.splits.items()},
+            {name: self.eras(name, purge=purge) for name in self.manifest.splits},
             purge=purge,
             learns_from=eras_subset(eras or "1-"),
         )
@@ -103,6 +115,20 @@ class ShardReader:
                 "`nai etl --split-by era`, or pass --allow-leak; scores will say so."
             )
         return fold
+
+    def purge(self, targets: Sequence[str], *, allow_leak: bool = False) -> int:
+        """Return how many eras to leave out between two parts of a fold.
+
+        Args:
+            targets: what is learned or scored by; the longest horizon decides.
+            allow_leak: leave out no more than the shards were made with.
+        """
+        purge = columns.purge_eras(tuple(targets))
+        if not allow_leak:
+            return purge
+        packed = columns.purge_eras(self.manifest.target_names)
+        own = self.manifest.provenance.options.get("purge")
+        return min(purge, packed if own is None else int(own))
 
     def n_rows(self, split: str | None, eras: Sequence[int] | None = None) -> int:
         """Return how many rows a split, or some of its eras, have."""
@@ -253,10 +279,11 @@ class ShardReader:
         missing = sorted(wanted - set(found))
         if missing:
             where = f": split '{split}'" if split else ""
+            range_of = f", {found[0]:04d} to {found[-1]:04d}" if found else ""
             raise DataError(
                 f"{self.folder}{where} has no era {missing[0]:04d} "
                 f"({len(missing)} of {len(wanted)} eras are not there). It has "
-                f"{len(found)}, {found[0]:04d} to {found[-1]:04d}."
+                f"{len(found)}{range_of}."
             )
         chosen = [
             (shard, block)

@@ -1,7 +1,7 @@
 """The interface between the engine of trees and the three libraries."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
@@ -16,7 +16,7 @@ from numerai_pipeline.core import (
     columns,
     digest_of,
 )
-from numerai_pipeline.data import Part, ShardReader
+from numerai_pipeline.data import Block, Part, ShardReader
 from numerai_pipeline.models import CLASS_VALUES
 from numerai_pipeline.training.labels import Labels
 
@@ -25,6 +25,9 @@ Values = npt.NDArray[np.float64]
 # What rows are for.
 Split = Literal["train", "validation"]
 SPLITS: tuple[Split, ...] = get_args(Split)
+
+# Rows that are prepared once, of which the folds of a backtest take theirs.
+SHARED = "shared"
 
 # Every library accepts seeds of 31 bits.
 _SEED_MASK = 0x7FFF_FFFF
@@ -39,16 +42,16 @@ class TreeRows:
 
     Attributes:
         reader: the shards.
-        split: what they are for: ``train`` or ``validation``.
+        split: what they are for: ``train`` or ``validation``, or ``SHARED``.
         part: which rows of the shards they are.
         features: names of the features, in order.
-        target: name of the target.
+        target: name of the target; empty: the rows without a target too.
         missing: value of a missing feature; NaN leaves it to the library.
         labels: targets and eras of the rows.
     """
 
     reader: ShardReader
-    split: Split
+    split: str
     part: Part
     features: tuple[str, ...]
     target: str
@@ -58,6 +61,24 @@ class TreeRows:
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.labels.values)
+
+    def shared(self, eras: tuple[int, ...]) -> "TreeRows":
+        """Return all rows of some eras, with any target or none."""
+        n_rows = self.reader.n_rows(None, eras)
+        unknown = Labels(
+            np.full(n_rows, np.nan, np.float32), np.zeros(n_rows, np.int16)
+        )
+        return replace(self, split=SHARED, part=Part(eras), target="", labels=unknown)
+
+    def places_in(self, shared: "TreeRows") -> npt.NDArray[np.int32]:
+        """Return ``(rows,)`` which of the shared rows these are."""
+        eras = set(self.part.eras)
+        blocks = self._blocks_of(shared.part, features=())
+        return np.flatnonzero(
+            np.concatenate(
+                [self._has_target(block) & (block.eras[0] in eras) for block in blocks]
+            )
+        ).astype(np.int32)
 
     @cached_property
     def known_values(self) -> tuple[float, ...]:
@@ -78,13 +99,9 @@ class TreeRows:
     def key(self) -> str:
         """Digest of everything that determines the features of the rows."""
         has_target = [
-            np.packbits(~np.isnan(block.y[:, 0])).tobytes().hex()
-            for block in self.reader.blocks(
-                self.part.split,
-                eras=self.part.eras,
-                features=(),
-                targets=(self.target,),
-            )
+            np.packbits(self._has_target(block)).tobytes().hex()
+            for block in self._blocks_of(self.part, features=())
+            if self.target
         ]
         return digest_of(
             [
@@ -108,13 +125,8 @@ class TreeRows:
         """
         held = np.empty((rows_per_block, len(self.features)), np.uint8)
         n_held = 0
-        for block in self.reader.blocks(
-            self.part.split,
-            eras=self.part.eras,
-            features=self.features,
-            targets=(self.target,),
-        ):
-            codes = block.x[~np.isnan(block.y[:, 0])]
+        for block in self._blocks_of(self.part, self.features):
+            codes = block.x[self._has_target(block)]
             while len(codes):
                 some = codes[: rows_per_block - n_held]
                 held[n_held : n_held + len(some)] = some
@@ -125,6 +137,16 @@ class TreeRows:
                     n_held = 0
         if n_held:
             yield held[:n_held]
+
+    def _blocks_of(self, part: Part, features: Sequence[str]) -> Iterator[Block]:
+        targets = (self.target,) if self.target else ()
+        return self.reader.blocks(
+            part.split, eras=part.eras, features=features, targets=targets
+        )
+
+    def _has_target(self, block: Block) -> npt.NDArray[np.bool_]:
+        """Return ``(rows,)`` which rows of a block are among these."""
+        return np.asarray(~np.isnan(block.y).any(axis=1))
 
 
 @dataclass(frozen=True)
@@ -138,6 +160,8 @@ class TreeJob:
         is_classification: whether five classes are learned.
         device: what ``TreeBackend.device`` returned.
         cache: folder beside the shards for binned data; the library sweeps it.
+        shared_eras: eras of a backtest that its folds may prepare together; empty:
+            there is no other fold.
         checkpoints: folder of the run for what a resumed training needs.
         n_done: trees in the checkpoint to resume from; 0: start without one.
         max_ram_bytes: memory that the process may use.
@@ -150,10 +174,16 @@ class TreeJob:
     is_classification: bool
     device: str
     cache: Path
+    shared_eras: tuple[int, ...]
     checkpoints: Path
     n_done: int
     max_ram_bytes: int
     progress: Progress
+
+    @property
+    def rows(self) -> dict[Split, TreeRows]:
+        """The rows by what they are for."""
+        return {"train": self.train, "validation": self.validation}
 
     def monotone(self) -> dict[int, int]:
         """Return the monotone constraints, -1 or 1, by the feature's index.

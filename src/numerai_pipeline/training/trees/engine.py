@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from numerai_pipeline.core import memory_bytes, read_json, retrain, stopwatch
+from numerai_pipeline.core import read_json, retrain, stopwatch
 from numerai_pipeline.data import Part
 from numerai_pipeline.models import TreesParameters, TreesTraining
 from numerai_pipeline.training.job import ModelPlan, Plan, Task
@@ -21,6 +21,7 @@ from numerai_pipeline.training.labels import (
     base_weights,
     boosted_weights,
 )
+from numerai_pipeline.training.resources import allowed_bytes
 from numerai_pipeline.training.trees.backend import (
     GrowingModel,
     Split,
@@ -30,9 +31,6 @@ from numerai_pipeline.training.trees.backend import (
 )
 from numerai_pipeline.training.trees.checksums import CheckpointChecksums
 from numerai_pipeline.training.trees.importance import write_importance
-
-# Of the machine's memory; the rest is for the system and other programs.
-_RAM_SHARE = 0.75
 
 
 @dataclass(frozen=True)
@@ -168,8 +166,9 @@ def _job(task: Task, untrained: dict[str, Any], device: str, done: int) -> TreeJ
         is_classification=parameters.objective == "classification",
         device=device,
         cache=reader.folder.with_name(f"{reader.folder.name}.bins"),
+        shared_eras=plan.job.shared_eras,
         checkpoints=task.checkpoints,
         n_done=done,
-        max_ram_bytes=plan.job.max_ram_bytes or int(_RAM_SHARE * memory_bytes()),
+        max_ram_bytes=allowed_bytes(plan.job.max_ram_bytes),
         progress=task.progress,
     )

@@ -51,6 +51,7 @@ def tree_job(make_job, tmp_path):
             is_classification=parameters.get("objective") == "classification",
             device="cpu",
             cache=tmp_path / "shards.bins",
+            shared_eras=(),
             checkpoints=checkpoints,
             n_done=n_done,
             max_ram_bytes=max_ram,

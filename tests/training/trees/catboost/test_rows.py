@@ -36,6 +36,7 @@ def job(shards, tmp_path, killed_at):
         is_classification=False,
         device="cpu",
         cache=tmp_path / "shards.bins",
+        shared_eras=(),
         checkpoints=tmp_path,
         n_done=0,
         max_ram_bytes=10**12,

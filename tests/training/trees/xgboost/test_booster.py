@@ -59,6 +59,7 @@ def make_trees_job(tmp_path, shards, trained_parameters):
             is_classification="num_class" in booster,
             device="cpu",
             cache=tmp_path / name / "bins",
+            shared_eras=(),
             checkpoints=tmp_path / name / "run" / "checkpoints",
             n_done=0,
             max_ram_bytes=max_ram,

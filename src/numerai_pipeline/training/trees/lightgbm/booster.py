@@ -49,9 +49,9 @@ from numerai_pipeline.training.trees.backend import (
     seed_at,
 )
 from numerai_pipeline.training.trees.lightgbm.rows import (
-    binned,
     bins_bytes,
     group_size,
+    load_sets,
     without_stderr,
 )
 
@@ -114,11 +114,9 @@ class LightgbmBackend:
         parameters = _parameters(job)
         found = _check_parameters(parameters, job)
         _check_memory(job, parameters)
-        sets: dict[Split, Any] = {}
-        for rows in (job.train, job.validation):
-            dataset = binned(rows, job.cache, job.progress).load(parameters)
-            dataset.set_label(job.labels(rows))
-            sets[rows.split] = dataset
+        sets = load_sets(job, parameters)
+        for split, rows in job.rows.items():
+            sets[split].set_label(job.labels(rows))
         trees = _LightgbmModel(job, parameters, sets)
         if job.n_done:
             trees.resume()
@@ -301,10 +299,11 @@ def _parameters(job: TreeJob) -> dict[str, Any]:
 def _check_memory(job: TreeJob, parameters: Mapping[str, Any]) -> None:
     n_features = len(job.train.features)
     n_rows = len(job.train) + len(job.validation)
-    bins = sum(
-        bins_bytes(len(rows), n_features) for rows in (job.train, job.validation)
-    )
-    group = 2 * bins_bytes(len(job.train), min(group_size(len(job.train)), n_features))
+    bins = sum(bins_bytes(len(rows), n_features) for rows in job.rows.values())
+    n_loaded = len(job.train)
+    if job.shared_eras:
+        n_loaded = job.train.reader.n_rows(None, job.shared_eras)
+    group = 2 * bins_bytes(n_loaded, min(group_size(n_loaded), n_features))
     leaves = int(parameters.get("num_leaves", 31)) * n_features * _HISTOGRAM_BYTES
     n_scores = _N_CLASSES if job.is_classification else 1
     needed = _PROCESS_BYTES + bins + group + leaves + n_rows * 32 * n_scores

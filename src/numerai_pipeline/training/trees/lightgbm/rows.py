@@ -10,6 +10,10 @@ A data set that LightGBM has made or loaded holds its bins twice: a buffer for w
 stays. The copy that joining makes has none. So features are written in groups, one file
 each, which are joined one after the other as they are loaded: at most all bins once and
 one group twice are in memory.
+
+The folds of a backtest share one set of files with the rows of all of them, and each
+fold takes its rows from a group when it is loaded. So the shards are decoded once, and
+no fold leaves a copy on the disk.
 """
 
 import ctypes
@@ -40,9 +44,16 @@ from numerai_pipeline.core import (
     write_json,
 )
 from numerai_pipeline.models.trees import LIGHTGBM_DATASET
-from numerai_pipeline.training.trees.backend import SPLITS, TreeRows
+from numerai_pipeline.training.trees.backend import (
+    SHARED,
+    SPLITS,
+    Split,
+    TreeJob,
+    TreeRows,
+)
 
 Codes = npt.NDArray[np.uint8]
+Rows = npt.NDArray[np.int32]
 
 # Rows written together, an even number: 45 MB of codes at full width, and 8 KB per
 # feature and write.
@@ -64,6 +75,22 @@ _CHUNK_BYTES = 1 << 20
 
 # Rows of the data set that proves the layout: odd, and not a multiple of a word.
 _PROBE_ROWS = 333
+
+
+def load_sets(job: TreeJob, parameters: Mapping[str, Any]) -> dict[Split, Any]:
+    """Return the rows of a job as ``lightgbm.Dataset``, without labels.
+
+    Raises:
+        DataError: if the shards or a file of bins are broken.
+    """
+    if not job.shared_eras:
+        return {
+            split: binned(rows, job.cache, job.progress).load(parameters)
+            for split, rows in job.rows.items()
+        }
+    shared = job.train.shared(job.shared_eras)
+    places = {split: rows.places_in(shared) for split, rows in job.rows.items()}
+    return binned(shared, job.cache, job.progress).load_rows(places, parameters)
 
 
 def binned(rows: TreeRows, cache: Path, progress: Progress) -> "BinFiles":
@@ -111,6 +138,29 @@ class BinFiles:
             whole.add_features_from(part)
             del part  # before the next one is loaded
         return whole
+
+    def load_rows(
+        self, places: Mapping[Split, Rows], parameters: Mapping[str, Any]
+    ) -> dict[Split, Any]:
+        """Return some of the rows as one ``lightgbm.Dataset`` each, without labels.
+
+        Args:
+            places: which rows, ascending, by what they are for.
+            parameters: what LightGBM is called with.
+
+        Raises:
+            DataError: if a file is broken; it names the folder to delete.
+        """
+        sets: dict[Split, Any] = {}
+        for path in self.paths:
+            group = self._one(path, parameters)
+            for split, rows in places.items():
+                part = _some_rows(group, rows, parameters)
+                if split in sets:
+                    sets[split].add_features_from(part)
+                else:
+                    sets[split] = part
+        return sets
 
     def _one(self, path: Path, parameters: Mapping[str, Any]) -> Any:
         try:
@@ -323,6 +373,22 @@ def _push(dataset: Any, rows: npt.NDArray[np.float32], start: int) -> None:
     )
 
 
+def _some_rows(dataset: Any, rows: Rows, parameters: Mapping[str, Any]) -> Any:
+    """Return a copy of some rows; LightGBM's own wrapper demands labels."""
+    some = lightgbm.Dataset(None, params=dict(parameters))
+    some._handle = ctypes.c_void_p()
+    _safe_call(
+        _LIB.LGBM_DatasetGetSubset(
+            dataset._handle,
+            rows.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
+            ctypes.c_int32(len(rows)),
+            _c_str(_param_dict_to_str(some.params)),
+            ctypes.byref(some._handle),
+        )
+    )
+    return some
+
+
 def _read_by_lightgbm(rows: TreeRows, group: tuple[int, int]) -> Any:
     first, last = group
     dataset = _without_rows(len(rows), rows.features[first:last], rows.known_values)
@@ -381,6 +447,8 @@ def _sweep(cache: Path, fingerprint: str) -> None:
     They are those of other shards, and those that an older version named otherwise.
     """
     for folder in cache.glob("lightgbm-*/"):
-        is_named = folder.name.startswith(tuple(f"lightgbm-{name}-" for name in SPLITS))
+        is_named = folder.name.startswith(
+            tuple(f"lightgbm-{name}-" for name in (*SPLITS, SHARED))
+        )
         if not is_named or _read_done(folder).get("shards") != fingerprint:
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,197 @@
+"""Prints scores and comparisons: means with their intervals, colours where clear."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from numerai_pipeline.api import Compared, Scored
+from numerai_pipeline.cli.tables import Cell, echo, format_value, print_table
+
+if TYPE_CHECKING:
+    from numerai_pipeline.evaluation import Evaluation, ScoreRow
+    from numerai_pipeline.scoring import Difference
+
+# What a table of scores shows, in this order; JSON has all of them.
+_SHOWN = ("CORR", "MMC", "BMC", "FNC", "exposure", "CWMM", "payout")
+
+_COLUMNS = ["", "mean ±95 %", "std", "Sharpe ±95 %", "drawdown", "eras", "eff."]
+
+_STYLES = {"better": "green", "worse": "red"}
+
+# Metrics of which neither more nor less is better.
+_NEUTRAL = ("exposure", "CWMM")
+
+
+def print_scored(result: Scored) -> None:
+    """Print a table of the models, then of what they are compared with."""
+    evaluations = list(result.results.values())
+    rows: list[tuple[object, ...]] = []
+    for evaluation in evaluations:
+        rows += _rows_of(evaluation.model, _own(evaluation), evaluation)
+    rows += _reference_rows(evaluations)
+    rows += [
+        (one.name, Cell("failed"), *[""] * 5) for one in result.outcomes if one.error
+    ]
+    parts = sorted({one.on for one in evaluations})
+    title = f"Scores per {' or '.join(parts) or 'test'} era"
+    print_table(title, _COLUMNS, rows, padding=0)
+    for evaluation in evaluations:
+        _print_notes(evaluation)
+    if result.openings:
+        last = result.openings[-1]
+        echo(
+            f"lockbox: opened {len(result.openings)} times so far, last on "
+            f"{last.opened_at:%Y-%m-%d} by {last.model}"
+        )
+
+
+def print_compared(result: Compared) -> None:
+    """Print the pairs by metric, then how alike the predictions are."""
+    print_table(
+        "Differences per common era, first minus second",
+        [
+            "score",
+            "first",
+            "second",
+            "mean ±95 %",
+            "p",
+            "eras",
+            "needed",
+            "the first is",
+        ],
+        [
+            (
+                pair.metric,
+                pair.first,
+                pair.second,
+                Cell(_plus_minus(pair.difference.mean, pair.difference.low, "+.4f")),
+                Cell("–" if math.isnan(pair.p_value) else f"{pair.p_value:.3f}"),
+                pair.difference.n_eras,
+                pair.difference.eras_needed,
+                Cell(pair.verdict, _STYLES.get(pair.verdict, "")),
+            )
+            for pair in result.comparison.pairs
+        ],
+        padding=0,
+    )
+    names = result.comparison.names
+    print_table(
+        "Correlation of the predictions",
+        ["", *names],
+        [
+            (name, *(Cell(_number(value, ".2f")) for value in values))
+            for name, values in zip(names, result.comparison.correlations, strict=True)
+        ],
+        padding=0,
+    )
+    echo(
+        "p: adjusted for all pairs of a score by Holm's method; needed: eras after "
+        "which this difference would be clear"
+    )
+    for warning in result.warnings:
+        echo(warning)
+
+
+def _rows_of(
+    who: str, scores: "Sequence[ScoreRow]", evaluation: "Evaluation"
+) -> Iterator[tuple[object, ...]]:
+    """Yield a line with the name, then one per score."""
+    yield (who, *[Cell("")] * 6)
+    for row in scores:
+        found = row.summary
+        style = _style(row, evaluation)
+        margin = found.mean - found.low
+        is_gain = row.metric not in _NEUTRAL
+        yield (
+            f"  {row.metric}",
+            Cell(_plus_minus(found.mean, found.low, ".4f"), style),
+            Cell(_number(found.std, ".4f")),
+            Cell(_plus_minus(found.sharpe, found.sharpe_low, ".2f") if is_gain else ""),
+            Cell(_number(found.max_drawdown, ".4f") if is_gain else ""),
+            found.n_eras,
+            Cell("–" if math.isnan(margin) else f"{found.n_effective:,.0f}"),
+        )
+
+
+def _own(evaluation: "Evaluation") -> "list[ScoreRow]":
+    found = (evaluation.row(metric) for metric in _SHOWN)
+    return [row for row in found if row is not None]
+
+
+def _reference_rows(
+    evaluations: "Sequence[Evaluation]",
+) -> Iterator[tuple[object, ...]]:
+    """Yield the benchmark and the meta model, once per set of eras."""
+    seen = set()
+    for evaluation in evaluations:
+        for who in (evaluation.benchmark, evaluation.meta_model):
+            found = (evaluation.row(metric, who) for metric in _SHOWN if who)
+            rows = [row for row in found if row is not None]
+            key = (who, *(row.scores.eras.tobytes() for row in rows))
+            if rows and key not in seen:
+                seen.add(key)
+                yield from _rows_of(who, rows, evaluation)
+
+
+def _style(row: "ScoreRow", evaluation: "Evaluation") -> str:
+    """Return green or red where a score is clearly above or below the benchmark."""
+    if row.metric in _NEUTRAL or row.who != evaluation.model:
+        return ""
+    found = row.summary if row.metric == "BMC" else evaluation.versus_benchmark(row)
+    if found is None:
+        return ""
+    return "green" if found.low > 0 else "red" if found.high < 0 else ""
+
+
+def _print_notes(evaluation: "Evaluation") -> None:
+    eras = evaluation.rows[0].scores.eras
+    features = evaluation.features
+    measured = f", FNC and exposure: {features.feature_set}" if features else ""
+    echo(
+        f"{evaluation.model}: {evaluation.folder.name}, {evaluation.on} eras "
+        f"{eras[0]:04d} to {eras[-1]:04d}, purge {evaluation.purge}{measured}"
+    )
+    for row in _own(evaluation):
+        found = evaluation.versus_benchmark(row)
+        if row.metric == "CORR" and found is not None and found.n_eras:
+            echo(
+                f"{evaluation.model}: {row.metric} {_versus(found)} of "
+                f"{evaluation.benchmark} on {found.n_eras} common eras"
+            )
+    for warning in evaluation.warnings:
+        echo(f"{evaluation.model}: {warning}")
+    echo(f"plot: {format_value(evaluation.plot)}")
+
+
+def _versus(found: "Difference") -> str:
+    """Say how a model compares with the benchmark.
+
+    >>> from numerai_pipeline.scoring import Difference
+    >>> _versus(Difference(40, 0.01, 0.004, 0.016, 0.01, 30))
+    'is clearly above (+0.0100 ±0.0060) that'
+    """
+    if math.isnan(found.low):
+        return f"has too few eras to be compared ({found.mean:+.4f}) with that"
+    shown = f"({_plus_minus(found.mean, found.low, '+.4f')})"
+    if found.low > 0:
+        return f"is clearly above {shown} that"
+    if found.high < 0:
+        return f"is clearly below {shown} that"
+    return f"is not clearly different {shown} from that"
+
+
+def _plus_minus(mean: float, low: float, form: str) -> str:
+    """Write a mean and half its interval, which lies evenly around it.
+
+    >>> _plus_minus(0.019, 0.012, ".4f"), _plus_minus(0.019, math.nan, ".4f")
+    ('0.0190 ±0.0070', '0.0190      –')
+    """
+    if math.isnan(mean):
+        return "–"
+    margin = format(mean - low, form.replace("+", ""))
+    width = len(margin) if not math.isnan(low) else int(form[-2]) + 2
+    return f"{mean:{form}} " + (f"{'–':>{width}}" if math.isnan(low) else f"±{margin}")
+
+
+def _number(value: float, form: str) -> str:
+    return "–" if math.isnan(value) else format(value, form)

@@ -1,0 +1,152 @@
+"""Tables and lines on stdout, as wide as the terminal."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# Texts folded to fewer characters than these cannot be read.
+_LEAST_WIDTH = 10
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Figures as they are to be read, such as ``0.0190 ±0.0070``, and their style."""
+
+    text: str
+    style: str = ""
+
+
+@cache
+def stdout() -> "Console":
+    """Return the console for results; a pipe or a log is as wide as a table needs."""
+    from rich.console import Console
+
+    return Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+
+
+def echo(text: str, style: str | None = None) -> None:
+    """Print a line of the result as it is, in one style."""
+    stdout().print(text, style=style, highlight=False, markup=False)
+
+
+def print_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    console: "Console | None" = None,
+    *,
+    padding: int = 1,
+) -> None:
+    """Print a table; numbers are aligned to the right.
+
+    Long texts are folded where the terminal is narrow, numbers never. Where even that
+    has no room, each row is a paragraph with one line per column.
+
+    Args:
+        title: stands above it.
+        columns: their headings.
+        rows: a value per column each.
+        console: where to; None: stdout.
+        padding: spaces on both sides of a column.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    console = console or stdout()
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, padding),
+    )
+    shown: list[list[Text]] = []
+    least = 0
+    for index, column in enumerate(columns):
+        values = [row[index] for row in rows]
+        texts = _format_column(values)
+        is_number = bool(values) and all(v is None or _is_number(v) for v in values)
+        table.add_column(
+            column,
+            justify="right" if is_number else "left",
+            overflow="fold",
+            no_wrap=is_number,
+        )
+        width = max(map(len, (column, *texts)))
+        # The columns are divided by a space.
+        least += 2 * padding + 1
+        least += width if is_number else min(width, _LEAST_WIDTH)
+        # As Text, so that square brackets in a name are not markup.
+        shown.append(
+            [
+                Text(text, style=value.style if isinstance(value, Cell) else "")
+                for text, value in zip(texts, values, strict=True)
+            ]
+        )
+    for row in zip(*shown, strict=True):
+        table.add_row(*row)
+    if least < console.width:
+        console.print(table)
+        return
+    console.print(Text(title, style="bold"))
+    for row in zip(*shown, strict=True):
+        for column, text in zip(columns, row, strict=True):
+            if text.plain:
+                console.print(Text(f"  {column}: " if column else "  ") + text)
+        console.print()
+
+
+def format_value(value: object) -> str:
+    """Format a value for people.
+
+    >>> format_value(0.01234567), format_value(1234567), format_value(None)
+    ('0.01235', '1,234,567', '–')
+    """
+    return _format_column([value])[0]
+
+
+def _format_column(values: Sequence[object]) -> list[str]:
+    """Format the values of a column; its fractions have equally many digits.
+
+    >>> _format_column([0.93955, 1.10612, None])
+    ['0.940', '1.106', '–']
+    """
+    finite = [v for v in values if isinstance(v, float) and v == v]
+    # Losses and scores differ in the fifth decimal, ratios in the second.
+    form = ".5f" if all(abs(value) < 1 for value in finite) else ",.3f"
+    return [_format(value, form) for value in values]
+
+
+def _format(value: object, form: str) -> str:
+    if value is None or value != value:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return format(value, form)
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M} UTC"
+    if isinstance(value, Path):
+        return _relative(value)
+    return value.text if isinstance(value, Cell) else str(value)
+
+
+def _is_number(value: object) -> bool:
+    is_one = isinstance(value, int | float | Cell)
+    return is_one and not isinstance(value, bool)
+
+
+def _relative(path: Path) -> str:
+    """Write a path from the current folder, if that is shorter."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

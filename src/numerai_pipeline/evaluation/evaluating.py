@@ -1,0 +1,268 @@
+"""Scores of runs and backtests on eras that they did not learn from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from numerai_pipeline.core import (
+    SILENT,
+    DataError,
+    EvaluationSettings,
+    Progress,
+    columns,
+    digest_of,
+    sha256_of,
+)
+from numerai_pipeline.data import Fold, ShardReader, format_eras
+from numerai_pipeline.evaluation.backtest import Backtest
+from numerai_pipeline.evaluation.neutral import score_features
+from numerai_pipeline.evaluation.out_of_sample import (
+    choose_part,
+    fold_of,
+    is_made_from,
+    predict_part,
+    read_out_of_sample,
+    write_out_of_sample,
+)
+from numerai_pipeline.evaluation.plots import plot_scores
+from numerai_pipeline.evaluation.references import read_references
+from numerai_pipeline.evaluation.result import (
+    LAYOUT,
+    EvaluatedPart,
+    Evaluation,
+    plot_path,
+    predictions_path,
+    read_evaluation,
+)
+from numerai_pipeline.evaluation.scores import Compared, FeatureSubject
+from numerai_pipeline.training import Run
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Predictions to score: those of a run or of a backtest. No model is needed.
+
+    Attributes:
+        folder: of the run or backtest; the predictions are in it.
+        model: the model's name.
+        on: what the predicted eras are.
+        folds: what was trained and chosen on which eras.
+        targets: what was learned, the recipe's own target first.
+    """
+
+    folder: Path
+    model: str
+    on: EvaluatedPart
+    folds: tuple[Fold, ...]
+    targets: tuple[str, ...]
+
+    @property
+    def predictions(self) -> Path:
+        """The file of predictions."""
+        return predictions_path(self.folder, self.on)
+
+
+@dataclass(frozen=True, eq=False)
+class Scoring:
+    """What subjects are scored against.
+
+    Attributes:
+        meta_model: Numerai's ``meta_model.parquet``, if it is there.
+        benchmarks: Numerai's benchmark files.
+        settings: main benchmark and payout.
+        feature_set: name of the set of FNC and exposure.
+        features: its features; none: FNC and exposure are left out.
+    """
+
+    meta_model: Path | None = None
+    benchmarks: tuple[Path, ...] = ()
+    settings: EvaluationSettings = field(default_factory=EvaluationSettings)
+    feature_set: str = ""
+    features: tuple[str, ...] = ()
+
+
+def subject_of_run(
+    run: Run,
+    shards: ShardReader,
+    *,
+    on: EvaluatedPart = "test",
+    force: bool = False,
+    progress: Progress = SILENT,
+) -> Subject:
+    """Predict the eras to score a run on, unless that was done before.
+
+    Args:
+        run: a finished run.
+        shards: any shards that have the run's features and eras to score it on.
+        on: which eras; where there are no test eras, the validation eras are
+            predicted, and the result says so.
+        force: predict again what was predicted.
+        progress: where to report.
+
+    Raises:
+        DataError: if the run did not record its eras, or the shards have none of
+            those that are wanted.
+    """
+    on, part = choose_part(run, shards, on)
+    subject = Subject(run.folder, run.name, on, (fold_of(run),), run.targets)
+    made_from = digest_of(
+        {
+            "model": sha256_of(run.best().path),
+            "shards": shards.manifest.fingerprint,
+            "eras": format_eras(part.eras),
+            "split": part.split,
+        }
+    )
+    if force or not is_made_from(subject.predictions, made_from):
+        reader = shards.opened() if on == "lockbox" else shards
+        found = predict_part(run, reader, part, (), progress)
+        write_out_of_sample(found, subject.predictions, made_from)
+    return subject
+
+
+def subject_of_backtest(backtest: Backtest) -> Subject:
+    """Return the predictions of a finished backtest, to be scored.
+
+    Raises:
+        DataError: if it is not finished, or the file is broken.
+    """
+    _ = backtest.predictions  # raises if they are not whole
+    return Subject(
+        backtest.folder, backtest.name, "backtest", backtest.folds, backtest.targets
+    )
+
+
+def evaluate(
+    subjects: Sequence[Subject],
+    shards: ShardReader,
+    against: Scoring,
+    *,
+    force: bool = False,
+    progress: Progress = SILENT,
+) -> list[Evaluation]:
+    """Score predictions beside the meta model and the benchmark models.
+
+    Writes into the folder of each subject ``plots/scores.png`` and, last,
+    ``scores.json``. Nothing is done for those whose file was made from the same
+    predictions, shards and references.
+
+    The scores are measured by ``target``, which is what the tournament pays for, as
+    far as the shards hold it; a model that learned another one is measured by that
+    too. An era is compared with a reference that has predictions for at least 80 %
+    of its rows. An era that has other targets only is predicted, but not scored.
+
+    Args:
+        subjects: what to score.
+        shards: hold the rows of all subjects.
+        against: references and settings.
+        force: score again what was scored.
+        progress: where to report.
+
+    Raises:
+        DataError: if a subject has no era that can be scored, or a file is broken.
+    """
+    found: dict[Subject, Evaluation] = {}
+    begun: dict[Subject, FeatureSubject] = {}
+    for subject in subjects:
+        fingerprint = _fingerprint(subject, shards, against)
+        known = read_evaluation(subject.folder, subject.on, fingerprint)
+        if known is not None and not force:
+            found[subject] = known
+        else:
+            found[subject], begun[subject] = _score(
+                subject, shards, against, fingerprint
+            )
+    if against.features and begun:
+        measured = score_features(
+            list(begun.values()),
+            _reader(shards, *begun),
+            against.feature_set,
+            against.features,
+            progress,
+        )
+        for subject, (rows, features) in zip(begun, measured, strict=True):
+            found[subject] = replace(
+                found[subject], rows=(*found[subject].rows, *rows), features=features
+            )
+    for subject in begun:
+        evaluation = found[subject]
+        plot_scores(evaluation, plot_path(subject.folder, subject.on))
+        evaluation.write()
+    return [found[subject] for subject in subjects]
+
+
+def _score(
+    subject: Subject, shards: ShardReader, against: Scoring, fingerprint: str
+) -> tuple[Evaluation, FeatureSubject]:
+    """Return the scores that need no features, and what is to be measured by them."""
+    learned = subject.targets[0]
+    is_there = columns.TARGET in shards.manifest.target_names
+    target = columns.TARGET if is_there else learned
+    found = read_out_of_sample(
+        subject.predictions,
+        _reader(shards, subject),
+        tuple(dict.fromkeys((target, learned))),
+    )
+    compared = Compared(
+        subject.model,
+        found,
+        target,
+        read_references(found.ids, against.meta_model, against.benchmarks),
+        against.settings,
+    )
+    scored = found.eras[compared.has_target]
+    if not len(scored):
+        eras = format_eras(np.unique(found.eras).tolist())
+        raise DataError(
+            f"none of the {subject.on} eras {eras} in {shards.folder} has a "
+            f"'{target}' yet, so nothing can be scored. Download newer data, or use "
+            "more eras for validation: `nai etl --split 0.2`."
+        )
+    benchmark = compared.benchmark
+    evaluation = Evaluation(
+        folder=subject.folder,
+        model=subject.model,
+        on=subject.on,
+        folds=subject.folds,
+        horizon=columns.purge_eras((*subject.targets, target)),
+        target=target,
+        n_rows=len(found.ids),
+        n_eras=len(np.unique(scored)),
+        rows=tuple(compared.rows(learned)),
+        coverage=compared.coverage(),
+        benchmark="" if benchmark is None else benchmark.name,
+        features=None,
+        shards_fingerprint=shards.manifest.fingerprint,
+        fingerprint=fingerprint,
+    )
+    return evaluation, compared.for_features()
+
+
+def _reader(shards: ShardReader, *subjects: Subject) -> ShardReader:
+    """Return the reader that may read the subjects' eras."""
+    is_opened = any(subject.on == "lockbox" for subject in subjects)
+    return shards.opened() if is_opened else shards
+
+
+def _fingerprint(subject: Subject, shards: ShardReader, against: Scoring) -> str:
+    """Return what changes when the result would."""
+    files = [path for path in (against.meta_model, *against.benchmarks) if path]
+    for path in files:
+        if not path.is_file():
+            raise DataError(
+                f"{path} does not exist. Run `nai download --meta --benchmarks`."
+            )
+    return digest_of(
+        {
+            "layout": LAYOUT,
+            "predictions": sha256_of(subject.predictions),
+            "shards": shards.manifest.fingerprint,
+            "on": subject.on,
+            "folds": [fold.to_dict() for fold in subject.folds],
+            "references": [(path.name, sha256_of(path)) for path in files],
+            "settings": against.settings.model_dump(exclude={"lockbox_eras"}),
+            "features": [against.feature_set, *against.features],
+        }
+    )

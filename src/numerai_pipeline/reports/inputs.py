@@ -1,0 +1,152 @@
+"""What a report shows: evaluations, and what else is known of their models."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from numerai_pipeline.core import EvaluationSettings
+from numerai_pipeline.evaluation import Comparison, Evaluation, ScoreRow
+from numerai_pipeline.reports.scales import Floats
+from numerai_pipeline.training import Chart
+
+LeakState = Literal["passed", "warning", "failed", "not run"]
+
+# The style sheet has this many colours for models.
+_N_LOOKS = 6
+
+
+@dataclass(frozen=True)
+class LeakCheck:
+    """The outcome of a model's leak check.
+
+    Attributes:
+        state: of all checks together.
+        findings: what was found, a sentence each.
+        run: which run was checked; empty if it is the one that was scored.
+    """
+
+    state: LeakState = "not run"
+    findings: tuple[str, ...] = ()
+    run: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class ModelReport:
+    """A model of a report.
+
+    Attributes:
+        name: of the model, such as ``mlp`` or ``mlp@RUN``.
+        evaluation: its scores.
+        leaks: whether its leak check passed.
+        n_trials: runs of the model, each of which could have been chosen.
+        n_openings: how often its lockbox eras were scored.
+        curves: its training curves, one of each fold.
+        groups: feature group -> its features.
+        recipe: what it was trained by.
+        facts: what made it, such as the run, hashes and versions.
+        commands: what to run to get the same.
+    """
+
+    name: str
+    evaluation: Evaluation
+    leaks: LeakCheck = LeakCheck()
+    n_trials: int = 1
+    n_openings: int = 0
+    curves: tuple[Chart, ...] = ()
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+    commands: tuple[str, ...] = ()
+
+    @property
+    def corr(self) -> ScoreRow:
+        """Its own CORR."""
+        return self.evaluation.rows[0]
+
+
+class Shown(NamedTuple):
+    """A score as a chart shows it.
+
+    Attributes:
+        name: the model, benchmark or meta model.
+        row: its score.
+        look: the class of its colour.
+    """
+
+    name: str
+    row: ScoreRow
+    look: str
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What one page shows.
+
+    Attributes:
+        models: at least one.
+        made: when, aware.
+        version: of the program.
+        numbers: the scores for other programs, as ``nai score --json`` prints them.
+        comparison: the models and the benchmark in pairs; None where there is nothing
+            to compare with.
+        settings: what a payout is.
+    """
+
+    models: tuple[ModelReport, ...]
+    made: datetime
+    version: str
+    numbers: Mapping[str, Any]
+    comparison: Comparison | None = None
+    settings: EvaluationSettings = field(default_factory=EvaluationSettings)
+
+    def look(self, model: ModelReport) -> str:
+        """Return the class of the model's colour, the same in all charts."""
+        return f"m{self.models.index(model) % _N_LOOKS + 1}"
+
+    @property
+    def names(self) -> str:
+        """The models' names, separated by commas."""
+        return ", ".join(model.name for model in self.models)
+
+    def own(self, metric: str) -> list["Shown"]:
+        """Return a score of each model that has it in some era."""
+        found = [
+            (model, row)
+            for model in self.models
+            if (row := model.evaluation.row(metric)) is not None
+        ]
+        return [
+            Shown(model.name, row, self.look(model))
+            for model, row in found
+            if row.summary.n_eras
+        ]
+
+    def benchmark(self, metric: str) -> list["Shown"]:
+        """Return a score of the benchmark that the models are compared with."""
+        return self._of_reference(metric, self._first.benchmark, "reference")
+
+    def meta_model(self, metric: str) -> list["Shown"]:
+        """Return a score of the meta model."""
+        return self._of_reference(metric, self._first.meta_model, "meta")
+
+    def _of_reference(self, metric: str, who: str, look: str) -> list["Shown"]:
+        row = self._first.row(metric, who) if who else None
+        return [Shown(who, row, look)] if row is not None and row.summary.n_eras else []
+
+    @property
+    def _first(self) -> Evaluation:
+        return self.models[0].evaluation
+
+
+def on_common_eras(rows: Sequence[ScoreRow]) -> tuple[Floats, list[Floats]]:
+    """Return the eras in which all rows have a score, and the scores of each."""
+    scores = [row.scores.defined for row in rows]
+    eras = scores[0].eras
+    for each in scores[1:]:
+        eras = np.intersect1d(eras, each.eras)
+    return eras.astype(float), [
+        each.values[np.isin(each.eras, eras)] for each in scores
+    ]

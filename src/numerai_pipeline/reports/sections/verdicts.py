@@ -1,0 +1,165 @@
+"""What comes out, first: a sentence per model, its warnings, and its main numbers."""
+
+from numerai_pipeline.evaluation import Evaluation, ScoreRow
+from numerai_pipeline.reports.inputs import ModelReport, Report
+from numerai_pipeline.reports.interactive import Canvas
+from numerai_pipeline.reports.markup import Html, join, tag
+from numerai_pipeline.reports.tables import scale_of, whisker
+from numerai_pipeline.reports.words import counted_eras, interval, number, verdict
+
+_ZERO = {
+    "above": "clearly above zero",
+    "below": "clearly below zero",
+    "open": "not distinguishable from zero",
+    "unknown": "too few eras for an interval",
+}
+_BENCHMARK = {
+    "above": "clearly better than",
+    "below": "clearly worse than",
+    "open": "not distinguishable from",
+    "unknown": "too few common eras to compare with",
+}
+_BADGES = {
+    "passed": ("good", "Leak check passed"),
+    "warning": ("open", "Leak check with warnings"),
+    "failed": ("bad", "Leak check failed"),
+    "not run": ("open", "Leak check not run"),
+}
+_TILES = ("CORR", "MMC", "BMC", "FNC", "payout")
+
+
+def verdict_section(report: Report, _: Canvas) -> Html:
+    """Return the verdict on each model."""
+    return join(_model(model, report) for model in report.models)
+
+
+def _model(model: ModelReport, report: Report) -> Html:
+    warnings = [*model.evaluation.warnings, *model.leaks.findings, *_openings(model)]
+    return tag(
+        "div",
+        tag("ul", *(tag("li", each) for each in warnings), class_="warnings")
+        if warnings
+        else None,
+        tag("p", sentence(model.evaluation), class_=f"verdict {report.look(model)}"),
+        tag("p", *_badges(model), class_="badges"),
+        _tiles(model.evaluation),
+        class_="model",
+    )
+
+
+def sentence(evaluation: Evaluation) -> Html:
+    """Return the verdict in a sentence, as far as the intervals allow one."""
+    corr = evaluation.rows[0]
+    found = corr.summary
+    eras = counted_eras(found.n_eras).replace(" ", f" {evaluation.on} ", 1)
+    if not found.n_eras:
+        return join(
+            [
+                tag("b", evaluation.model),
+                f" has no score on any of the {evaluation.n_eras} {evaluation.on} "
+                "eras.",
+            ]
+        )
+    side = verdict(found.low, found.high)
+    reach = (
+        ""
+        if side == "unknown"
+        else f" (95 % interval {interval(found.low, found.high)})"
+    )
+    return join(
+        [
+            tag("b", evaluation.model),
+            f": CORR {number(found.mean)}{reach} on {eras}, ",
+            tag("b", _ZERO[side]),
+            _against(evaluation, corr),
+        ]
+    )
+
+
+def _against(evaluation: Evaluation, corr: ScoreRow) -> Html:
+    found = evaluation.versus_benchmark(corr)
+    if found is None:
+        return Html("; no benchmark was compared.")
+    side, mean = verdict(found.low, found.high), number(found.mean, sign=True)
+    reach = (
+        "" if side == "unknown" else f", {interval(found.low, found.high, sign=True)}"
+    )
+    return join(
+        [
+            "; ",
+            tag("b", _BENCHMARK[side]),
+            f" {evaluation.benchmark} (difference {mean}{reach}).",
+        ]
+    )
+
+
+def _openings(model: ModelReport) -> list[str]:
+    if not model.n_openings:
+        return []
+    times = "once" if model.n_openings == 1 else f"{model.n_openings} times"
+    return [
+        f"The lockbox eras of {model.name} were scored {times}; each time takes some "
+        "of their worth."
+    ]
+
+
+def _badges(model: ModelReport) -> list[Html]:
+    state, words = _BADGES[model.leaks.state]
+    of_run = f", run {model.leaks.run}" if model.leaks.run else ""
+    badges = [tag("span", words + of_run, class_=f"badge {state}")]
+    if model.leaks.state != "passed":
+        badges.append(tag("code", f"nai leak-check {model.name}"))
+    trials = "1 run" if model.n_trials == 1 else f"{model.n_trials} runs"
+    badges.append(tag("span", f"{trials} of this model to choose from", class_="badge"))
+    if model.n_trials > 1:
+        badges.append(
+            tag("span", "the best of several is too good by luck", class_="aside")
+        )
+    return badges
+
+
+def _tiles(evaluation: Evaluation) -> Html:
+    rows = [evaluation.row(metric) for metric in _TILES]
+    shown = [row for row in rows if row is not None and row.summary.n_eras]
+    tiles = [_tile(row) for row in shown]
+    corr = evaluation.rows[0].summary
+    tiles.append(
+        _plain_tile(
+            "Sharpe",
+            number(corr.sharpe, 2),
+            interval(corr.sharpe_low, corr.sharpe_high, 2)
+            if corr.sharpe_low == corr.sharpe_low
+            else _ZERO["unknown"],
+        )
+    )
+    tiles.append(
+        _plain_tile("max drawdown", number(corr.max_drawdown, 3), "of cumulative CORR")
+    )
+    return tag("div", *tiles, class_="tiles")
+
+
+def _tile(row: ScoreRow) -> Html:
+    found = row.summary
+    has_interval = found.low == found.low
+    scale = scale_of([found.low, found.high] if has_interval else [found.mean])
+    return tag(
+        "div",
+        tag("span", "BMC" if row.metric == "BMC" else row.label, class_="name"),
+        tag("span", number(found.mean), class_="big"),
+        whisker(scale, found.mean, found.low, found.high) if has_interval else None,
+        tag(
+            "span",
+            interval(found.low, found.high) if has_interval else _ZERO["unknown"],
+            class_="small",
+        ),
+        class_="tile",
+    )
+
+
+def _plain_tile(name: str, big: str, small: str) -> Html:
+    parts = (("name", name), ("big", big), ("small", small))
+    return tag(
+        "div",
+        *(tag("span", words, class_=kind) for kind, words in parts),
+        class_="tile",
+    )
