@@ -62,18 +62,18 @@ def test_a_report_is_read_as_it_was_written(tmp_path):
 @pytest.fixture
 def check(alone, honest):
     """A function that checks a run of its own."""
-    subject = alone(honest)
+    suspect = alone(honest)
 
     def call(**options):
         report = check_leaks(
-            subject.run,
-            subject.shards,
-            data=subject.data,
-            benchmarks=subject.benchmarks,
-            predict_live=subject.predict_live,
+            suspect.run,
+            suspect.shards,
+            data=suspect.data,
+            benchmarks=suspect.benchmarks,
+            predict_live=suspect.predict_live,
             **options,
         )
-        return subject.run, report
+        return suspect.run, report
 
     return call
 
@@ -87,6 +87,11 @@ def test_all_checks_of_honest_trees_pass_and_leave_a_report(check):
     # This world's benchmarks are noise around the target.
     assert states.pop("too good") == "warning"
     assert set(states.values()) == {"passed"}
+    found = {each.name: each.found for each in report.checks}
+    assert found["truncation"] == "retrained with eras that are cut off after era 0030"
+    assert found["scrambled future"].endswith("scrambled after era 0016")
+    assert found["permuted target"].endswith("on 11 eras")
+    assert found["purge profile"].startswith("CORR near/far purge 0: ")
     assert report.shards_fingerprint
     assert read_leak_report(run.folder) == report
     assert not work.exists()

@@ -8,13 +8,6 @@ from numerai_pipeline.evaluation.leaks.permuted import check_permuted_target, pe
 from numerai_pipeline.evaluation.leaks.retraining import Retraining
 
 
-@pytest.mark.slow
-def test_nothing_is_learned_of_permuted_targets(honest):
-    found = check_permuted_target(Retraining(honest))
-    assert (found.state, found.findings) == ("passed", ())
-    assert found.found.endswith("on 11 eras")
-
-
 class Peeking(Retraining):
     """Is scored on eras that it learned from, as after a wrong join."""
 

@@ -7,15 +7,15 @@ import numpy as np
 from numerai_pipeline.evaluation.leaks.plausibility import check_plausibility
 
 
-def knowing(subject, strength):
+def knowing(suspect, strength):
     """Let the predictions follow the targets."""
-    out = subject.out_of_sample
+    out = suspect.out_of_sample
     noise = np.random.default_rng(4).normal(0, 1, len(out.eras))
     known = strength * np.nan_to_num(out.targets["target"], nan=0.5) + noise
-    subject.__dict__["out_of_sample"] = replace(
+    suspect.__dict__["out_of_sample"] = replace(
         out, predictions=known.astype(np.float32)
     )
-    return subject
+    return suspect
 
 
 def test_a_score_like_that_of_a_benchmark_passes(honest):

@@ -10,14 +10,6 @@ from numerai_pipeline.evaluation.leaks.purge import check_purge_profile
 from numerai_pipeline.evaluation.leaks.retraining import Retraining
 
 
-@pytest.mark.slow
-def test_an_honest_run_has_a_profile_and_no_finding(honest):
-    found = check_purge_profile(Retraining(honest))
-    assert (found.state, found.findings) == ("passed", ())
-    assert found.found.startswith("CORR near/far purge 0: ")
-    assert "purge 8: " in found.found
-
-
 @pytest.fixture
 def long_test(honest):
     """A run whose test eras begin three eras after it was chosen."""
@@ -25,20 +17,20 @@ def long_test(honest):
     return replace(honest, run=replace(honest.run, fold=fold))
 
 
-def with_signal(subject, strength):
+def with_signal(suspect, strength):
     """Let the predictions of each era follow its targets more or less."""
-    out = subject.out_of_sample
+    out = suspect.out_of_sample
     targets = np.nan_to_num(out.targets["target"], nan=0.5)
     noise = np.random.default_rng(3).normal(0, 1, len(targets))
     known = np.array([strength(era) for era in out.eras])
     predictions = (known * targets + noise).astype(np.float32)
-    subject.__dict__["out_of_sample"] = replace(out, predictions=predictions)
-    return subject
+    suspect.__dict__["out_of_sample"] = replace(out, predictions=predictions)
+    return suspect
 
 
 def test_higher_scores_next_to_the_training_are_found(long_test):
-    subject = with_signal(long_test, lambda era: 4.0 if era < 13 else 0.5)
-    found = check_purge_profile(Retraining(subject))
+    suspect = with_signal(long_test, lambda era: 4.0 if era < 13 else 0.5)
+    found = check_purge_profile(Retraining(suspect))
     near = next(each for each in found.findings if "next to the training" in each.says)
     assert (near.era, near.column) == (9, "target")
     assert near.value > 3
