@@ -149,7 +149,7 @@ def evaluate_models(
 
     readers: dict[Path, ShardReader] = {}
 
-    def reader_of(recipe: "Recipe") -> ShardReader:
+    def reader_of(recipe: "Recipe") -> "ShardReader":
         reader = open_shards(project, recipe)
         return readers.setdefault(reader.folder, reader)
 
