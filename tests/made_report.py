@@ -8,15 +8,18 @@ import numpy as np
 
 from numerai_pipeline.data import Fold
 from numerai_pipeline.evaluation import (
+    CheckResult,
     Comparison,
     Coverage,
     Evaluation,
     FeatureScores,
+    Finding,
+    LeakReport,
     Pair,
     ScoreRow,
     SweepPoint,
 )
-from numerai_pipeline.reports import LeakCheck, ModelReport, Report
+from numerai_pipeline.reports import ModelReport, Report
 from numerai_pipeline.scoring import Scores, difference
 from numerai_pipeline.training import Chart, Epoch
 
@@ -110,7 +113,7 @@ def made_model(name, place, shared, n_eras, n_folds, n_benchmarks, of_model):
         fingerprint="a7" * 32,
     )
     fields = {
-        "leaks": LeakCheck("passed"),
+        "leaks": made_leaks(evaluation.folder),
         "n_trials": 3,
         "curves": tuple(_curve(random, name, fold) for fold in range(n_folds)),
         "groups": {
@@ -122,6 +125,20 @@ def made_model(name, place, shared, n_eras, n_folds, n_benchmarks, of_model):
         "commands": (f"nai backtest {name}", f"nai score {name} --on backtest"),
     }
     return ModelReport(name, evaluation, **{**fields, **of_model})
+
+
+def made_leaks(folder: Path, *findings: str) -> LeakReport:
+    """Return a leak check that passed, or failed with findings."""
+    found = tuple(map(Finding, findings))
+    state = "failed" if findings else "passed"
+    return LeakReport(
+        folder=folder,
+        model="mlp",
+        is_full=False,
+        shards_fingerprint="5f" * 32,
+        fingerprint="1e" * 32,
+        checks=(CheckResult("target wiring", state, "targets", found),),
+    )
 
 
 def made_folds(eras, n_folds):

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import typer
 from numerai_pipeline.api import COMMANDS, Project
 from numerai_pipeline.cli import main, run
 from numerai_pipeline.cli.commands import examples_of
+from numerai_pipeline.core import ConfigError
 
 Nai = Callable[..., Any]
 GLOBAL = {"workspace", "quiet", "as_json", "help"}
@@ -130,6 +132,7 @@ RESULTS: dict[str, tuple[list[str], Callable[[Project], Any]]] = {
     "score": (["mlp"], lambda p: p.score("mlp")),
     "leak-check": (["lightgbm"], lambda p: p.leak_check("lightgbm")),
     "compare": (["mlp", "lightgbm"], lambda p: p.compare(["mlp", "lightgbm"])),
+    "report": (["mlp", "lightgbm"], lambda p: p.report(["mlp", "lightgbm"])),
     "predict": (["mlp", "lightgbm"], lambda p: p.predict(["mlp", "lightgbm"])),
     "submit": (
         ["mlp", "--replace"],
@@ -156,6 +159,28 @@ def test_json_is_what_the_call_returns(project: Project, nai: Nai, name: str) ->
     assert len(result.table) > 0 or name == "status"
     assert result._repr_html_()
     assert repr(result)
+
+
+@pytest.mark.slow
+def test_a_report_holds_the_numbers_that_score_prints(
+    project: Project, nai: Nai, tmp_path: Path
+) -> None:
+    page = tmp_path / "both.html"
+    printed = nai("report", "mlp", "lightgbm", "-o", str(page))
+    assert printed == f"wrote {page}: mlp, lightgbm\n"
+    text = page.read_text(encoding="utf-8")
+    [content] = re.findall(r'id="report-data">(.*?)</script>', text)
+    scores = nai("score", "mlp", "lightgbm", "--json")
+    for name, numbers in json.loads(content).items():
+        paths = {"folder", "plot", "predictions"}
+        assert set(scores[name]) - set(numbers) == paths
+        assert numbers.items() <= scores[name].items()
+    # Who gets it learns nothing of this machine.
+    assert str(project.workspace.root) not in text
+    assert "by epoch" in text
+    assert "by tree" in text
+    with pytest.raises(ConfigError, match=r"is a folder. Name a file"):
+        project.report("mlp", output=tmp_path)
 
 
 def test_json_of_init(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
