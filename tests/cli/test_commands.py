@@ -21,6 +21,12 @@ Nai = Callable[..., Any]
 GLOBAL = {"workspace", "quiet", "as_json", "help"}
 APP: Any = typer.main.get_command(main.app)
 
+
+def name_of(method: Any) -> str:
+    """Return what a method is called on the command line."""
+    return str(method.__name__).replace("_", "-")
+
+
 every_command = pytest.mark.parametrize(
     "method", COMMANDS, ids=lambda method: method.__name__
 )
@@ -30,12 +36,13 @@ def test_every_public_method_is_a_command() -> None:
     properties = {"model_names", "data_dir", "shards_dir", "settings"}
     others = {*properties, "ledger", "read_ledger", "tournament", "require_model"}
     public = {name for name in dir(Project) if not name.startswith("_")}
-    assert public - others == set(APP.commands) == {m.__name__ for m in COMMANDS}
+    assert public - others == {m.__name__ for m in COMMANDS}
+    assert set(APP.commands) == {name_of(method) for method in COMMANDS}
 
 
 @every_command
 def test_the_options_and_defaults_are_those_of_the_method(method: Any) -> None:
-    shown = {each.name: each for each in APP.commands[method.__name__].params}
+    shown = {each.name: each for each in APP.commands[name_of(method)].params}
     assert GLOBAL - {"help"} <= set(shown)
     parameters = dict(inspect.signature(method).parameters)
     del parameters["self"]
@@ -55,7 +62,7 @@ def test_the_options_and_defaults_are_those_of_the_method(method: Any) -> None:
 
 @every_command
 def test_every_example_parses(method: Any) -> None:
-    name = method.__name__
+    name = name_of(method)
     examples = examples_of(method)
     assert examples
     for example in examples:
@@ -68,7 +75,7 @@ def test_every_example_parses(method: Any) -> None:
 def test_help_shows_examples_and_no_type_of_a_flag(
     method: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run([method.__name__, "--help"]) == 0
+    assert run([name_of(method), "--help"]) == 0
     shown = capsys.readouterr().out
     assert "Example: nai " in shown
     assert "bool" not in shown
@@ -123,6 +130,7 @@ RESULTS: dict[str, tuple[list[str], Callable[[Project], Any]]] = {
     "promote": (["mlp"], lambda p: p.promote("mlp")),
     "refit": (["again"], refitted),
     "score": (["mlp"], lambda p: p.score("mlp")),
+    "leak-check": (["lightgbm"], lambda p: p.leak_check("lightgbm")),
     "compare": (["mlp", "lightgbm"], lambda p: p.compare(["mlp", "lightgbm"])),
     "report": (["mlp", "lightgbm"], lambda p: p.report(["mlp", "lightgbm"])),
     "predict": (["mlp", "lightgbm"], lambda p: p.predict(["mlp", "lightgbm"])),

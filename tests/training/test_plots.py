@@ -5,6 +5,8 @@ from matplotlib.figure import Figure
 
 from numerai_pipeline.training import Chart, Epoch, draw_training, plot_training
 
+LOSSES, CORR = "loss of training and validation", "CORR of validation, mean per era"
+
 
 def history(n_rows, **columns):
     return [
@@ -31,14 +33,14 @@ def drawn(rows, monitor="val_loss", unit="epoch"):
     return figure
 
 
-def labels(figure):
-    return [axes.get_ylabel() for axes in figure.axes]
+def headings(figure):
+    return [axes.get_title("left") for axes in figure.axes]
 
 
 def stars(figure):
     """Return in which panels, and where, the best is starred."""
     return [
-        (axes.get_ylabel(), line.get_xdata()[0], line.get_ydata()[0])
+        (axes.get_title("left"), line.get_xdata()[0], line.get_ydata()[0])
         for axes in figure.axes
         for line in axes.lines
         if line.get_marker() == "*"
@@ -47,8 +49,8 @@ def stars(figure):
 
 def test_the_best_is_starred_where_it_was_chosen():
     rows = history(5)
-    assert stars(drawn(rows)) == [("loss", 3, 0.24)]
-    assert stars(drawn(rows, "val_corr")) == [("CORR", 5, 0.025)]
+    assert stars(drawn(rows)) == [(LOSSES, 3, 0.24)]
+    assert stars(drawn(rows, "val_corr")) == [(CORR, 5, 0.025)]
 
 
 def test_title_and_foot_give_the_numbers():
@@ -82,17 +84,17 @@ def test_no_best_is_said():
 
 
 def test_accuracy_has_a_panel_where_there_is_one():
-    assert labels(drawn(history(4))) == ["loss", "CORR"]
+    assert headings(drawn(history(4))) == [LOSSES, CORR]
     figure = drawn(history(4, val_accuracy=[0.3, 0.4, 0.5, 0.4]), "val_accuracy")
-    assert labels(figure) == ["loss", "CORR", "accuracy"]
-    assert stars(figure) == [("accuracy", 3, 0.5)]
+    assert headings(figure) == [LOSSES, CORR, "accuracy of validation"]
+    assert stars(figure) == [("accuracy of validation", 3, 0.5)]
 
 
 def test_validation_losses_that_hardly_move_get_a_panel_of_their_own():
     falling = [0.25 - 0.005 * number for number in range(200)]
     flat = [0.25 - 0.0001 * min(number, 120) for number in range(200)]
     figure = drawn(history(200, loss=falling, val_loss=flat), unit="tree")
-    assert labels(figure) == ["loss", "val_loss", "CORR"]
+    assert headings(figure) == ["loss of training", "loss of validation", CORR]
     low, high = figure.axes[1].get_ylim()
     assert high - low < 0.02
 
@@ -116,16 +118,20 @@ def test_the_png_appears(tmp_path, n_rows):
 def test_a_refit_has_no_panel_of_scores():
     nan = [math.nan] * 3
     figure = drawn(history(3, val_loss=nan, val_corr=nan))
-    assert labels(figure) == ["loss"]
+    assert headings(figure) == ["loss of training"]
     assert figure.get_suptitle() == "mlp\ntrained without validation eras"
 
 
 def test_no_mark_is_cut_in_half():
     figure = drawn(history(8, val_loss=[90.0, *[0.26 - 0.001 * n for n in range(7)]]))
+    # What is far above is a whole mark at the edge, not a line into nowhere.
+    lines = [line for axes in figure.axes for line in axes.lines]
+    [above] = [line for line in lines if line.get_marker() == "^"]
+    assert above.get_ydata()[0] == above.axes.get_ylim()[1]
     for axes in figure.axes:
         low, high = axes.get_ylim()
         for line in axes.lines:
-            if line.get_marker() in ("o", "*"):
+            if line.get_marker() in ("o", "*", "^"):
                 values = [float(y) for y in line.get_ydata() if not math.isnan(y)]
                 assert not line.get_clip_on()
                 assert low <= min(values)

@@ -167,12 +167,22 @@ def test_an_edited_recipe_is_followed(make_job, edited, killed_at):
     assert "num_leaves=3" in run.best().path.read_text().replace(": ", "=")
 
 
-PREDICT = """
+IN_A_FRESH_PROCESS = """
 import sys
 from pathlib import Path
 import numpy as np
+from recorded_progress import RecordedProgress
 from numerai_pipeline.training import Run
+from numerai_pipeline.training.trainer import load_engine
 
+notes = []
+progress = RecordedProgress(
+    on_note=lambda text: notes.append((text, "tensorflow" in sys.modules))
+)
+load_engine("keras", progress)
+load_engine("keras", progress)
+print(notes)
+print(sys.modules["keras"].backend.backend())
 for folder in map(Path, sys.argv[1:]):
     predicted = Run.open(folder).predictor().predict(np.load(f"{folder}-x.npy"))
     np.save(f"{folder}-predicted.npy", predicted)
@@ -180,14 +190,22 @@ for folder in map(Path, sys.argv[1:]):
 
 
 def test_a_run_predicts_the_same_in_a_fresh_process_without_its_recipe(
-    trained, shards, tmp_path
+    trained, shards, tmp_path, monkeypatch
 ):
+    """Which reports that it loads TensorFlow, before that takes seconds."""
     runs = {tmp_path / family: trained(family)[1] for family in FAMILIES}
     for moved, run in runs.items():
         # The run alone: neither recipe nor untrained model stand beside it.
         shutil.copytree(run.folder, moved)
         np.save(f"{moved}-x.npy", held_out(run, shards))
-    run_python(PREDICT, *runs)
+    # What TensorFlow logs as it comes is held back, unless this asks for it.
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    done = run_python(IN_A_FRESH_PROCESS, *runs, KERAS_BACKEND="jax")
+    assert done.stdout.splitlines() == [
+        "[('loading TensorFlow', False)]",
+        "tensorflow",  # whatever the environment names
+    ]
+    assert done.stderr == ""
     for moved, run in runs.items():
         here = run.predictor().predict(np.load(f"{moved}-x.npy"))
         np.testing.assert_allclose(np.load(f"{moved}-predicted.npy"), here, atol=1e-6)
@@ -360,30 +378,3 @@ def test_shards_made_anew_meanwhile_are_told_as_such(
 
     with pytest.raises(DataError, match="was rebuilt while 'xgboost' was training"):
         train(job, progress=RecordedProgress(on_note=rebuild))
-
-
-def test_loading_tensorflow_is_reported_before_it_takes_seconds(monkeypatch):
-    # What TensorFlow logs as it comes is held back, unless this asks for it.
-    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
-    done = run_python(
-        """
-        import sys
-        from recorded_progress import RecordedProgress
-        from numerai_pipeline.training.trainer import load_engine
-
-        notes = []
-        progress = RecordedProgress(
-            on_note=lambda text: notes.append((text, "tensorflow" in sys.modules))
-        )
-        load_engine("keras", progress)
-        load_engine("keras", progress)
-        print(notes)
-        print(sys.modules["keras"].backend.backend())
-        """,
-        KERAS_BACKEND="jax",
-    )
-    assert done.stdout.splitlines() == [
-        "[('loading TensorFlow', False)]",
-        "tensorflow",  # whatever the environment names
-    ]
-    assert done.stderr == ""

@@ -21,11 +21,11 @@ class Column:
     """How a measured value is written, compared and plotted.
 
     Attributes:
-        about: what it is, for a legend.
+        about: what it is of, or what it is; ``loss of validation`` with its panel.
         form: format of a value.
         unit: follows a value in a line; empty: the column's name precedes it.
         better: which values are better; None: it does not measure quality.
-        panel: label of the panel of the plot that shows it; empty: not plotted.
+        panel: what the panel of the plot shows that has it; empty: not plotted.
         of_window: what the line of a rolling window has of its epochs: the value of
             the best one, their sum or their mean.
     """
@@ -66,11 +66,11 @@ class Epoch:
     """
 
     epoch: int
-    loss: Annotated[float, Column("training rows", panel="loss")]
-    val_loss: Annotated[float, Column("validation rows", better="lower", panel="loss")]
+    loss: Annotated[float, Column("training", panel="loss")]
+    val_loss: Annotated[float, Column("validation", better="lower", panel="loss")]
     val_corr: Annotated[
         float,
-        Column("mean of the validation eras", ".4f", better="higher", panel="CORR"),
+        Column("validation, mean per era", ".4f", better="higher", panel="CORR"),
     ]
     seconds: Annotated[float, Column("duration", ".1f", "seconds", of_window="sum")]
     is_best: bool
@@ -78,7 +78,7 @@ class Epoch:
     # decide whether two lines are the same. A history without them can be read.
     val_accuracy: Annotated[
         float,
-        Column("rows in the right class", ".4f", better="higher", panel="accuracy"),
+        Column("validation", ".4f", better="higher", panel="accuracy"),
     ] = field(default=math.nan, compare=False)
     rows_per_second: Annotated[
         float, Column("rate", ",.0f", "rows/s", of_window="mean")

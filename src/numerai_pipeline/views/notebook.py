@@ -114,7 +114,7 @@ def _picture(chart: Chart) -> Any:
     from IPython.display import Image
     from matplotlib.figure import Figure
 
-    figure = Figure(layout="constrained")
+    figure = Figure()
     draw_training(figure, chart)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=_DPI)

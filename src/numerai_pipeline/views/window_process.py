@@ -69,7 +69,7 @@ def show_charts(plt: Any, stream: IO[str], keep_seconds: float) -> int:
         chart = inbox.take()
         if chart is not None:
             if figure is None:
-                figure = plt.figure("training", layout="constrained")
+                figure = plt.figure("training")
                 plt.show(block=False)
             draw_training(figure, chart)
             figure.canvas.draw_idle()

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from child import run_python
 
 from numerai_pipeline.core import ConfigError, DataError
 from numerai_pipeline.models import (
@@ -122,14 +121,14 @@ def fitted(name: str) -> Fitted:
     keras.utils.set_random_seed(1)
     parameters = kind.Parameters.model_validate(planted.parameters)
     model = kind.network(parameters, N_FEATURES)
-    optimizer = keras.optimizers.Adam(0.01, global_clipnorm=1.0)
+    optimizer = keras.optimizers.Adam(0.02, global_clipnorm=1.0)
     model.compile(optimizer, loss_of(kind.learns), jit_compile=False)
     x, y = planted.table()
     n_train = N_ROWS * 3 // 4
     history = model.fit(
         x[:n_train],
         y[:n_train, None],
-        batch_size=100,
+        batch_size=250,
         epochs=planted.epochs,
         verbose=0,
     )
@@ -170,41 +169,6 @@ def test_what_predicts_shares_the_layers_and_has_no_decoder() -> None:
     assert "bottleneck" in names
     assert not any("decode" in name or "reconstruct" in name for name in names)
     assert found.predicting.get_layer("target") is found.model.get_layer("target")
-
-
-IN_A_FRESH_PROCESS = """
-import sys
-from pathlib import Path
-import numpy as np
-from numerai_pipeline.models import family
-
-folder = Path(sys.argv[1])
-for path in sorted(folder.glob("*/best.keras")):
-    name = path.parent.name
-    x = np.load(folder / f"{name}_x.npy")
-    np.save(folder / f"{name}_found.npy", family(name).load(path).predict(x))
-"""
-
-
-@pytest.fixture(scope="module")
-def predicted_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("saved")
-    for name in OURS:
-        save_network(fitted(name).predicting, folder / name / "best.keras")
-        np.save(folder / f"{name}_x.npy", fitted(name).x)
-    run_python(IN_A_FRESH_PROCESS, folder)
-    return folder
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", OURS)
-def test_a_saved_network_predicts_the_same_in_a_fresh_process(
-    name: str, predicted_elsewhere: Path
-) -> None:
-    values = np.load(predicted_elsewhere / f"{name}_found.npy")
-    expected = fitted(name).predicting.predict_on_batch(fitted(name).x)[:, 0]
-    assert values.shape == expected.shape
-    np.testing.assert_allclose(values, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -11,7 +11,6 @@ from numerai_pipeline.models import (
     family,
     load_keras,
     load_network,
-    save_network,
 )
 
 N_FEATURES, WIDTH, N_ROWS, MISSING = 8, 3, 600, 2.0
@@ -94,34 +93,6 @@ def test_the_layer_follows_the_precision_of_keras() -> None:
     packed = np.zeros((1, 1), np.uint8)
     layer = UnpackFeatures(2, MISSING, dtype="mixed_float16")
     assert np.asarray(layer(packed)).dtype == np.float16
-
-
-IN_A_FRESH_PROCESS = """
-import sys
-from pathlib import Path
-import numpy as np
-from numerai_pipeline.models import UnpackFeatures, load_network
-
-packed = np.load(sys.argv[2])
-model = load_network(Path(sys.argv[1]))
-np.save(sys.argv[3], model.predict_on_batch(packed))
-layer = next(layer for layer in model.layers if isinstance(layer, UnpackFeatures))
-print(layer.n_features, layer.missing, model.input_shape)
-"""
-
-
-@pytest.mark.slow
-def test_a_saved_model_is_loaded_in_a_fresh_process(
-    rows: PackedRows, network: Path, tmp_path: Path
-) -> None:
-    model = with_unpacking(load_network(network))
-    trained_losses(model, rows, packed=True)
-    paths = [tmp_path / name for name in ("packed.keras", "x.npy", "found.npy")]
-    save_network(model, paths[0])
-    np.save(paths[1], rows.x)
-    done = run_python(IN_A_FRESH_PROCESS, *paths)
-    assert done.stdout.split("\n")[-2] == f"{N_FEATURES} {MISSING} (None, {WIDTH})"
-    np.testing.assert_array_equal(np.load(paths[2]), model.predict_on_batch(rows.x))
 
 
 def test_the_door_does_not_import_keras() -> None:

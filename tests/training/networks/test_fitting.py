@@ -175,10 +175,20 @@ def test_the_eras_of_the_rows_that_lost_it_are_named(assigned, shards):
 
 def test_a_step_past_the_memory_is_told(make_job, tmp_path):
     keras = load_keras()
+    import tensorflow as tf
+
+    def allocate(_features):  # TensorFlow itself tries for ten seconds
+        raise MemoryError
+
+    @keras.saving.register_keras_serializable("tests")
+    class PastTheMemory(keras.layers.Layer):
+        def call(self, features):
+            found = tf.numpy_function(allocate, [features], features.dtype)
+            return tf.ensure_shape(found, features.shape)
+
     job = make_job("mlp")
     inputs = keras.Input(load_network(job.untrained).input_shape[1:])
-    repeated = keras.layers.RepeatVector(10**10)(inputs)
-    values = keras.layers.Dense(1)(keras.layers.GlobalMaxPooling1D()(repeated))
+    values = keras.layers.Dense(1)(PastTheMemory()(inputs))
     keras.Model(inputs, values).save(tmp_path / "mine.keras")
     with pytest.raises(ConfigError, match=r"a step of 'mlp' .* Lower batch_rows \("):
         train(replace(job, untrained=tmp_path / "mine.keras"))

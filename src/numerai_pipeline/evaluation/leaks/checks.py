@@ -31,7 +31,7 @@ from numerai_pipeline.evaluation.leaks.report import (
 )
 from numerai_pipeline.evaluation.leaks.retraining import Retraining
 from numerai_pipeline.evaluation.leaks.structure import check_structure
-from numerai_pipeline.evaluation.leaks.subject import PredictLive, Subject
+from numerai_pipeline.evaluation.leaks.suspect import PredictLive, Suspect
 from numerai_pipeline.evaluation.leaks.wiring import check_wiring
 from numerai_pipeline.training import Run
 
@@ -79,11 +79,11 @@ def check_leaks(
     with locked(work, doing=f"checking '{run.name}' for leaks"):
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
-        subject = Subject(
+        suspect = Suspect(
             run, shards, data, benchmarks, predict_live, work, is_full, progress
         )
         try:
-            checks = _all_checks(subject)
+            checks = _all_checks(suspect)
         finally:
             shutil.rmtree(work, ignore_errors=True)
     report = LeakReport(
@@ -98,22 +98,22 @@ def check_leaks(
     return report
 
 
-def _all_checks(subject: Subject) -> tuple[CheckResult, ...]:
-    retraining = Retraining(subject)
+def _all_checks(suspect: Suspect) -> tuple[CheckResult, ...]:
+    retraining = Retraining(suspect)
     checks: tuple[tuple[str, _Check], ...] = (
-        ("structure", lambda: check_structure(subject)),
+        ("structure", lambda: check_structure(suspect)),
         ("truncation", lambda: check_truncation(retraining)),
         ("scrambled future", lambda: check_scrambled_future(retraining)),
-        ("live parity", lambda: check_live_parity(subject)),
-        ("target wiring", lambda: check_wiring(subject)),
+        ("live parity", lambda: check_live_parity(suspect)),
+        ("target wiring", lambda: check_wiring(suspect)),
         ("permuted target", lambda: check_permuted_target(retraining)),
         ("purge profile", lambda: check_purge_profile(retraining)),
-        ("too good", lambda: check_plausibility(subject)),
+        ("too good", lambda: check_plausibility(suspect)),
     )
-    title, found = f"checking {subject.run.name} for leaks", []
-    with subject.progress.task(title, len(checks), "checks") as advance:
+    title, found = f"checking {suspect.run.name} for leaks", []
+    with suspect.progress.task(title, len(checks), "checks") as advance:
         for name, check in checks:
-            subject.progress.note(f"{subject.run.name}: {name}")
+            suspect.progress.note(f"{suspect.run.name}: {name}")
             started = stopwatch()
             result = check()
             found.append(replace(result, seconds=round(stopwatch() - started, 1)))

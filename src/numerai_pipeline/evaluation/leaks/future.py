@@ -10,7 +10,7 @@ from numerai_pipeline.data import Block, Fold, Part, ShardReader
 from numerai_pipeline.evaluation.leaks.cut import check_etl
 from numerai_pipeline.evaluation.leaks.report import CheckResult, Finding
 from numerai_pipeline.evaluation.leaks.retraining import Retraining, difference
-from numerai_pipeline.evaluation.leaks.subject import result_of, spread
+from numerai_pipeline.evaluation.leaks.suspect import result_of, spread
 from numerai_pipeline.evaluation.out_of_sample import predict_part
 from numerai_pipeline.training import Run
 
@@ -29,7 +29,7 @@ _NOT_FULL = "a training of full length on all eras (--full)"
 
 def check_truncation(retraining: Retraining) -> CheckResult:
     """Cut off the eras after the validation; what is left must give the same."""
-    subject, fold = retraining.subject, retraining.fold
+    suspect, fold = retraining.suspect, retraining.fold
     if fold.by_rows or not fold.test:
         why = "the parts are rows of the same eras" if fold.by_rows else "no later eras"
         return CheckResult("truncation", "not tested", why, untested=(why,))
@@ -39,7 +39,7 @@ def check_truncation(retraining: Retraining) -> CheckResult:
         Fold(fold.train, fold.validation, purge=fold.purge),
         retraining.copy("cut", kept),
     )
-    findings, untested = check_etl(subject, last=kept[-1])
+    findings, untested = check_etl(suspect, last=kept[-1])
     findings += _read_otherwise(retraining, change)
     return _result("truncation", retraining, change, findings, untested)
 
@@ -119,7 +119,7 @@ def _result(
     """Add what the training makes of the change, and what it opened."""
     models = _learned_otherwise(retraining, change)
     findings = [*findings, *(models or []), *_opened(retraining)]
-    if not retraining.subject.is_full:
+    if not retraining.suspect.is_full:
         untested = [*untested, _NOT_FULL]
     if models is None:
         untested = [_NOT_RANDOM, *untested]
@@ -133,7 +133,7 @@ def _result(
 
 def _read_otherwise(retraining: Retraining, change: _Change) -> Iterator[Finding]:
     """Compare features and targets as the training reads them."""
-    run = retraining.subject.run
+    run = retraining.suspect.run
     for eras in (change.fold.train, change.fold.validation):
         for era in spread(eras, _COMPARED_ERAS):
             one, other = (
@@ -147,7 +147,7 @@ def _read_otherwise(retraining: Retraining, change: _Change) -> Iterator[Finding
             ):
                 yield Finding(
                     f"rows of era {era:04d} are read otherwise with {change.what}.",
-                    file=str(retraining.subject.shards.folder),
+                    file=str(retraining.suspect.shards.folder),
                     era=era,
                 )
 
@@ -167,7 +167,7 @@ def _learned_otherwise(retraining: Retraining, change: _Change) -> list[Finding]
         Finding(
             f"the model knows what comes after era {change.last:04d}: with "
             f"{change.what} {how}. Look for what reads rows of later eras.",
-            file=str(retraining.subject.run.folder / "config.toml"),
+            file=str(retraining.suspect.run.folder / "config.toml"),
             column=columns.PREDICTION,
             era=era,
             value=value,
@@ -201,6 +201,6 @@ def _opened(retraining: Retraining) -> Iterator[Finding]:
     for path in sorted(retraining.opened):
         yield Finding(
             f"the training opened {path}, which holds eras that it must not know. Look "
-            f"into zoo/{retraining.subject.run.recipe.family}.py.",
+            f"into zoo/{retraining.suspect.run.recipe.family}.py.",
             file=str(path),
         )

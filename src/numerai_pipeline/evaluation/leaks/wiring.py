@@ -19,7 +19,7 @@ from numerai_pipeline.evaluation.leaks.originals import (
 )
 from numerai_pipeline.evaluation.leaks.report import CheckResult, Finding
 from numerai_pipeline.evaluation.leaks.structure import parts_of
-from numerai_pipeline.evaluation.leaks.subject import Subject, result_of
+from numerai_pipeline.evaluation.leaks.suspect import Suspect, result_of
 
 _FAST_ERAS_OF_LABELS, _FAST_ERAS_OF_FEATURES = 4, 3
 
@@ -35,35 +35,35 @@ _N_CODES = columns.MISSING_CODE + 1
 Doubles = npt.NDArray[np.float64]
 
 
-def check_wiring(subject: Subject) -> CheckResult:
+def check_wiring(suspect: Suspect) -> CheckResult:
     """Check the labels of the training, and every feature against every target."""
-    findings = [*_mislabelled(subject), *_copies(subject)]
-    names = subject.shards.manifest.target_names
-    found = f"{len(subject.run.features):,} features x {len(names)} targets"
+    findings = [*_mislabelled(suspect), *_copies(suspect)]
+    names = suspect.shards.manifest.target_names
+    found = f"{len(suspect.run.features):,} features x {len(names)} targets"
     untested = ["features that give a target away only together"]
-    _, why = original_files(subject)
+    _, why = original_files(suspect)
     if why:
         untested.append(why)
-    if not subject.is_full:
+    if not suspect.is_full:
         untested.append(
             f"all but {_FAST_ERAS_OF_FEATURES} eras of each part (--full)",
         )
     return result_of("target wiring", found, findings, untested)
 
 
-def _mislabelled(subject: Subject) -> Iterator[Finding]:
+def _mislabelled(suspect: Suspect) -> Iterator[Finding]:
     """Compare what the training reads as a target with the column of that name."""
-    files, _ = original_files(subject)
-    part = parts_of(subject)["train"]
-    for era in subject.some(part.eras, _FAST_ERAS_OF_LABELS):
-        for target in subject.run.targets:
-            block = subject.shards.read(
+    files, _ = original_files(suspect)
+    part = parts_of(suspect)["train"]
+    for era in suspect.some(part.eras, _FAST_ERAS_OF_LABELS):
+        for target in suspect.run.targets:
+            block = suspect.shards.read(
                 part.split, eras=(era,), features=(), targets=(target,)
             )
             has_target = ~np.isnan(block.y[:, 0])
             if not has_target.any():
                 continue
-            learned = subject.shards.load(
+            learned = suspect.shards.load(
                 part.split, features=(), target=target, eras=(era,)
             ).y
             original = read_original(files, era, (), (target,))
@@ -84,16 +84,16 @@ def _mislabelled(subject: Subject) -> Iterator[Finding]:
                 )
 
 
-def _copies(subject: Subject) -> Iterator[Finding]:
-    for part in parts_of(subject).values():
-        for era in subject.some(part.eras, _FAST_ERAS_OF_FEATURES):
-            yield from _copies_in(subject, part, era)
+def _copies(suspect: Suspect) -> Iterator[Finding]:
+    for part in parts_of(suspect).values():
+        for era in suspect.some(part.eras, _FAST_ERAS_OF_FEATURES):
+            yield from _copies_in(suspect, part, era)
 
 
-def _copies_in(subject: Subject, part: Part, era: int) -> Iterator[Finding]:
-    features = subject.run.features
-    block = subject.shards.read(part.split, eras=(era,), features=features)
-    for place, target in enumerate(subject.shards.manifest.target_names):
+def _copies_in(suspect: Suspect, part: Part, era: int) -> Iterator[Finding]:
+    features = suspect.run.features
+    block = suspect.shards.read(part.split, eras=(era,), features=features)
+    for place, target in enumerate(suspect.shards.manifest.target_names):
         crossed = cross(block, place)
         if crossed is None:
             continue
@@ -108,7 +108,7 @@ def _copies_in(subject: Subject, part: Part, era: int) -> Iterator[Finding]:
             yield Finding(
                 f"{features[at]} gives '{target}' away in era {era:04d}: {how}. "
                 "Leave it out, or find out how it was made.",
-                file=str(subject.shards.folder),
+                file=str(suspect.shards.folder),
                 column=features[at],
                 era=era,
                 value=float(ranked[at]),

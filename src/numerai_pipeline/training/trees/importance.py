@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,9 @@ PLOT = Path("plots") / "importance.png"
 _N_BARS = 25
 
 _COLOR = "#1f5fa8"
+
+# In inches: the picture, the bars with what is around them, a letter of a name.
+_HEIGHT, _BARS, _LETTER = 7.0, 4.0, 0.06
 
 
 def write_importance(folder: Path, importance: Importance, plan: Plan) -> None:
@@ -71,20 +75,35 @@ def _draw(path: Path, importance: Importance, plan: Plan) -> None:
     from matplotlib.figure import Figure
 
     groups = gain_of_groups(importance.gain, plan.features, plan.job.groups)
-    n_panels = 2 if groups else 1
-    figure = Figure(figsize=(6 * n_panels, 7), layout="constrained")
-    panels = np.atleast_1d(figure.subplots(1, n_panels))
     order = np.argsort(-importance.gain, kind="stable")[:_N_BARS]
     total = float(importance.gain.sum()) or 1.0
     bars = {plan.features[place]: importance.gain[place] / total for place in order}
-    titles = (f"the first {len(bars)} of {len(plan.features):,} features", "groups")
-    for axes, shares, title in zip(panels, (bars, groups), titles, strict=False):
-        names = list(shares)[::-1]
-        axes.barh(names, [100 * shares[name] for name in names], color=_COLOR)
+    panels = {f"the first {len(bars)} of {len(plan.features):,} features": bars}
+    if groups:
+        panels["groups"] = groups
+    # A layout engine would measure all texts, for half of the time.
+    widths = [_LETTER * max(map(len, names)) + _BARS for names in panels.values()]
+    figure = Figure(figsize=(sum(widths), _HEIGHT))
+    for place, (title, shares) in enumerate(panels.items()):
+        right = sum(widths[: place + 1])
+        axes = figure.add_axes(
+            (
+                (right - _BARS + 0.2) / sum(widths),
+                0.6 / _HEIGHT,
+                (_BARS - 0.5) / sum(widths),
+                1 - 1.4 / _HEIGHT,
+            )
+        )
+        _draw_bars(axes, shares)
         axes.set_title(title, fontsize=10)
-        axes.set_xlabel("share of the gain, %")
-        axes.tick_params(axis="y", labelsize=7)
-        axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(f"{plan.job.name}: feature importance", fontsize=11)
     with atomic_path(path) as partial:
         figure.savefig(partial, format="png", dpi=120)
+
+
+def _draw_bars(axes: Any, shares: Mapping[str, float]) -> None:
+    names = list(shares)[::-1]
+    axes.barh(names, [100 * shares[name] for name in names], color=_COLOR)
+    axes.set_xlabel("share of the gain, %")
+    axes.tick_params(axis="y", labelsize=7)
+    axes.spines[["top", "right"]].set_visible(False)

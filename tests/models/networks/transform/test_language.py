@@ -1,12 +1,9 @@
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
-from child import run_python
 
 from numerai_pipeline.core import ConfigError
-from numerai_pipeline.models import load_keras
 from numerai_pipeline.models.networks.transform import parse_transform
 
 NAN = math.nan
@@ -84,64 +81,6 @@ def test_six_channels_by_hand() -> None:
     assert found[2, 9].tolist() == [49, 249, 449, 649, 849, 1049]
     assert found[2, 10].tolist() == [50, 250, 450, 650, 850, 1000]
     assert found[9, 19].tolist() == [199, 399, 599, 799, 999, 1049]
-
-
-ORIGINALS = {
-    "NaN,2.0,_|Pad,2376,2420,0|YX,44,55": (2_376, (44, 55)),
-    "NaN,2.0,_|YX,44,54": (2_376, (44, 54)),
-    "NaN,2.0,-1|XY,22,108": (2_376, (22, 108)),
-    "NaN,0.5,-1|Sparse,5,_": (2_376, (2_376,)),
-    "NaN,0.5,0.5|C6,10,20": (1_050, (10, 20, 6)),
-    "NaN,2.0,_|Slice,0,2000|Even,0,1000|ZYX,10,10,10": (2_376, (10, 10, 10)),
-    "NaN,2.0,_|YXZ,22,27,4": (2_376, (22, 27, 4)),
-    "NaN,2.0,_|ZP,8:480,0:35:325:615:905:1195:1485:1775:2132": (2_376, (8, 480)),
-}
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Models of the original's transforms, with what each makes of a batch."""
-    keras = load_keras()
-    folder = tmp_path_factory.mktemp("transforms")
-    random = np.random.default_rng(1)
-    texts = [*ORIGINALS, "Mask|Slice,1000,3000|Even,1,900|Pad,900,930,-1|YX,31,30"]
-    for number, text in enumerate(texts):
-        n_features = ORIGINALS.get(text, (2_376, ()))[0]
-        inputs = keras.Input((n_features,))
-        model = keras.Model(inputs, parse_transform(text).apply(inputs) + 0.0)
-        x = random.integers(0, 5, (3, n_features)).astype(np.float32)
-        x[random.random(x.shape) < 0.1] = NAN
-        model.save(folder / f"{number}.keras")
-        np.save(folder / f"{number}_x.npy", x)
-        np.save(folder / f"{number}_y.npy", model.predict_on_batch(x))
-    return folder
-
-
-@pytest.mark.parametrize("text", ORIGINALS)
-def test_the_originals_transforms_run(text: str, saved: Path) -> None:
-    n_features, shape = ORIGINALS[text]
-    number = list(ORIGINALS).index(text)
-    x, y = (np.load(saved / f"{number}_{end}.npy") for end in "xy")
-    assert parse_transform(text).shape(n_features) == shape
-    assert y.shape == (3, *shape)
-    np.testing.assert_array_equal(np.asarray(parse_transform(text).apply(x)), y)
-    assert np.isfinite(y).all()
-
-
-WITHOUT_US = """
-import sys, pathlib, numpy as np, keras
-for path in sorted(pathlib.Path(sys.argv[1]).glob("*.keras")):
-    x, y = (np.load(path.with_name(f"{path.stem}_{end}.npy")) for end in "xy")
-    assert (keras.saving.load_model(path).predict_on_batch(x) == y).all(), path
-    print(path.stem)
-print("numerai_pipeline" in sys.modules)
-"""
-
-
-@pytest.mark.slow
-def test_keras_alone_loads_every_step(saved: Path) -> None:
-    ended = run_python(WITHOUT_US, saved)
-    assert ended.stdout.split() == [*map(str, range(len(ORIGINALS) + 1)), "False"]
 
 
 @pytest.mark.parametrize(
