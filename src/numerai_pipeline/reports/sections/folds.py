@@ -10,7 +10,7 @@ from numerai_pipeline.reports.inputs import ModelReport, Report
 from numerai_pipeline.reports.interactive import Canvas
 from numerai_pipeline.reports.markup import Html, join, tag
 from numerai_pipeline.reports.scales import Scale
-from numerai_pipeline.reports.sections.part import grid, missing, note
+from numerai_pipeline.reports.sections.part import grid, missing, note, scored_folds
 from numerai_pipeline.reports.tables import scale_of, table, whisker
 from numerai_pipeline.reports.words import interval, number
 from numerai_pipeline.scoring import Scores, Summary
@@ -28,15 +28,9 @@ _PARTS = {
 
 def by_fold(report: Report, _: Canvas) -> Html:
     """Return the folds as a picture, and CORR by fold and by distance."""
-    models = [
-        model
-        for model in report.models
-        if any(fold.test for fold in model.evaluation.folds)
-    ]
+    models = [model for model in report.models if scored_folds(model.evaluation)]
     if not models:
-        return missing(
-            "The folds have no test eras.", f"nai backtest {report.models[0].name}"
-        )
+        return missing("No era was scored.", f"nai backtest {report.models[0].name}")
     return join(
         [
             *(_model(model, report) for model in models),
@@ -53,7 +47,7 @@ def by_fold(report: Report, _: Canvas) -> Html:
 
 
 def _model(model: ModelReport, report: Report) -> Html:
-    folds = [fold for fold in model.evaluation.folds if fold.test]
+    folds = scored_folds(model.evaluation)
     look = report.look(model)
     rows = [
         (_fold_name(place, fold), _within(model, fold.test))
