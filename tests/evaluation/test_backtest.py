@@ -267,7 +267,8 @@ def test_folds_in_processes_predict_the_same(done, world, tmp_path):
     assert progress.done("fold 2: training trees") == 10
 
 
-# What is killed: the event that Python reports, part of its path, and which of them.
+# A backtest is killed at one step after the other, and resumed in between. A step is an
+# event that Python reports, two parts of its path, and which of them.
 KILLS = """
     import multiprocessing, os, shutil, signal, sys
     from pathlib import Path
@@ -283,10 +284,10 @@ KILLS = """
     STEPS = {
         "plan begun": ("open", "backtests/.2", 1),
         "plan written": ("os.rename", "backtests/.2", 1),
+        "run begun": ("os.rename", "folds/001/runs/.2", 1),
         "bins begun": ("open", "000.bin", 1),
         "bins written": ("os.rename", "lightgbm-shared", 1),
-        "run begun": ("os.rename", "folds/001/runs/.2", 1),
-        "trees grown": ("os.rename", "folds/001/runs/2*/.history.csv", 2),
+        "trees grown": ("os.rename", "folds/001/runs/2*/.history.csv", 1),
         "run done": ("os.rename", "folds/001/runs/2*/.DONE", 1),
         "fold predicted": ("os.rename", "folds/001/.predictions", 1),
         "fold done": ("os.rename", "folds/001/.fold.json", 1),
@@ -325,19 +326,19 @@ KILLS = """
         return path.read_bytes()
 
     assert run("whole") == 0
-    for name, kill_at in STEPS.items():
-        shutil.rmtree(shards.folder.with_name("shards.bins"))
-        assert run(name, kill_at) == -signal.SIGKILL, name
-        assert run(name) == 0, name
-        assert predictions(name) == predictions("whole"), name
-        assert not list(root.glob(f"{name}/models/trees/backtests/**/*.partial")), name
+    shutil.rmtree(shards.folder.with_name("shards.bins"))
+    for step, kill_at in STEPS.items():
+        assert run("killed", kill_at) == -signal.SIGKILL, step
+    assert run("killed") == 0
+    assert predictions("killed") == predictions("whole")
+    assert not list(root.glob("killed/models/trees/backtests/**/*.partial"))
     print(len(STEPS))
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif("sys.platform == 'win32'", reason="a kill is a signal here")
-def test_killed_at_any_step_and_resumed_it_predicts_the_same(world, tmp_path):
+def test_killed_at_each_step_and_resumed_it_predicts_the_same(world, tmp_path):
     shutil.copytree(world.shards.folder, tmp_path / "shards")
     done = run_python(KILLS, tmp_path, tmp_path / "shards", Path(__file__).parent)
     assert done.stdout.split() == ["13"]
