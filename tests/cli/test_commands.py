@@ -187,6 +187,18 @@ def test_a_report_holds_the_numbers_that_score_prints(
         project.report("mlp", output=tmp_path)
 
 
+@pytest.mark.slow
+def test_a_report_shows_the_folds_of_a_backtest(
+    project: Project, nai: Nai, tmp_path: Path
+) -> None:
+    project.backtest("lightgbm", chunk=24, parallel=1)
+    page = tmp_path / "backtest.html"
+    nai("report", "lightgbm", "--on", "backtest", "-o", str(page))
+    text = page.read_text(encoding="utf-8")
+    assert "one line per fold" in text
+    assert "nai backtest lightgbm --chunk 24" in text
+
+
 def test_json_of_init(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = "http://127.0.0.1:8437"
     words = ["--simulation", url, "--models", "mlp=sim_mlp", "--json"]

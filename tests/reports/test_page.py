@@ -171,6 +171,21 @@ def test_what_is_missing_is_said_with_the_command_that_adds_it() -> None:
     assert "nai leak-check mlp" in words_of(tree)
 
 
+def test_a_run_is_shown_on_the_eras_that_were_scored() -> None:
+    whole = made_report(("mlp",), n_eras=40, n_folds=1)
+    [model] = whole.models
+    [fold] = model.evaluation.folds
+    choosing = replace(fold, validation=fold.test, test=())
+    evaluation = replace(model.evaluation, on="validation", folds=(choosing,))
+    page = render(replace(whole, models=(replace(model, evaluation=evaluation),)))
+    words = words_of(tree_of(page))
+    assert "The epoch was chosen on these eras, so the scores are high." in words
+    assert "1: 0157–0196" in words
+    # The nearest era that it learned from is 0120, so none is nearer than 37.
+    assert re.search(r"27 to 52 ?0\.\d{4}", words)
+    assert "1 to 13" not in words
+
+
 def test_eras_without_any_score_make_a_page_too() -> None:
     whole = made_report(("mlp",), n_eras=40, n_folds=1)
     [model] = whole.models

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from numerai_pipeline.reports.plots import Plot, Series, Span, draw
+from numerai_pipeline.reports.drawing import draw
+from numerai_pipeline.reports.plots import Plot, Series, Span
 from numerai_pipeline.reports.scales import HEIGHT, WIDTH, Scale, line_path, pieces_of
 
 

@@ -42,7 +42,7 @@
     for (const [low, high, kind, label] of plot.spans) {
       const left = u.valToPos(low, "x", true), right = u.valToPos(high, "x", true);
       if (kind !== "plain") {
-        ctx.fillStyle = kind === "fold" ? color("--soft", 7.5) : color("--m5", 20);
+        ctx.fillStyle = kind === "fold" ? color("--soft", 7.5) : color("--m5", 11);
         ctx.fillRect(left, bbox.top, right - left, bbox.height);
       }
       ctx.fillStyle = color("--soft");
