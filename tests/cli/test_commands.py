@@ -126,6 +126,10 @@ RESULTS: dict[str, tuple[list[str], Callable[[Project], Any]]] = {
         ["mlp", "lightgbm", "--seed", "4"],
         lambda p: p.train(["mlp", "lightgbm"], seed=4),
     ),
+    "backtest": (
+        ["lightgbm", "--chunk", "40", "--jobs", "1", "--set", "n_estimators=5"],
+        lambda p: p.backtest("lightgbm", chunk=40, jobs=1, n_estimators=5),
+    ),
     "best": (["mlp"], lambda p: p.best("mlp")),
     "promote": (["mlp"], lambda p: p.promote("mlp")),
     "refit": (["again"], refitted),

@@ -1,12 +1,11 @@
 """The command ``backtest``, and what it returns."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from numerai_pipeline.api.base import Base
 from numerai_pipeline.api.models import training_job
 from numerai_pipeline.api.outcomes import Outcome, Outcomes, each, outcome_of
 from numerai_pipeline.api.parameters import (
-    Cli,
     Names,
     Set,
     Size,
@@ -63,7 +62,7 @@ class BacktestCommands(Base):
         chunk: int = 156,
         train_eras: int | None = None,
         every: int = 1,
-        parallel: Annotated[int | None, Cli(option="--jobs")] = None,
+        jobs: int | None = None,
         max_ram: Size = None,
         seed: int | None = None,
         allow_leak: bool = False,
@@ -85,7 +84,7 @@ class BacktestCommands(Base):
             chunk: Eras that one fold predicts; Numerai's own chunks have 156.
             train_eras: Eras before a chunk that a rolling fold trains on.
             every: Train on every Nth era; all eras are predicted.
-            parallel: Folds at a time; by default as memory and cores allow.
+            jobs: Folds at a time; by default as memory and cores allow.
             max_ram: Memory of all folds together: 6GB, 50%; by default 75%.
             seed: Seed of initial weights, row order, dropout and sampling.
             allow_leak: Accept a purge shorter than the target's horizon; scores say so.
@@ -126,7 +125,7 @@ class BacktestCommands(Base):
             targets = job.checked_recipe().targets
             purge = reader.purge((*targets, columns.TARGET), allow_leak=allow_leak)
             eras = resolved_eras(reader, job.recipe.target, purge=purge)
-            return plan_backtest(job, eras, cut, parallel=parallel)
+            return plan_backtest(job, eras, cut, parallel=jobs)
 
         # Every recipe is read before the first training begins.
         plans = {one.name: one for one in each(chosen, plan)}

@@ -8,7 +8,7 @@ from numerai_pipeline.api import Compared, Scored
 from numerai_pipeline.cli.tables import Cell, echo, format_value, print_table
 
 if TYPE_CHECKING:
-    from numerai_pipeline.evaluation import Evaluation, ScoreRow
+    from numerai_pipeline.evaluation import Evaluation, ScoreRow, Trials
     from numerai_pipeline.scoring import Difference
 
 # What a table of scores shows, in this order; JSON has all of them.
@@ -35,8 +35,8 @@ def print_scored(result: Scored) -> None:
     parts = sorted({one.on for one in evaluations})
     title = f"Scores per {' or '.join(parts) or 'test'} era"
     print_table(title, _COLUMNS, rows, padding=0)
-    for evaluation in evaluations:
-        _print_notes(evaluation)
+    for name, evaluation in result.results.items():
+        _print_notes(evaluation, result.trials[name])
     if result.openings:
         last = result.openings[-1]
         echo(
@@ -143,7 +143,7 @@ def _style(row: "ScoreRow", evaluation: "Evaluation") -> str:
     return "green" if found.low > 0 else "red" if found.high < 0 else ""
 
 
-def _print_notes(evaluation: "Evaluation") -> None:
+def _print_notes(evaluation: "Evaluation", trials: "Trials") -> None:
     eras = evaluation.rows[0].scores.eras
     features = evaluation.features
     measured = f", FNC and exposure: {features.feature_set}" if features else ""
@@ -158,9 +158,30 @@ def _print_notes(evaluation: "Evaluation") -> None:
                 f"{evaluation.model}: {row.metric} {_versus(found)} of "
                 f"{evaluation.benchmark} on {found.n_eras} common eras"
             )
+    if trials.n > 1:
+        echo(f"{evaluation.model}: {_chosen_from(trials)}")
     for warning in evaluation.warnings:
         echo(f"{evaluation.model}: {warning}")
     echo(f"plot: {format_value(evaluation.plot)}")
+
+
+def _chosen_from(trials: "Trials") -> str:
+    """Say how many runs a model was chosen from, and what that does to its score.
+
+    >>> from numerai_pipeline.evaluation import Trials
+    >>> _chosen_from(Trials(5, 5, 400, 0.91, 0.25))
+    'one of 5 runs, all scored; deflated Sharpe 0.91, overfitting (PBO) 0.25'
+    >>> _chosen_from(Trials(5, 1, 40, math.nan, math.nan))
+    'one of 5 runs, 1 scored; the best of several is too good by luck'
+    """
+    scored = "all" if trials.n_scored == trials.n else f"{trials.n_scored:,}"
+    found = f"one of {trials.n:,} runs, {scored} scored; "
+    if math.isnan(trials.deflated_sharpe):
+        return found + "the best of several is too good by luck"
+    return found + (
+        f"deflated Sharpe {trials.deflated_sharpe:.2f}, overfitting (PBO) "
+        f"{trials.overfit_probability:.2f}"
+    )
 
 
 def _versus(found: "Difference") -> str:

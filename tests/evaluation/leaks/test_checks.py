@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from numerai_pipeline.core import ConfigError, locked
+from numerai_pipeline.core import ConfigError, DataError, locked
 from numerai_pipeline.evaluation import (
     CheckResult,
     Finding,
@@ -64,10 +64,10 @@ def check(alone, honest):
     """A function that checks a run of its own."""
     suspect = alone(honest)
 
-    def call(**options):
+    def call(shards=suspect.shards, **options):
         report = check_leaks(
             suspect.run,
-            suspect.shards,
+            shards,
             data=suspect.data,
             benchmarks=suspect.benchmarks,
             predict_live=suspect.predict_live,
@@ -79,9 +79,11 @@ def check(alone, honest):
 
 
 @pytest.mark.slow
-def test_all_checks_of_honest_trees_pass_and_leave_a_report(check):
+def test_all_checks_of_honest_trees_pass_and_leave_a_report(check, tmp_path):
+    # As a killed check leaves it.
+    work = tmp_path / "models" / "mine" / "leak-check.partial"
+    (work / "whole").mkdir(parents=True)
     run, report = check()
-    work = run.folder.parents[1] / "leak-check.partial"
     assert [each.name for each in report.checks] == NAMES
     states = {each.name: each.state for each in report.checks}
     # This world's benchmarks are noise around the target.
@@ -96,16 +98,20 @@ def test_all_checks_of_honest_trees_pass_and_leave_a_report(check):
     assert read_leak_report(run.folder) == report
     assert not work.exists()
 
-    # Up to date: nothing is done, not even where a killed check left something.
-    work.mkdir()
+    done = (run.folder / "leaks.json").stat().st_mtime_ns
     assert check()[1] == report
-    assert work.exists()
+    assert (run.folder / "leaks.json").stat().st_mtime_ns == done
 
 
 def test_one_process_checks_a_model_at_a_time(check, tmp_path):
     work = tmp_path / "models" / "mine" / "leak-check.partial"
     with locked(work, doing="checking"), pytest.raises(ConfigError, match="another"):
         check()
+
+
+def test_shards_without_the_training_eras_are_refused(check, shards_of):
+    with pytest.raises(DataError, match="none of the 16 training eras"):
+        check(shards=shards_of(eras_subset="20-", purge=0))
 
 
 def test_files_of_rows_that_are_opened_are_seen(tmp_path):

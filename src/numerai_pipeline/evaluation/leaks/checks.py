@@ -8,6 +8,7 @@ from pathlib import Path
 
 from numerai_pipeline.core import (
     SILENT,
+    DataError,
     Progress,
     digest_of,
     locked,
@@ -33,6 +34,7 @@ from numerai_pipeline.evaluation.leaks.retraining import Retraining
 from numerai_pipeline.evaluation.leaks.structure import check_structure
 from numerai_pipeline.evaluation.leaks.suspect import PredictLive, Suspect
 from numerai_pipeline.evaluation.leaks.wiring import check_wiring
+from numerai_pipeline.evaluation.out_of_sample import fold_of
 from numerai_pipeline.training import Run
 
 # Beside the runs; what a killed check leaves is deleted by the model's next one.
@@ -71,6 +73,7 @@ def check_leaks(
         ConfigError: if another process checks this model.
         DataError: if the run did not record its eras, or a file is broken.
     """
+    _check_eras(run, shards)
     fingerprint = _fingerprint(run, shards, data, benchmarks)
     known = None if force else read_leak_report(run.folder)
     if known and known.fingerprint == fingerprint and known.is_full >= is_full:
@@ -96,6 +99,17 @@ def check_leaks(
     )
     report.write()
     return report
+
+
+def _check_eras(run: Run, shards: ShardReader) -> None:
+    """Check that the shards have eras that the run learned from."""
+    train = fold_of(run).train
+    if not set(train) & set(shards.eras()):
+        raise DataError(
+            f"{shards.folder} has none of the {len(train)} training eras of "
+            f"'{run.name}' ({run.folder.name}), so it cannot be trained again. Run "
+            "`nai etl` with these eras."
+        )
 
 
 def _all_checks(suspect: Suspect) -> tuple[CheckResult, ...]:

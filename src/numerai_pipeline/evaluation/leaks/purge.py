@@ -1,5 +1,6 @@
 """How the score falls with the distance from the training, at several purges."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,9 +18,11 @@ from numerai_pipeline.evaluation.leaks.suspect import Suspect, corr_of, result_o
 from numerai_pipeline.evaluation.out_of_sample import predict_part
 from numerai_pipeline.scoring import Scores
 
-# Scores of neighbouring eras are one observation. One of its kind lies three standard
-# deviations above the others in one case of 700.
+# By luck one era lies three standard deviations above the others in one case of 700.
 _CLEARLY = 3.0
+
+# Horizons of later eras, without which their standard deviation says little.
+_LEAST_HORIZONS = 3
 
 
 def check_purge_profile(retraining: Retraining) -> CheckResult:
@@ -81,20 +84,17 @@ def _near_and_far(
 ) -> tuple[float, float, float]:
     """Return the mean CORR of the nearest eras, of later ones, and how far apart.
 
-    The last is in standard deviations of the means of as many eras; NaN if there are
-    too few of them.
+    The last is in standard deviations of the later eras: the nearest ones overlap, so
+    they count as one. All are NaN if there are too few eras.
     """
-    is_near = np.abs(scores.eras - first) < horizon
-    near, far = scores.values[is_near], scores.values[~is_near]
-    near, far = near[~np.isnan(near)], far[~np.isnan(far)]
-    n_windows = len(far) // max(len(near), 1)
-    if len(near) == 0 or n_windows < 3:
-        return float("nan"), float("nan"), float("nan")
-    windows = far[: n_windows * len(near)].reshape(n_windows, -1).mean(axis=1)
-    # What chance does to the mean of a few windows, and of another one.
-    error = max(float(windows.std(ddof=1)), float(far.std()) / np.sqrt(len(near)))
-    error *= float(np.sqrt(1 + 1 / n_windows))
-    excess = (near.mean() - far.mean()) / error if error > 0 else float("nan")
+    is_near = scores.eras < first + horizon
+    near, far = (
+        values[~np.isnan(values)]
+        for values in (scores.values[is_near], scores.values[~is_near])
+    )
+    if len(near) == 0 or len(far) < _LEAST_HORIZONS * horizon or far.std() == 0:
+        return math.nan, math.nan, math.nan
+    excess = (near.mean() - far.mean()) / far.std()
     return float(near.mean()), float(far.mean()), float(excess)
 
 

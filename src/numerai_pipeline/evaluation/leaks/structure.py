@@ -39,8 +39,7 @@ def check_structure(suspect: Suspect) -> CheckResult:
         untested.append("the distances inside the rolling windows")
     if not suspect.is_full:
         untested.append(f"rows of all but {_FAST_ERAS} eras per part (--full)")
-    found = f"purge {_narrowest(suspect)}, needed {suspect.needed_purge}"
-    return result_of("structure", found, findings, untested)
+    return result_of("structure", _purge_of(suspect), findings, untested)
 
 
 def parts_of(suspect: Suspect) -> dict[str, Part]:
@@ -57,12 +56,12 @@ def parts_of(suspect: Suspect) -> dict[str, Part]:
     }
 
 
-def _narrowest(suspect: Suspect) -> int:
-    """Return the least number of eras left out between two parts; by rows -1."""
+def _purge_of(suspect: Suspect) -> str:
+    """Return the least number of eras left out between two parts, in words."""
     if suspect.fold.by_rows:
-        return -1
+        return "rows of the same eras"
     gaps = [apart(*pair)[0] for pair in combinations(parts_of(suspect).values(), 2)]
-    return min(gaps, default=0) - 1
+    return f"purge {min(gaps, default=0) - 1}, needed {suspect.needed_purge}"
 
 
 def apart(one: Part, other: Part) -> tuple[int, int, int]:

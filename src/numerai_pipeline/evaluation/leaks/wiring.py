@@ -93,10 +93,8 @@ def _copies(suspect: Suspect) -> Iterator[Finding]:
 def _copies_in(suspect: Suspect, part: Part, era: int) -> Iterator[Finding]:
     features = suspect.run.features
     block = suspect.shards.read(part.split, eras=(era,), features=features)
-    for place, target in enumerate(suspect.shards.manifest.target_names):
-        crossed = cross(block, place)
-        if crossed is None:
-            continue
+    for place, crossed in cross(block):
+        target = suspect.shards.manifest.target_names[place]
         ranked, decided = crossed.rank_correlations(), crossed.decided()
         is_copy = (np.abs(ranked) > _NEAR_ONE) | (decided > _NEAR_ONE)
         for at in np.flatnonzero(is_copy):
@@ -111,7 +109,7 @@ def _copies_in(suspect: Suspect, part: Part, era: int) -> Iterator[Finding]:
                 file=str(suspect.shards.folder),
                 column=features[at],
                 era=era,
-                value=float(ranked[at]),
+                value=float(max(abs(np.nan_to_num(ranked[at])), decided[at])),
             )
 
 
@@ -165,16 +163,40 @@ class Cross:
         return np.maximum(*found)
 
 
-def cross(block: Block, place: int) -> Cross | None:
-    """Count codes against the values of a target; None if it has too few rows."""
-    has_target = ~np.isnan(block.y[:, place])
-    values, which = np.unique(block.y[has_target, place], return_inverse=True)
+def cross(block: Block) -> Iterator[tuple[int, Cross]]:
+    """Count codes against the values of each target that has enough rows.
+
+    Yields:
+        The place of the target in ``block.y``, and the counts.
+    """
+    found = {
+        place: is_value
+        for place, target in enumerate(block.y.T)
+        if (is_value := _indicators(target)) is not None
+    }
+    if not found:
+        return
+    # One product per code serves all targets; counts are exact in float32.
+    every = np.hstack(list(found.values()))
+    counts = [
+        (block.x == code).T.astype(np.float32) @ every for code in range(_N_CODES)
+    ]
+    end = 0
+    for place, is_value in found.items():
+        start, end = end, end + is_value.shape[1]
+        own = np.stack([of_code[:, start:end] for of_code in counts], axis=1)
+        yield place, Cross(own.astype(np.float64))
+
+
+def _indicators(target: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
+    """Return which value each row has, ``(rows, K)``; None if there are too few."""
+    has_target = ~np.isnan(target)
+    values, which = np.unique(target[has_target], return_inverse=True)
     if has_target.sum() < _LEAST_ROWS or len(values) < 2:
         return None
-    x = block.x[has_target]
-    is_value = np.eye(len(values), dtype=np.float32)[which]
-    counts = [(x == code).T.astype(np.float32) @ is_value for code in range(_N_CODES)]
-    return Cross(np.stack(counts, axis=1).astype(np.float64))
+    is_value = np.zeros((len(target), len(values)), np.float32)
+    is_value[has_target] = np.eye(len(values), dtype=np.float32)[which]
+    return is_value
 
 
 def _centred_ranks(counts: Doubles, n_rows: Doubles) -> Doubles:
