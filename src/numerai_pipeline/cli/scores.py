@@ -159,29 +159,10 @@ def _print_notes(evaluation: "Evaluation", trials: "Trials") -> None:
                 f"{evaluation.benchmark} on {found.n_eras} common eras"
             )
     if trials.n > 1:
-        echo(f"{evaluation.model}: {_chosen_from(trials)}")
+        echo(f"{evaluation.model}: {trials.sentence}")
     for warning in evaluation.warnings:
         echo(f"{evaluation.model}: {warning}")
     echo(f"plot: {format_value(evaluation.plot)}")
-
-
-def _chosen_from(trials: "Trials") -> str:
-    """Say how many runs a model was chosen from, and what that does to its score.
-
-    >>> from numerai_pipeline.evaluation import Trials
-    >>> _chosen_from(Trials(5, 5, 400, 0.91, 0.25))
-    'one of 5 runs, all scored; deflated Sharpe 0.91, overfitting (PBO) 0.25'
-    >>> _chosen_from(Trials(5, 1, 40, math.nan, math.nan))
-    'one of 5 runs, 1 scored; the best of several is too good by luck'
-    """
-    scored = "all" if trials.n_scored == trials.n else f"{trials.n_scored:,}"
-    found = f"one of {trials.n:,} runs, {scored} scored; "
-    if math.isnan(trials.deflated_sharpe):
-        return found + "the best of several is too good by luck"
-    return found + (
-        f"deflated Sharpe {trials.deflated_sharpe:.2f}, overfitting (PBO) "
-        f"{trials.overfit_probability:.2f}"
-    )
 
 
 def _versus(found: "Difference") -> str:

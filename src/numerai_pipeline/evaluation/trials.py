@@ -22,6 +22,7 @@ class Trials:
     """The finished runs, or backtests, of a model.
 
     Attributes:
+        kind: ``run`` or ``backtest``.
         n: how many there are.
         n_scored: of these, how many were scored on the same kind of eras.
         n_eras: eras in which all of them have a CORR.
@@ -31,11 +32,34 @@ class Trials:
             it is 0.5, with a spread of 0.2.
     """
 
+    kind: str
     n: int
     n_scored: int
     n_eras: int
     deflated_sharpe: float
     overfit_probability: float
+
+    @property
+    def sentence(self) -> str:
+        """How many there are to choose from, and what that does to a score.
+
+        >>> Trials("run", 5, 5, 400, 0.91, 0.25).sentence
+        'one of 5 runs, all scored; deflated Sharpe 0.91, overfitting (PBO) 0.25'
+        >>> Trials("run", 5, 1, 40, math.nan, math.nan).sentence
+        'one of 5 runs, 1 scored; the best of several is too good by luck'
+        >>> Trials("run", 1, 1, 40, math.nan, math.nan).sentence
+        'the only run'
+        """
+        if self.n < 2:
+            return f"the only {self.kind}"
+        scored = "all" if self.n_scored == self.n else f"{self.n_scored:,}"
+        found = f"one of {self.n:,} {self.kind}s, {scored} scored; "
+        if math.isnan(self.deflated_sharpe):
+            return found + "the best of several is too good by luck"
+        return found + (
+            f"deflated Sharpe {self.deflated_sharpe:.2f}, overfitting (PBO) "
+            f"{self.overfit_probability:.2f}"
+        )
 
 
 def trials_of(evaluation: Evaluation) -> Trials:
@@ -62,4 +86,5 @@ def trials_of(evaluation: Evaluation) -> Trials:
         horizon = scores[0].horizon_in_scores(own.horizon)
         deflated = deflated_sharpe(values[:, 0], sharpes, horizon=horizon)
         overfit = overfit_probability(values, _N_BLOCKS)
-    return Trials(len(folders), 1 + len(found), n_eras, deflated, overfit)
+    kind = "backtest" if evaluation.on == "backtest" else "run"
+    return Trials(kind, len(folders), 1 + len(found), n_eras, deflated, overfit)

@@ -17,9 +17,10 @@ from numerai_pipeline.evaluation import (
     Evaluation,
     LeakReport,
     read_leak_report,
+    trials_of,
 )
 from numerai_pipeline.reports.inputs import ModelReport
-from numerai_pipeline.training import DONE_FILE, RUN_CONFIG, Chart, Run
+from numerai_pipeline.training import RUN_CONFIG, Chart, Run
 
 
 def gather(
@@ -51,7 +52,7 @@ def gather(
         name=name,
         evaluation=evaluation,
         leaks=_leak_report(evaluation.folder, runs_dir),
-        n_trials=len(list(runs_dir.glob(f"*/{DONE_FILE}"))),
+        trials=trials_of(evaluation),
         n_openings=n_openings,
         curves=tuple(_curves(runs)),
         groups=_groups(newest, workspace) if newest else {},

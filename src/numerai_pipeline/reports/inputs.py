@@ -8,7 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numerai_pipeline.core import EvaluationSettings
-from numerai_pipeline.evaluation import Comparison, Evaluation, LeakReport, ScoreRow
+from numerai_pipeline.evaluation import (
+    Comparison,
+    Evaluation,
+    LeakReport,
+    ScoreRow,
+    Trials,
+)
 from numerai_pipeline.reports.scales import Floats
 from numerai_pipeline.training import Chart
 
@@ -24,7 +30,7 @@ class ModelReport:
         name: of the model, such as ``mlp`` or ``mlp@RUN``.
         evaluation: its scores.
         leaks: its leak check, or that of another of its runs; None: none was made.
-        n_trials: runs of the model, each of which could have been chosen.
+        trials: runs of the model, each of which could have been chosen; None: unknown.
         n_openings: how often its lockbox eras were scored.
         curves: its training curves, one of each fold.
         groups: feature group -> its features.
@@ -36,7 +42,7 @@ class ModelReport:
     name: str
     evaluation: Evaluation
     leaks: LeakReport | None = None
-    n_trials: int = 1
+    trials: Trials | None = None
     n_openings: int = 0
     curves: tuple[Chart, ...] = ()
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)

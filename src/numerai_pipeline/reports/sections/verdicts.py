@@ -112,14 +112,9 @@ def _openings(model: ModelReport) -> list[str]:
 
 
 def _badges(model: ModelReport) -> list[Html]:
-    trials = "1 run" if model.n_trials == 1 else f"{model.n_trials} runs"
-    badges = [
-        *_leak_badge(model),
-        tag("span", f"{trials} of this model to choose from", class_="badge"),
-    ]
-    if model.n_trials > 1:
-        words = "the best of several is too good by luck"
-        badges.append(tag("span", words, class_="aside"))
+    badges = _leak_badge(model)
+    if model.trials is not None:
+        badges.append(tag("span", model.trials.sentence, class_="badge"))
     return badges
 
 
