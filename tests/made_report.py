@@ -1,5 +1,6 @@
 """Reports of models that never were: scores drawn from a seed."""
 
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from numerai_pipeline.evaluation import (
     Pair,
     ScoreRow,
     SweepPoint,
+    Trials,
 )
 from numerai_pipeline.reports import ModelReport, Report
 from numerai_pipeline.scoring import Scores, difference
@@ -114,7 +116,7 @@ def made_model(name, place, shared, n_eras, n_folds, n_benchmarks, of_model):
     )
     fields = {
         "leaks": made_leaks(evaluation.folder),
-        "n_trials": 3,
+        "trials": Trials("run", 3, 1, 40, math.nan, math.nan),
         "curves": tuple(_curve(random, name, fold) for fold in range(n_folds)),
         "groups": {
             group: [f"feature_{group}_{number}" for number in range(20)]

@@ -117,7 +117,7 @@ def test_the_verdict_says_what_the_intervals_allow(report: Report, page: str) ->
     assert "not distinguishable from v53_lgbm_ender20" in words
     assert "clearly worse than v53_lgbm_ender20" in words
     assert "Fast leak check: 1 passed" in words
-    assert "3 runs of this model" in words
+    assert "one of 3 runs, 1 scored" in words
 
 
 def test_warnings_come_before_the_verdict() -> None:
@@ -149,7 +149,7 @@ def test_what_is_missing_is_said_with_the_command_that_adds_it() -> None:
     evaluation = replace(
         model.evaluation, rows=rows, coverage=(), benchmark="", features=None
     )
-    bare = replace(model, evaluation=evaluation, leaks=None, n_trials=1)
+    bare = replace(model, evaluation=evaluation, leaks=None, trials=None)
     tree = tree_of(render(replace(whole, models=(bare,), comparison=None)))
     said = {
         section.get("id"): words_of(each)
