@@ -117,6 +117,7 @@ RESULTS: dict[str, tuple[list[str], Callable[[Project], Any]]] = {
         ["mlp", "lightgbm", "--seed", "4"],
         lambda p: p.train(["mlp", "lightgbm"], seed=4),
     ),
+    "runs": ([], lambda p: p.runs()),
     "best": (["mlp"], lambda p: p.best("mlp")),
     "promote": (["mlp"], lambda p: p.promote("mlp")),
     "refit": (["again"], refitted),
