@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     new = call(Project.new)
     train = call(Project.train)
     backtest = call(Project.backtest)
+    runs = call(Project.runs)
     best = call(Project.best)
     score = call(Project.score)
     compare = call(Project.compare)
@@ -54,6 +55,7 @@ __all__ = [
     "promote",
     "refit",
     "report",
+    "runs",
     "score",
     "simulate",
     "status",

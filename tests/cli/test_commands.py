@@ -130,6 +130,7 @@ RESULTS: dict[str, tuple[list[str], Callable[[Project], Any]]] = {
         ["lightgbm", "--chunk", "40", "--jobs", "1", "--set", "n_estimators=5"],
         lambda p: p.backtest("lightgbm", chunk=40, jobs=1, n_estimators=5),
     ),
+    "runs": ([], lambda p: p.runs()),
     "best": (["mlp"], lambda p: p.best("mlp")),
     "promote": (["mlp"], lambda p: p.promote("mlp")),
     "refit": (["again"], refitted),

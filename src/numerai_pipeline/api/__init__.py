@@ -6,6 +6,8 @@ Nothing heavy is imported here: a method imports what it needs when it is called
 from numerai_pipeline.api.backtests import Backtested, fold_records
 from numerai_pipeline.api.compared import Compared
 from numerai_pipeline.api.demo import DemoResult
+from numerai_pipeline.api.entries import Entry, changes_text
+from numerai_pipeline.api.history import History
 from numerai_pipeline.api.leaks import LeakChecked
 from numerai_pipeline.api.outcomes import Outcome, Outcomes
 from numerai_pipeline.api.parameters import Cli
@@ -39,7 +41,9 @@ __all__ = [
     "DemoResult",
     "Description",
     "Downloaded",
+    "Entry",
     "FileList",
+    "History",
     "LeakChecked",
     "Outcome",
     "Outcomes",
@@ -61,6 +65,7 @@ __all__ = [
     "Written",
     "Zoo",
     "call",
+    "changes_text",
     "fold_records",
     "open_project",
     "plain",

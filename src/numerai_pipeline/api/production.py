@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.api.base import Base
+from numerai_pipeline.api.entries import changes_of, flat_recipe
 from numerai_pipeline.api.results import Result, empty_figure, plain
 from numerai_pipeline.core import ConfigError, DataError, PipelineError
 
@@ -178,21 +179,9 @@ def note_of(project: Base, run: "Run") -> str:
         recipe = load_recipe(project.workspace.recipe_path(run.name))
     except PipelineError as error:
         return f"model.toml cannot be read: {error}"
-    if _is_edited(run, recipe):
+    if changes_of(flat_recipe(run.recipe), flat_recipe(recipe)):
         return "it was trained with other values than model.toml has now"
     return ""
-
-
-def _is_edited(run: "Run", recipe: Any) -> bool:
-    """Return whether the written keys of a recipe differ from a run's."""
-    trained = run.recipe.model_dump(mode="json")
-    wanted = recipe.model_dump(mode="json")
-    for table in ("parameters", "training"):
-        both = wanted.pop(table), trained.pop(table)
-        if any(both[1].get(key, value) != value for key, value in both[0].items()):
-            return True
-    missing = wanted.pop("missing"), trained.pop("missing")
-    return wanted != trained or str(missing[0]) != str(missing[1])
 
 
 def compare_runs(new: "Evaluation", old: "Evaluation") -> dict[str, Any]:

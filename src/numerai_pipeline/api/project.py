@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overloa
 
 from numerai_pipeline.api.backtests import BacktestCommands
 from numerai_pipeline.api.data import DataCommands
+from numerai_pipeline.api.history import HistoryCommands
 from numerai_pipeline.api.leaks import LeakCommands
 from numerai_pipeline.api.models import ModelCommands
 from numerai_pipeline.api.play import PlayCommands
@@ -28,6 +29,7 @@ class Project(
     DataCommands,
     ModelCommands,
     BacktestCommands,
+    HistoryCommands,
     ScoreCommands,
     LeakCommands,
     ReportCommands,
@@ -57,6 +59,7 @@ COMMANDS: tuple[Callable[..., Result], ...] = (
     Project.new,
     Project.train,
     Project.backtest,
+    Project.runs,
     Project.best,
     Project.score,
     Project.compare,

@@ -14,7 +14,9 @@ from numerai_pipeline.api import (
     DemoResult,
     Description,
     Downloaded,
+    Entry,
     FileList,
+    History,
     LeakChecked,
     Outcome,
     Predicted,
@@ -32,6 +34,7 @@ from numerai_pipeline.api import (
     Trained,
     Written,
     Zoo,
+    changes_text,
     fold_records,
     plain,
 )
@@ -184,6 +187,41 @@ def _(result: Backtested) -> None:
             )
         echo(f"{backtest.name}: purge {backtest.purge}; mean CORR of each fold's eras")
         echo(f"predictions: {format_value(backtest.predictions)}")
+
+
+@print_result.register
+def _(result: History) -> None:
+    entries = result.entries
+    monitors = {one.monitor for one in entries if one.monitor}
+    is_one = len(monitors) == 1
+    # Commands take the end of an id; all of it is in --json.
+    columns: dict[str, list[object]] = {
+        "model": [one.model for one in entries],
+        "kind": [one.kind for one in entries],
+        "run": [one.id.rpartition("-")[2] for one in entries],
+        "started (UTC)": [
+            one.started and f"{one.started:%Y-%m-%d %H:%M}" for one in entries
+        ],
+        "recipe": [changes_text(one.changes) for one in entries],
+        "fold": [_fold(one) for one in entries],
+        "best": [one.best and f"{one.unit} {one.best}" for one in entries],
+        "monitor": ["" if is_one else one.monitor for one in entries],
+        "".join(monitors) if is_one else "value": [one.best_value for one in entries],
+        "validation": [one.validation_corr for one in entries],
+        "test": [one.test_corr for one in entries],
+        "state": [_state(one) for one in entries],
+    }
+    # A column without any value only takes room.
+    shown = {name: values for name, values in columns.items() if any(values)}
+    print_table(
+        "Runs and backtests (fold: eras trained | validated | tested; validation and "
+        "test: mean CORR)",
+        list(shown),
+        list(zip(*shown.values(), strict=True)),
+    )
+    for one in entries:
+        if one.reason:
+            echo(f"{one.model} {one.id}: {one.reason}")
 
 
 @print_result.register
@@ -387,6 +425,15 @@ def print_json(result: Result) -> None:
 def print_error(text: str) -> None:
     """Print an error on stderr."""
     sys.stderr.write(f"error: {text}\n")
+
+
+def _fold(entry: Entry) -> str:
+    parts = (entry.trained, entry.validated, entry.tested)
+    return " | ".join(part or "–" for part in parts) if any(parts) else ""
+
+
+def _state(entry: Entry) -> str:
+    return "in production" if entry.is_production else entry.state
 
 
 def _tested(run: ProductionRun) -> str:
