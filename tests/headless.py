@@ -70,7 +70,7 @@ class Browser:
             "Runtime.evaluate", expression=expression, returnByValue=True
         )
         assert "exceptionDetails" not in answer, answer
-        return answer["result"]["value"]
+        return answer["result"].get("value")
 
     def named(self, *methods: str) -> list[dict[str, Any]]:
         """Return the parameters of the events of these names."""

@@ -191,7 +191,7 @@ def test_a_report_holds_the_numbers_that_score_prints(
 def test_a_report_shows_the_folds_of_a_backtest(
     project: Project, nai: Nai, tmp_path: Path
 ) -> None:
-    project.backtest("lightgbm", chunk=24, parallel=1)
+    project.backtest("lightgbm", chunk=24, jobs=1)
     page = tmp_path / "backtest.html"
     nai("report", "lightgbm", "--on", "backtest", "-o", str(page))
     text = page.read_text(encoding="utf-8")

@@ -18,6 +18,8 @@ BEYOND = """[...document.querySelectorAll('main *')].filter(
         document.documentElement.clientWidth + 1
 ).length"""
 
+FIRST = "document.querySelector('figure.live')"
+
 
 def check(browser: Browser, page: Path, width: int, theme: str) -> None:
     browser.open(page, width=width, theme=theme)
@@ -40,6 +42,13 @@ def test_the_page_in_a_browser(tmp_path: Path) -> None:
         light = browser.evaluate("getComputedStyle(document.body).backgroundColor")
         legend = browser.evaluate("document.querySelector('.u-legend').innerText")
         assert "mlp" in legend
+        browser.evaluate(f"{FIRST}.live.setScale('x', {{min: 300, max: 350}})")
+        low, high = (
+            browser.evaluate(f"{FIRST}.live.scales.y.{end}") for end in ("min", "max")
+        )
+        assert 0 < low < high < 8
+        browser.evaluate(f"{FIRST}.querySelectorAll('.u-series th')[1].click()")
+        assert browser.evaluate(f"{FIRST}.live.series[1].show") is False
         check(browser, page, 390, "dark")
         dark = browser.evaluate("getComputedStyle(document.body).backgroundColor")
         assert light == "rgb(255, 255, 255)" != dark

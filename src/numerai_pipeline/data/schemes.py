@@ -21,6 +21,15 @@ _VALIDATION_SHARE = 0.1
 _MIN_VALIDATION_ERAS = 4
 
 
+def usual_chunk(n_eras: int) -> int:
+    """Return how many eras a fold predicts by default.
+
+    >>> usual_chunk(1_198), usual_chunk(120)
+    (156, 30)
+    """
+    return max(1, min(CHUNK_ERAS, n_eras // 4))
+
+
 @dataclass(frozen=True)
 class Scheme:
     """How a backtest cuts eras into folds.
