@@ -3,6 +3,7 @@
 import json
 import sys
 
+import pyarrow.parquet as pq
 import pytest
 
 from numerai_pipeline.core import ConfigError, DataError, locked
@@ -13,7 +14,7 @@ from numerai_pipeline.evaluation import (
     check_leaks,
     read_leak_report,
 )
-from numerai_pipeline.evaluation.leaks.watching import watching
+from numerai_pipeline.evaluation.leaks.watching import sees_libraries, watching
 
 NAMES = [
     "structure",
@@ -114,14 +115,25 @@ def test_shards_without_the_training_eras_are_refused(check, shards_of):
         check(shards=shards_of(eras_subset="20-", purge=0))
 
 
-def test_files_of_rows_that_are_opened_are_seen(tmp_path):
-    own = tmp_path / "own"
-    own.mkdir()
-    for path in (own / "a.tfr", tmp_path / "b.tfr", tmp_path / "c.json"):
+@pytest.mark.parametrize("any_process", [False, True])
+def test_files_of_rows_that_are_opened_are_seen(tmp_path, any_process):
+    own, shards = tmp_path / "own", tmp_path / "shards"
+    files = (own / "a.tfr", shards / "b.tfr", shards / "c.json")
+    for path in files:
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"")
-    with watching((tmp_path,), own) as watch:
-        for path in (own / "a.tfr", tmp_path / "b.tfr", tmp_path / "c.json"):
+    with watching((tmp_path,), own, any_process=any_process) as watch:
+        for path in files:
             path.read_bytes()
         sys.audit("open", 3, "r", 0)
-    (tmp_path / "b.tfr").read_bytes()
-    assert watch.opened == {tmp_path / "b.tfr"}
+    (shards / "later.tfr").write_bytes(b"")
+    assert watch.opened == {shards / "b.tfr"}
+
+
+@pytest.mark.skipif(not sees_libraries(), reason="this system does not report them")
+def test_files_that_a_library_opens_are_seen(world, tmp_path):
+    path = world.data / "train.parquet"
+    for any_process, expected in ((False, set()), (True, {path})):
+        with watching((world.data,), tmp_path, any_process=any_process) as watch:
+            pq.read_table(path, columns=["era"])
+        assert watch.opened == expected

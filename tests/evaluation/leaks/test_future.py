@@ -37,9 +37,10 @@ def shards_of_the_job():
 @pytest.mark.slow
 def test_a_family_that_reads_later_eras_is_found(world, train_on, suspect_of):
     # Its constants come from all rows of the job's shards, test eras included; and
-    # when it is imported, it draws random rows of the workspace to choose by.
+    # when it is imported, it draws random rows of the download to choose by.
     before = f"""{PEEK}{SEARCH}
-chosen = ShardReader(Path({str(world.shards.folder)!r})).read(None).x[::7]
+import pandas
+chosen = pandas.read_parquet({str(world.data / "validation.parquet")!r})[::7]
 """
     line = "x = keras.layers.Rescaling(1, offset=mean_of_all(shards_of_the_job()))(x)"
     run = train_on(world.shards, before=before, line=line)
@@ -49,10 +50,7 @@ chosen = ShardReader(Path({str(world.shards.folder)!r})).read(None).x[::7]
     assert "the model knows what comes after era 0016" in knows.says
     assert (knows.column, knows.era) == ("prediction", 1)
     assert knows.value > 0
-    assert {each.file for each in opened} == {
-        str(world.shards.folder / f"{name}_0000.tfr")
-        for name in ("train", "valid", "purged")
-    }
+    assert [each.file for each in opened] == [str(world.data / "validation.parquet")]
     assert "zoo/mine.py" in opened[0].says
 
 

@@ -116,7 +116,9 @@ class Retraining:
         runs = shards.folder.with_name("again" if again else "runs")
         job = self._job(shards, fold, runs)
         folders = (self.suspect.shards.folder.parent, self.suspect.data)
-        with watching(folders, own=self.suspect.work) as watch:
+        own = self.suspect.work
+        # Built-in families read nothing else, so other processes need not be seen.
+        with watching(folders, own, any_process=bool(job.source)) as watch:
             names = [model.name for model in make_plan(job).models]
             trained = train(replace(job, stop_at=self._stop_at(names, fold)))
         self.opened.update(watch.opened)
