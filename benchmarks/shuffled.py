@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import numerai_pipeline as nai
+from numerai_pipeline import Project
 from numerai_pipeline.core import Settings, commented_toml, write_json, write_text
 from numerai_simulator import Market, preset
 
@@ -75,7 +75,7 @@ def shuffle(source: Path, folder: Path, seed: int) -> None:
 
 def report(title: str, folder: Path) -> None:
     """Backtest ``hello`` and print its CORR."""
-    project = nai.open(folder)
+    project = Project(folder)
     project.etl()
     project.new("lightgbm", preset="hello", n_estimators=300)
     project.backtest("lightgbm")
