@@ -48,27 +48,17 @@ def print_scored(result: Scored) -> None:
 def print_compared(result: Compared) -> None:
     """Print the pairs by metric, then how alike the predictions are."""
     print_table(
-        "Differences per common era, first minus second",
-        [
-            "score",
-            "first",
-            "second",
-            "mean ±95 %",
-            "p",
-            "eras",
-            "needed",
-            "the first is",
-        ],
+        "Differences per common era",
+        ["score", "", "mean ±95 %", "p", "eras", "needed", "verdict"],
         [
             (
                 pair.metric,
-                pair.first,
-                pair.second,
+                f"{pair.first} – {pair.second}",
                 Cell(_plus_minus(pair.difference.mean, pair.difference.low, "+.4f")),
                 Cell("–" if math.isnan(pair.p_value) else f"{pair.p_value:.3f}"),
                 pair.difference.n_eras,
                 pair.difference.eras_needed,
-                Cell(pair.verdict, _STYLES.get(pair.verdict, "")),
+                Cell(pair.verdict, _STYLES.get(pair.verdict, ""), is_number=False),
             )
             for pair in result.comparison.pairs
         ],
@@ -85,8 +75,8 @@ def print_compared(result: Compared) -> None:
         padding=0,
     )
     echo(
-        "p: adjusted for all pairs of a score by Holm's method; needed: eras after "
-        "which this difference would be clear"
+        "verdict: of the first model; p: adjusted for all pairs of a score by Holm's "
+        "method; needed: eras after which this difference would be clear"
     )
     for warning in result.warnings:
         echo(warning)
