@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from textwrap import fill
+from textwrap import TextWrapper
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-_WHOLE_WORDS = {"break_long_words": False, "break_on_hyphens": False}
 
 # Texts folded to fewer characters than these cannot be read.
 _LEAST_WIDTH = 10
@@ -45,9 +43,10 @@ def echo(text: str, style: str | None = None) -> None:
     """Print a line of the result in one style; a terminal breaks it between words."""
     console = stdout()
     if console.is_terminal:  # a word that is longer than the line, a path, stays whole
-        width = console.width
-        lines = (fill(line, width, **_WHOLE_WORDS) for line in text.split("\n"))
-        text = "\n".join(lines)
+        wrap = TextWrapper(
+            console.width, break_long_words=False, break_on_hyphens=False
+        )
+        text = "\n".join(wrap.fill(line) for line in text.split("\n"))
     console.print(text, style=style, highlight=False, markup=False)
 
 
