@@ -301,8 +301,8 @@ def _proven_extra_bytes(rows: TreeRows, folder: Path) -> int | None:
     """
     source = np.random.default_rng(1)
     names = rows.features[:3]
-    bins = source.integers(0, len(rows.known_values), (_PROBE_ROWS, len(names)))
-    bins = bins.astype(np.uint8)
+    shape = (_PROBE_ROWS, len(names))
+    bins = source.integers(0, len(rows.known_values), shape, np.uint8)
     known = np.array(rows.known_values, np.float32)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".probe-") as name:
         path = Path(name) / "probe.bin"
