@@ -163,9 +163,8 @@ def plan_backtest(
     plans = [make_plan(replace(job, fold=fold)) for fold in folds]
     n_features = len(plans[0].features)
     rows = tuple(_rows(reader, fold) for fold in folds)
-    largest = max(row.train + row.validation for row in rows)
+    n_values = n_features * max(row.train + row.validation for row in rows)
     engine = checked.family.engine
-    needed = planned_bytes(engine, largest, n_features)
     allowed = allowed_bytes(job.max_ram_bytes)
     fingerprint = digest_of([plan.fingerprint for plan in plans])
     folder = _folder(job, fingerprint)
@@ -183,9 +182,9 @@ def plan_backtest(
         n_parallel=(
             min(parallel, len(folds))
             if parallel
-            else n_parallel(engine, len(folds), needed, allowed)
+            else n_parallel(engine, len(folds), n_values, allowed)
         ),
-        needed_bytes=needed,
+        needed_bytes=planned_bytes(engine, n_values),
         seconds=seconds,
         compared_with=compared_with,
     )
