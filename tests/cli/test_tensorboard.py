@@ -69,10 +69,9 @@ def test_a_run_without_curves_is_shown_until_ctrl_c(
             "val_loss",
             "waiting",
         )
-        scores = ("epoch", "val_corr", "val_loss")
         assert tags(url) == {
             "mlp/run-1": [f"epochs/{name}" for name in names],
-            "mlp/run-1/best": [f"best/{name}" for name in scores],
+            "mlp/run-1/best": ["best/val_corr", "best/val_loss", "best_at/epoch"],
         }
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=120) == 0

@@ -15,6 +15,15 @@ from numerai_pipeline.core import ConfigError, DataError, sha256_of, write_text
 _READY = "at http"
 _MADE_FROM = "made_from.txt"
 
+# TensorBoard reads the files by itself where this module is there, and otherwise
+# imports TensorFlow, for which one waits 5 s and 600 MB.
+_SERVE = """
+import sys, types
+sys.modules["tensorboard.compat.notf"] = types.ModuleType("notf")
+from tensorboard.main import run_main
+run_main()
+"""
+
 
 @dataclass(frozen=True, repr=False)
 class TensorBoardServer(Result):
@@ -54,7 +63,7 @@ def start_tensorboard(folder: Path, *, host: str, port: int) -> TensorBoardServe
         ConfigError: if the port is taken.
     """
     command = [
-        *(sys.executable, "-m", "tensorboard.main"),
+        *(sys.executable, "-c", _SERVE),
         *("--logdir", str(folder), "--host", host, "--port", str(port)),
     ]
     process = subprocess.Popen(  # noqa: S603 - no shell, and fixed arguments

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from numerai_pipeline.core import read_toml
-from numerai_pipeline.models import load_keras
+from numerai_pipeline.core import SystemClock, read_toml
 from numerai_pipeline.training.history import COLUMNS, Epoch, read_history, unit_of
 from numerai_pipeline.training.run import CONFIG_FILE, HISTORY_FILE
 
@@ -17,6 +16,54 @@ _WEIGHTS = "weights"
 # A run of its own for TensorBoard: its table of hyperparameters shows every scalar of
 # the run that holds them, by its last value.
 _BEST = "best"
+# The table sorts its columns: the scores come first.
+_BEST_AT = "best_at"
+
+
+class EventFile:
+    """A file of events that TensorBoard reads; written without TensorFlow.
+
+    Importing that takes seconds, which trees need not wait for.
+
+    Args:
+        folder: where TensorBoard will look; made if missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        folder.mkdir(parents=True, exist_ok=True)
+        # TensorBoard takes every file with `tfevents` in its name.
+        self._file = (folder / "events.out.tfevents.numerai").open("wb")
+        self._records: Any = RecordWriter(self._file)
+        self.add(0, file_version="brain.Event:2")
+
+    def add(self, step: int, **content: Any) -> None:
+        """Add an event.
+
+        Args:
+            step: the epoch.
+            content: one field of TensorBoard's ``Event``, such as ``summary``.
+        """
+        from tensorboard.compat.proto.event_pb2 import Event
+
+        now = SystemClock().now().timestamp()
+        event = Event(wall_time=now, step=step, **content)
+        self._records.write(event.SerializeToString())
+
+    def add_scalar(self, step: int, tag: str, value: float) -> None:
+        """Add a point of a curve."""
+        from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+
+        self.add(step, summary=scalar_pb(tag, value))
+
+    def flush(self) -> None:
+        """Let TensorBoard see what was added."""
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 class TensorBoardWriter:
@@ -45,40 +92,33 @@ class TensorBoardWriter:
             run: the run folder; None where ``folder`` is in it.
             model: which model of the run it is; empty for the first one.
         """
-        load_keras()  # imports TensorFlow without its messages
-        import tensorflow as tf
+        from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 
         shutil.rmtree(folder, ignore_errors=True)
-        self._tf = tf
         self._unit = unit
-        self._writer: Any = tf.summary.create_file_writer(str(folder))
-        self._best: Any = tf.summary.create_file_writer(str(folder / _BEST))
+        self._curves, self._best = EventFile(folder), EventFile(folder / _BEST)
         self._has_graph = False
-        from tensorboard.plugins.hparams import api
-
         found = run or folder.parent
         parameters = _hyperparameters(_config(found))
-        with self._best.as_default(step=0):
-            name = f"{parameters['model']} {found.name} {model}".strip()
-            api.hparams(parameters, trial_id=name)
+        # The end of a run's name: the table has no room for all of it.
+        end = found.name.rpartition("-")[2]
+        name = f"{parameters['model']} {end} {model}".strip()
+        self._best.add(0, summary=hparams_pb(parameters, trial_id=name))
         for row in rows:
             self.add(row)
 
     def add(self, row: Epoch) -> None:
         """Write an epoch's points, so that TensorBoard shows them at once."""
-        scalar = self._tf.summary.scalar
         measured = {name: getattr(row, name) for name in COLUMNS}
         known = {name: x for name, x in measured.items() if not math.isnan(x)}
-        with self._writer.as_default(step=row.epoch):
-            for name, value in known.items():
-                scalar(f"{self._unit}s/{name}", value)
-        self._writer.flush()
+        for name, value in known.items():
+            self._curves.add_scalar(row.epoch, f"{self._unit}s/{name}", value)
+        self._curves.flush()
         if row.is_best:
-            with self._best.as_default(step=row.epoch):
-                scalar(f"{_BEST}/{self._unit}", row.epoch)
-                for name, value in known.items():
-                    if COLUMNS[name].better:
-                        scalar(f"{_BEST}/{name}", value)
+            self._best.add_scalar(row.epoch, f"{_BEST_AT}/{self._unit}", row.epoch)
+            for name, value in known.items():
+                if COLUMNS[name].better:
+                    self._best.add_scalar(row.epoch, f"{_BEST}/{name}", value)
             self._best.flush()
 
     def add_network(self, model: Any, epoch: int) -> None:
@@ -88,29 +128,50 @@ class TensorBoardWriter:
             model: a Keras network with one input.
             epoch: the epoch that is over.
         """
-        summary = self._tf.summary
-        with self._writer.as_default(step=epoch):
-            if not self._has_graph:
-                self._has_graph = True
-                inputs = self._tf.TensorSpec((None, *model.input_shape[1:]))
-                traced = self._tf.function(lambda x: model(x, training=False))
-                summary.graph(traced.get_concrete_function(inputs).graph)
-            for weight in model.weights:
-                # Not the states of random generators.
-                if "float" in str(weight.dtype):
-                    values = self._tf.convert_to_tensor(weight)
-                    name = f"{_WEIGHTS}/{weight.path}"
-                    summary.histogram(name, self._tf.cast(values, "float32"))
+        from tensorboard.plugins.histogram.summary_v2 import histogram_pb
+
+        if not self._has_graph:
+            self._has_graph = True
+            self._curves.add(epoch, graph_def=_graph_of(model))
+        for weight in model.weights:
+            # Not the states of random generators.
+            if "float" in str(weight.dtype):
+                values = weight.numpy().astype("float32")
+                summary = histogram_pb(f"{_WEIGHTS}/{weight.path}", values)
+                self._curves.add(epoch, summary=summary)
 
     def close(self) -> None:
         """Close the files; the table of hyperparameters calls the run a success."""
-        from tensorboard.plugins.hparams import api_pb2, summary
-
-        ended = summary.session_end_pb(api_pb2.STATUS_SUCCESS)
-        with self._best.as_default(step=0):
-            self._tf.summary.experimental.write_raw_pb(ended.SerializeToString())
+        self._best.add(0, summary=_end_of_session())
         self._best.close()
-        self._writer.close()
+        self._curves.close()
+
+
+def _end_of_session() -> Any:
+    """Return what the table of hyperparameters takes for a success."""
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+
+    ended = plugin_data_pb2.SessionEndInfo(
+        status=api_pb2.STATUS_SUCCESS, end_time_secs=SystemClock().now().timestamp()
+    )
+    content = plugin_data_pb2.HParamsPluginData(session_end_info=ended)
+    value = Summary.Value(
+        tag=metadata.SESSION_END_INFO_TAG,
+        metadata=metadata.create_summary_metadata(content),
+        tensor=metadata.NULL_TENSOR,
+    )
+    return Summary(value=[value])
+
+
+def _graph_of(model: Any) -> bytes:
+    """Return the graph of a network, as an event has it."""
+    import tensorflow as tf
+
+    inputs = tf.TensorSpec((None, *model.input_shape[1:]))
+    traced = tf.function(lambda x: model(x, training=False))
+    graph = traced.get_concrete_function(inputs).graph.as_graph_def()
+    return bytes(graph.SerializeToString())
 
 
 def write_curves(history: Path, folder: Path) -> None:
