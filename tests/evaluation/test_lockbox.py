@@ -43,7 +43,7 @@ def test_a_closed_era_is_as_if_it_were_not_there(closed):
     assert closed.lockbox == LOCKBOX
     assert closed.eras()[-1] == LOCKBOX[0] - 1
     assert closed.eras(purge=8)[-1] == LOCKBOX[0] - 9
-    with pytest.raises(DataError, match="has no era 0045"):
+    with pytest.raises(DataError, match="era 0045 is in the lockbox, whose 5 eras"):
         closed.read(None, eras=(45,))
     assert set(closed.opened().eras()) > set(LOCKBOX)
 

@@ -278,13 +278,7 @@ class ShardReader:
         wanted = set(found if eras is None else eras)
         missing = sorted(wanted - set(found))
         if missing:
-            where = f": split '{split}'" if split else ""
-            range_of = f", {found[0]:04d} to {found[-1]:04d}" if found else ""
-            raise DataError(
-                f"{self.folder}{where} has no era {missing[0]:04d} "
-                f"({len(missing)} of {len(wanted)} eras are not there). It has "
-                f"{len(found)}{range_of}."
-            )
+            raise DataError(self._lacks(split, missing, len(wanted)))
         chosen = [
             (shard, block)
             for one in self._splits(split)
@@ -294,6 +288,22 @@ class ShardReader:
         ]
         # Within an era they stay in the order of splits and files.
         return sorted(chosen, key=lambda pair: pair[1].era)
+
+    def _lacks(self, split: str | None, missing: Sequence[int], n_wanted: int) -> str:
+        where = f": split '{split}'" if split else ""
+        if missing[0] in self.lockbox:
+            return (
+                f"{self.folder}{where}: era {missing[0]:04d} is in the lockbox, whose "
+                f"{len(self.lockbox)} eras only `nai score --open-lockbox` reads "
+                "([evaluation] lockbox_eras in numerai.toml). What was made before it "
+                "was set, such as a backtest, has to be made again without them."
+            )
+        found = self.eras(split)
+        range_of = f", {found[0]:04d} to {found[-1]:04d}" if found else ""
+        return (
+            f"{self.folder}{where} has no era {missing[0]:04d} ({len(missing)} of "
+            f"{n_wanted} eras are not there). It has {len(found)}{range_of}."
+        )
 
     def _packed_blocks(
         self, split: str | None, eras: Sequence[int] | None, start_block: int = 0
