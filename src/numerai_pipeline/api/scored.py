@@ -53,15 +53,15 @@ class Scored(Outcomes["Evaluation"]):
 
     @cached_property
     def table(self) -> "pd.DataFrame":
-        """A row per score, by ``who`` and ``score``: mean, low, high, std, ...
+        """A row per score, by ``who`` and ``metric``: mean, low, high, std, ...
 
-        A score is a metric and what it is of, such as ``CORR``, ``FNC(medium)``.
+        The metric is written with what it is of, such as ``CORR``, ``FNC(medium)``.
         """
         import pandas as pd
 
-        index = ["who", "score"]
+        index = ["who", "metric"]
         rows = [
-            {"who": row.who, "score": row.label, **row.summary.to_dict()}
+            {"who": row.who, "metric": row.label, **row.summary.to_dict()}
             for evaluation in self.results.values()
             for row in evaluation.rows
         ]
@@ -70,7 +70,7 @@ class Scored(Outcomes["Evaluation"]):
 
     @cached_property
     def per_era(self) -> "pd.DataFrame":
-        """A row per ``era``, and a column per ``who`` and ``score``."""
+        """A row per ``era``, and a column per ``who`` and ``metric``."""
         import pandas as pd
 
         series = {
@@ -79,7 +79,7 @@ class Scored(Outcomes["Evaluation"]):
             for row in evaluation.rows
         }
         frame = pd.DataFrame(series).rename_axis("era")
-        return frame.rename_axis(columns=["who", "score"])
+        return frame.rename_axis(columns=["who", "metric"])
 
     @cached_property
     def predictions(self) -> "pd.DataFrame":

@@ -36,7 +36,7 @@ from numerai_pipeline.evaluation.result import (
     predictions_path,
     read_evaluation,
 )
-from numerai_pipeline.evaluation.scores import Compared, FeatureSubject
+from numerai_pipeline.evaluation.scores import FeatureSubject, Scorer
 from numerai_pipeline.training import Run
 
 
@@ -205,14 +205,14 @@ def _score(
         _reader(shards, subject),
         tuple(dict.fromkeys((target, learned))),
     )
-    compared = Compared(
+    scorer = Scorer(
         subject.model,
         found,
         target,
         read_references(found.ids, against.meta_model, against.benchmarks),
         against.settings,
     )
-    scored = found.eras[compared.has_target]
+    scored = found.eras[scorer.has_target]
     if not len(scored):
         eras = format_eras(np.unique(found.eras).tolist())
         raise DataError(
@@ -220,7 +220,7 @@ def _score(
             f"'{target}' yet, so nothing can be scored. Download newer data, or use "
             "more eras for validation: `nai etl --split 0.2`."
         )
-    benchmark = compared.benchmark
+    benchmark = scorer.benchmark
     evaluation = Evaluation(
         folder=subject.folder,
         model=subject.model,
@@ -230,14 +230,14 @@ def _score(
         target=target,
         n_rows=len(found.ids),
         n_eras=len(np.unique(scored)),
-        rows=tuple(compared.rows(learned)),
-        coverage=compared.coverage(),
+        rows=tuple(scorer.rows(learned)),
+        coverage=scorer.coverage(),
         benchmark="" if benchmark is None else benchmark.name,
         features=None,
         shards_fingerprint=shards.manifest.fingerprint,
         fingerprint=fingerprint,
     )
-    return evaluation, compared.for_features()
+    return evaluation, scorer.for_features()
 
 
 def _reader(shards: ShardReader, *subjects: Subject) -> ShardReader:

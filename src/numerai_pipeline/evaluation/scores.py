@@ -47,7 +47,7 @@ class FeatureSubject:
     values: Values
 
 
-class Compared:
+class Scorer:
     """The rows of a model that can be scored, beside its references.
 
     Args:
