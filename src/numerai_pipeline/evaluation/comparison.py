@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from numerai_pipeline.core import DataError, columns
 from numerai_pipeline.data import read_columns
-from numerai_pipeline.evaluation.references import read_models
+from numerai_pipeline.evaluation.references import ModelFile
 from numerai_pipeline.evaluation.result import Evaluation, ScoreRow
 from numerai_pipeline.scoring import Difference, difference, holm, similarity_per_era
 
@@ -152,7 +152,7 @@ def _similarity(one: Evaluation, other: Evaluation) -> float:
     ids = np.array(table[columns.ID].cast("binary").to_pylist(), "S16")
     eras = table[columns.ERA].cast("string").cast("int16").to_numpy()
     values = table[columns.PREDICTION].to_numpy()
-    [(_, others)] = read_models(ids, other.predictions, (columns.PREDICTION,))
+    others = ModelFile(ids, other.predictions).read(columns.PREDICTION)
     n_common = np.bincount(eras, weights=~np.isnan(others))
     both = ~np.isnan(others) & (n_common[eras] >= 2)
     if not both.any():

@@ -27,7 +27,7 @@ from numerai_pipeline.evaluation.out_of_sample import (
     write_out_of_sample,
 )
 from numerai_pipeline.evaluation.plots import plot_scores
-from numerai_pipeline.evaluation.references import read_references
+from numerai_pipeline.evaluation.references import References
 from numerai_pipeline.evaluation.result import (
     LAYOUT,
     EvaluatedPart,
@@ -209,7 +209,7 @@ def _score(
         subject.model,
         found,
         target,
-        read_references(found.ids, against.meta_model, against.benchmarks),
+        References(found.ids, against.meta_model, against.benchmarks),
         against.settings,
     )
     scored = found.eras[scorer.has_target]
@@ -220,7 +220,7 @@ def _score(
             f"'{target}' yet, so nothing can be scored. Download newer data, or use "
             "more eras for validation: `nai etl --split 0.2`."
         )
-    benchmark = scorer.benchmark
+    rows = tuple(scorer.rows(learned))
     evaluation = Evaluation(
         folder=subject.folder,
         model=subject.model,
@@ -230,9 +230,9 @@ def _score(
         target=target,
         n_rows=len(found.ids),
         n_eras=len(np.unique(scored)),
-        rows=tuple(scorer.rows(learned)),
-        coverage=scorer.coverage(),
-        benchmark="" if benchmark is None else benchmark.name,
+        rows=rows,
+        coverage=tuple(scorer.coverage),
+        benchmark=scorer.benchmark,
         features=None,
         shards_fingerprint=shards.manifest.fingerprint,
         fingerprint=fingerprint,

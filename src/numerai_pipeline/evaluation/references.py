@@ -1,6 +1,6 @@
 """What a model is compared with: the meta model and Numerai's benchmark models."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,9 @@ _NO_MODELS = {columns.ID, columns.ERA, columns.DATA_TYPE}
 _REMEDY = "nai download --meta --benchmarks --force"
 
 
+Kind = Literal["meta model", "benchmark"]
+
+
 @dataclass(frozen=True, eq=False)
 class Reference:
     """Predictions of another model for the same rows.
@@ -30,7 +33,7 @@ class Reference:
     """
 
     name: str
-    kind: Literal["meta model", "benchmark"]
+    kind: Kind
     values: npt.NDArray[np.float64]
 
     def covers(
@@ -55,10 +58,8 @@ class Reference:
         return covered
 
 
-def read_references(
-    ids: npt.NDArray[np.bytes_], meta_model: Path | None, benchmarks: Sequence[Path]
-) -> list[Reference]:
-    """Read the references of the rows in question.
+class References:
+    """The meta model and the benchmarks of some rows; one is in memory at a time.
 
     Args:
         ids: ``(rows,)`` S16.
@@ -66,53 +67,75 @@ def read_references(
         benchmarks: Numerai's benchmark files; one model's columns in several files
             become one reference.
 
-    Returns:
-        The meta model first, then the benchmarks in the order of their columns.
-
     Raises:
         DataError: if a file is missing, broken, without ids or with an id twice.
     """
-    references = []
-    if meta_model is not None:
-        for name, values in read_models(ids, meta_model, (columns.META_MODEL,)):
-            references.append(Reference(name, "meta model", values))
-    found: dict[str, npt.NDArray[np.float64]] = {}
-    for path in benchmarks:
-        for name, values in read_models(ids, path, None):
-            known = found.get(name)
-            found[name] = (
-                values if known is None else np.where(np.isnan(known), values, known)
-            )
-    references += [
-        Reference(name, "benchmark", values) for name, values in found.items()
-    ]
-    return references
+
+    def __init__(
+        self,
+        ids: npt.NDArray[np.bytes_],
+        meta_model: Path | None,
+        benchmarks: Sequence[Path],
+    ) -> None:
+        self._n_rows = len(ids)
+        self._files: list[tuple[Kind, ModelFile]] = []
+        if meta_model is not None:
+            file = ModelFile(ids, meta_model, (columns.META_MODEL,))
+            self._files.append(("meta model", file))
+        for path in benchmarks:
+            self._files.append(("benchmark", ModelFile(ids, path)))
+
+    def names(self, kind: Kind) -> tuple[str, ...]:
+        """Return the names of a kind, in the order of the files' columns."""
+        found = (file.models for one, file in self._files if one == kind)
+        return tuple(dict.fromkeys(name for models in found for name in models))
+
+    def read(self, kind: Kind, name: str) -> Reference:
+        """Read one of them."""
+        values = np.full(self._n_rows, np.nan)
+        for one, file in self._files:
+            if one == kind and name in file.models:
+                # The first file that knows a row counts.
+                values = np.where(np.isnan(values), file.read(name), values)
+        return Reference(name, kind, values)
 
 
-def read_models(
-    ids: npt.NDArray[np.bytes_], path: Path, models: tuple[str, ...] | None
-) -> Iterator[tuple[str, npt.NDArray[np.float64]]]:
-    """Yield each model's values in the order of ``ids``; NaN where it has none.
+class ModelFile:
+    """A file with a column of predictions per model, joined to rows by their ids.
+
+    Attributes:
+        models: its columns.
 
     Args:
         ids: ``(rows,)`` S16.
-        path: Parquet with ids and a column per model.
+        path: the file.
         models: columns wanted; None: all models.
 
     Raises:
         DataError: if the file is missing, broken, or has an id twice.
     """
-    if models is None:
-        models = tuple(
-            name for name in column_names(path, _REMEDY) if name not in _NO_MODELS
-        )
-    table = read_columns(path, (columns.ID, *models), _REMEDY)
-    rows = _rows_of(ids, table[columns.ID], path)
-    is_wanted = rows >= 0
-    for name in models:
-        values = np.full(len(ids), np.nan)
-        values[rows[is_wanted]] = table[name].to_numpy()[is_wanted]
-        yield name, values
+
+    def __init__(
+        self,
+        ids: npt.NDArray[np.bytes_],
+        path: Path,
+        models: tuple[str, ...] | None = None,
+    ) -> None:
+        there = column_names(path, _REMEDY)
+        self.models = models or tuple(one for one in there if one not in _NO_MODELS)
+        self._path = path
+        self._n_rows = len(ids)
+        # The columns must be there before the first one is read.
+        table = read_columns(path, (columns.ID, *self.models[:1]), _REMEDY)
+        self._places = _rows_of(ids, table[columns.ID], path)
+
+    def read(self, model: str) -> npt.NDArray[np.float64]:
+        """Return ``(rows,)`` values of a model; NaN for a row that it lacks."""
+        column = read_columns(self._path, (model,), _REMEDY)[model].to_numpy()
+        is_wanted = self._places >= 0
+        values = np.full(self._n_rows, np.nan)
+        values[self._places[is_wanted]] = column[is_wanted]
+        return values
 
 
 def _rows_of(

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import EvaluationSettings, columns
 from numerai_pipeline.evaluation.out_of_sample import OutOfSample
-from numerai_pipeline.evaluation.references import Reference
+from numerai_pipeline.evaluation.references import Kind, References
 from numerai_pipeline.evaluation.result import Coverage, ScoreRow
 from numerai_pipeline.scoring import (
     Scores,
@@ -48,7 +49,7 @@ class FeatureSubject:
 
 
 class Scorer:
-    """The rows of a model that can be scored, beside its references.
+    """Scores the rows of a model, beside its references.
 
     Args:
         model: the model's name.
@@ -63,22 +64,22 @@ class Scorer:
         model: str,
         found: OutOfSample,
         target: str,
-        references: Sequence[Reference],
+        references: References,
         settings: EvaluationSettings,
     ) -> None:
         self.model = model
         self.found = found
         self.target = target
-        self.references = references
         self.horizon = columns.horizon_eras(target)
         self.has_target = rows_with_target(found, target)
+        self.coverage: list[Coverage] = []
+        self._references = references
         self._settings = settings
-        self.meta_model = _first(references, "meta model")
-        self.benchmark = _first(references, "benchmark", settings.benchmark)
-
-    def coverage(self) -> tuple[Coverage, ...]:
-        """Return how much of the scored rows each reference covers."""
-        return tuple(self._coverage(reference) for reference in self.references)
+        self._meta_model = self._cover("meta model", references.names("meta model"))
+        benchmarks = _main_first(references.names("benchmark"), settings.benchmark)
+        self._benchmark = self._cover("benchmark", benchmarks[:1])
+        self._other_benchmarks = benchmarks[1:]
+        self.benchmark = benchmarks[0] if benchmarks else ""
 
     def rows(self, learned: str) -> Iterator[ScoreRow]:
         """Yield the scores that need no features, the model's own CORR first.
@@ -93,65 +94,87 @@ class Scorer:
             if is_there.any():
                 scores = self._corr(learned, is_there)
                 yield self._row(self.model, "CORR", scores, learned)
-        yield from self._beside_meta_model(self.model, self.found.predictions, corr)
-        if self.meta_model is not None:
-            yield from self._reference_corr(self.meta_model)
-        others = (one for one in self.references if one.kind == "benchmark")
-        for reference in sorted(others, key=lambda one: one is not self.benchmark):
-            yield from self._beside_benchmark(reference)
+        own = np.ones(len(self.has_target), bool)
+        yield from self._beside_meta_model(
+            self.model, self.found.predictions, own, corr
+        )
+        if self._meta_model is not None:
+            yield from self._reference_corr(self._meta_model)
+        if self._benchmark is not None:
+            yield from self._beside_benchmark(self._benchmark)
+        for name in self._other_benchmarks:
+            found = self._cover("benchmark", (name,))
+            if found is not None:
+                yield from self._beside_benchmark(found)
 
     def for_features(self) -> FeatureSubject:
         """Return what FNC and exposure are measured of, without the other references.
 
         The model first, then the main benchmark and the meta model.
         """
-        found = [(self.model, self.found.predictions.astype(np.float64))]
-        for reference in (self.benchmark, self.meta_model):
-            if reference is not None:
-                covered = reference.covers(self.found.eras, self.has_target)
-                if covered.any():
-                    values = np.where(covered, reference.values, np.nan)
-                    found.append((reference.name, values))
+        own = self.found.predictions.astype(np.float64)
+        others = [one for one in (self._benchmark, self._meta_model) if one is not None]
+        values = [np.where(one.covered, one.values, np.nan) for one in others]
         return FeatureSubject(
             found=self.found,
             target=self.target,
             has_target=self.has_target,
             horizon=self.horizon,
-            names=tuple(name for name, _ in found),
-            values=np.column_stack([values for _, values in found]),
+            names=(self.model, *(one.name for one in others)),
+            values=np.column_stack([own, *values]),
         )
 
-    def _beside_benchmark(self, reference: Reference) -> Iterator[ScoreRow]:
-        same = self._same(reference)
-        if not same.any():
-            return
-        name = reference.name
-        [row] = self._reference_corr(reference)
+    def _cover(self, kind: Kind, names: Sequence[str]) -> "_Covered | None":
+        """Return the first of the references, and record how much it covers.
+
+        Returns:
+            None if there is none, or none of its eras can be compared.
+        """
+        if not names:
+            return None
+        reference = self._references.read(kind, names[0])
+        covered = reference.covers(self.found.eras, self.has_target)
+        eras = np.unique(self.found.eras[covered])
+        share = float(covered.sum() / max(1, self.has_target.sum()))
+        self.coverage.append(Coverage(names[0], kind, len(eras), share))
+        if not len(eras):
+            return None
+        same = self.has_target & np.isin(self.found.eras, eras)
+        return _Covered(names[0], reference.values, covered, same)
+
+    def _beside_benchmark(self, benchmark: "_Covered") -> Iterator[ScoreRow]:
+        """Yield the benchmark's scores, and the model's beside it."""
+        [row] = self._reference_corr(benchmark)
         yield row
-        predictions, values = self.found.predictions[same], reference.values[same]
+        name, same = benchmark.name, benchmark.same
+        predictions, values = self.found.predictions[same], benchmark.values[same]
         targets, eras = self.found.targets[self.target][same], self.found.eras[same]
         scores = contribution_per_era(predictions, values, targets, eras)
         yield self._row(self.model, "BMC", scores, name)
         both = ~np.isnan(values)
         scores = similarity_per_era(predictions[both], values[both], eras[both])
         yield self._row(self.model, "similarity", scores, name)
-        if reference is self.benchmark:
-            yield from self._beside_meta_model(name, reference.values, row.scores)
+        if benchmark is self._benchmark:
+            yield from self._beside_meta_model(
+                name, benchmark.values, benchmark.covered, row.scores
+            )
 
     def _beside_meta_model(
-        self, who: str, values: npt.NDArray[np.floating], corr: Scores
+        self,
+        who: str,
+        values: npt.NDArray[np.floating[Any]],
+        covered: Mask,
+        corr: Scores,
     ) -> Iterator[ScoreRow]:
         """Yield MMC, CWMM and payout of the model or of a benchmark."""
-        if self.meta_model is None:
+        if self._meta_model is None:
             return
-        same = self._same(self.meta_model) & ~np.isnan(values)
-        if who != self.model and self.benchmark is not None:
-            same &= self._same(self.benchmark)
-        if not same.any():
+        rows = self._meta_model.same & covered
+        if not rows.any():
             return
-        eras, predictions = self.found.eras[same], values[same]
-        known = self.meta_model.values[same]
-        targets = self.found.targets[self.target][same]
+        eras, predictions = self.found.eras[rows], values[rows]
+        known = self._meta_model.values[rows]
+        targets = self.found.targets[self.target][rows]
         mmc = contribution_per_era(predictions, known, targets, eras)
         yield self._row(who, "MMC", mmc)
         both = ~np.isnan(known)
@@ -167,16 +190,15 @@ class Scorer:
         )
         yield self._row(who, "payout", payout)
 
-    def _reference_corr(self, reference: Reference) -> Iterator[ScoreRow]:
-        same = self._same(reference)
-        if same.any():
-            scores = corr_per_era(
-                reference.values[same],
-                self.found.targets[self.target][same],
-                self.found.eras[same],
-                allow_missing=True,
-            )
-            yield self._row(reference.name, "CORR", scores)
+    def _reference_corr(self, reference: "_Covered") -> Iterator[ScoreRow]:
+        rows = reference.same
+        scores = corr_per_era(
+            reference.values[rows],
+            self.found.targets[self.target][rows],
+            self.found.eras[rows],
+            allow_missing=True,
+        )
+        yield self._row(reference.name, "CORR", scores)
 
     def _corr(self, target: str, rows: Mask) -> Scores:
         return corr_per_era(
@@ -188,25 +210,23 @@ class Scorer:
     def _row(self, who: str, metric: str, scores: Scores, of: str = "") -> ScoreRow:
         return ScoreRow(who, metric, scores, self.horizon, of)
 
-    def _same(self, reference: Reference) -> Mask:
-        """Return the rows with a target in the eras that a reference covers.
 
-        All rows of these eras: targets without a reference count for their mean.
-        """
-        covered = reference.covers(self.found.eras, self.has_target)
-        same: Mask = self.has_target & np.isin(
-            self.found.eras, np.unique(self.found.eras[covered])
-        )
-        return same
+@dataclass(frozen=True, eq=False)
+class _Covered:
+    """A reference, and the rows that it can be compared on.
 
-    def _coverage(self, reference: Reference) -> Coverage:
-        covered = reference.covers(self.found.eras, self.has_target)
-        return Coverage(
-            name=reference.name,
-            kind=reference.kind,
-            n_eras=len(np.unique(self.found.eras[covered])),
-            share_of_rows=float(covered.sum() / self.has_target.sum()),
-        )
+    Attributes:
+        name: its column.
+        values: ``(rows,)`` float64, NaN where it has none.
+        covered: ``(rows,)``: those with a value and a target, in eras that it covers.
+        same: ``(rows,)``: all with a target in these eras, since targets without a
+            value count for their mean.
+    """
+
+    name: str
+    values: Values
+    covered: Mask
+    same: Mask
 
 
 def rows_with_target(found: OutOfSample, target: str) -> Mask:
@@ -216,11 +236,13 @@ def rows_with_target(found: OutOfSample, target: str) -> Mask:
     return has_target & (n_rows[found.eras] >= 2)
 
 
-def _first(
-    references: Sequence[Reference], kind: str, name: str = ""
-) -> Reference | None:
-    """Return the reference to compare with: the named, the usual, or the first one."""
-    found = [one for one in references if one.kind == kind]
-    wanted = (name, _USUAL_BENCHMARK)
-    chosen = [one for want in wanted for one in found if one.name == want]
-    return next(iter([*chosen, *found]), None)
+def _main_first(names: Sequence[str], wanted: str) -> list[str]:
+    """Return the benchmarks, the one to compare with first.
+
+    >>> _main_first(["a", "v53_lgbm_ender20", "b"], "b")
+    ['b', 'a', 'v53_lgbm_ender20']
+    >>> _main_first(["a", "v53_lgbm_ender20", "b"], "")
+    ['v53_lgbm_ender20', 'a', 'b']
+    """
+    main = next((one for one in (wanted, _USUAL_BENCHMARK) if one in names), "")
+    return sorted(names, key=lambda name: name != main)

@@ -7,7 +7,7 @@ import numpy as np
 from numerai_pipeline.core import columns
 from numerai_pipeline.evaluation.leaks.report import CheckResult, Finding
 from numerai_pipeline.evaluation.leaks.suspect import Suspect, corr_of, result_of
-from numerai_pipeline.evaluation.references import read_references
+from numerai_pipeline.evaluation.references import References
 from numerai_pipeline.scoring import Scores, corr_per_era, mean_interval
 
 # Without a benchmark to compare with. Numerai's own benchmark models reach a CORR of
@@ -77,7 +77,9 @@ def _best_benchmark(suspect: Suspect) -> tuple[str, Scores] | None:
     found = suspect.out_of_sample
     targets = found.targets[suspect.target]
     best: tuple[str, Scores] | None = None
-    for benchmark in read_references(found.ids, None, suspect.benchmarks):
+    references = References(found.ids, None, suspect.benchmarks)
+    for name in references.names("benchmark"):
+        benchmark = references.read("benchmark", name)
         scored = benchmark.covers(found.eras, ~np.isnan(targets))
         if not scored.any():
             continue
@@ -85,5 +87,5 @@ def _best_benchmark(suspect: Suspect) -> tuple[str, Scores] | None:
             benchmark.values[scored], targets[scored], found.eras[scored]
         )
         if best is None or scores.summary().mean > best[1].summary().mean:
-            best = (benchmark.name, scores)
+            best = (name, scores)
     return best
