@@ -204,7 +204,7 @@ class _Child:
         """Handle one message; return the outcome if it is that."""
         try:
             kind, *content = self.connection.recv()
-        except EOFError:
+        except (EOFError, OSError):  # it ended, perhaps within a message
             self.process.join()
             return JobOutcome(error=self._ended())
         if kind == "outcome":
