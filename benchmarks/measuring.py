@@ -43,15 +43,20 @@ class Measured:
         return self.rows / self.seconds
 
 
-def write_market(folder: Path, n_rows: int, rows_of_era: int = ROWS_OF_ERA) -> None:
+def write_market(
+    folder: Path,
+    n_rows: int,
+    rows_of_era: int = ROWS_OF_ERA,
+    n_validation_eras: int = 12,
+) -> None:
     """Write the simulated market's ``v5.3`` with about ``n_rows`` training rows.
 
-    2,748 features, 41 targets, 12 validation eras. A process of its own does it:
+    2,748 features, 41 targets. A process of its own does it:
     Linux counts the peak memory of the parent as the child's, and this process is
     the parent of all that is measured.
     """
     work = multiprocessing.get_context("spawn").Process(
-        target=_write_market, args=(folder, n_rows, rows_of_era)
+        target=_write_market, args=(folder, n_rows, rows_of_era, n_validation_eras)
     )
     work.start()
     work.join()
@@ -70,14 +75,16 @@ def whole_splits(shards: Path) -> "Fold":
     return Fold(reader.eras("train"), reader.eras("valid"))
 
 
-def _write_market(folder: Path, n_rows: int, rows_of_era: int) -> None:
+def _write_market(
+    folder: Path, n_rows: int, rows_of_era: int, n_validation_eras: int
+) -> None:
     from numerai_pipeline.core import write_json
     from numerai_simulator import Market, preset
 
     spec = preset(
         "full",
         n_train_eras=max(2, n_rows // rows_of_era),
-        n_validation_eras=12,
+        n_validation_eras=n_validation_eras,
         min_rows=rows_of_era,
         max_rows=rows_of_era,
     )

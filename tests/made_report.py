@@ -1,5 +1,6 @@
 """Reports of models that never were: scores drawn from a seed."""
 
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,15 +9,19 @@ import numpy as np
 
 from numerai_pipeline.data import Fold
 from numerai_pipeline.evaluation import (
+    CheckResult,
     Comparison,
     Coverage,
     Evaluation,
     FeatureScores,
+    Finding,
+    LeakReport,
     Pair,
     ScoreRow,
     SweepPoint,
+    Trials,
 )
-from numerai_pipeline.reports import LeakCheck, ModelReport, Report
+from numerai_pipeline.reports import ModelReport, Report
 from numerai_pipeline.scoring import Scores, difference
 from numerai_pipeline.training import Chart, Epoch
 
@@ -110,8 +115,8 @@ def made_model(name, place, shared, n_eras, n_folds, n_benchmarks, of_model):
         fingerprint="a7" * 32,
     )
     fields = {
-        "leaks": LeakCheck("passed"),
-        "n_trials": 3,
+        "leaks": made_leaks(evaluation.folder),
+        "trials": Trials("run", 3, 1, 40, math.nan, math.nan),
         "curves": tuple(_curve(random, name, fold) for fold in range(n_folds)),
         "groups": {
             group: [f"feature_{group}_{number}" for number in range(20)]
@@ -122,6 +127,20 @@ def made_model(name, place, shared, n_eras, n_folds, n_benchmarks, of_model):
         "commands": (f"nai backtest {name}", f"nai score {name} --on backtest"),
     }
     return ModelReport(name, evaluation, **{**fields, **of_model})
+
+
+def made_leaks(folder: Path, *findings: str) -> LeakReport:
+    """Return a leak check that passed, or failed with findings."""
+    found = tuple(map(Finding, findings))
+    state = "failed" if findings else "passed"
+    return LeakReport(
+        folder=folder,
+        model="mlp",
+        is_full=False,
+        shards_fingerprint="5f" * 32,
+        fingerprint="1e" * 32,
+        checks=(CheckResult("target wiring", state, "targets", found),),
+    )
 
 
 def made_folds(eras, n_folds):

@@ -53,7 +53,7 @@ def test_every_command_that_a_page_shows_exists(
     page: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = page.read_text(encoding="utf-8")
-    shown = re.findall(r"^nai ([a-z]+)|`nai ([a-z]+)", text, flags=re.M)
+    shown = re.findall(r"^nai ([a-z-]+)|`nai ([a-z-]+)", text, flags=re.M)
     for command in {first or second for first, second in shown}:
         assert run([command, "--help"]) == 0, command
     capsys.readouterr()

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,10 +15,17 @@ import typer
 from numerai_pipeline.api import COMMANDS, Project
 from numerai_pipeline.cli import main, run
 from numerai_pipeline.cli.commands import examples_of
+from numerai_pipeline.core import ConfigError
 
 Nai = Callable[..., Any]
 GLOBAL = {"workspace", "quiet", "as_json", "help"}
 APP: Any = typer.main.get_command(main.app)
+
+
+def name_of(method: Any) -> str:
+    """Return what a method is called on the command line."""
+    return str(method.__name__).replace("_", "-")
+
 
 every_command = pytest.mark.parametrize(
     "method", COMMANDS, ids=lambda method: method.__name__
@@ -28,12 +36,13 @@ def test_every_public_method_is_a_command() -> None:
     properties = {"model_names", "data_dir", "shards_dir", "settings"}
     others = {*properties, "ledger", "read_ledger", "tournament", "require_model"}
     public = {name for name in dir(Project) if not name.startswith("_")}
-    assert public - others == set(APP.commands) == {m.__name__ for m in COMMANDS}
+    assert public - others == {m.__name__ for m in COMMANDS}
+    assert set(APP.commands) == {name_of(method) for method in COMMANDS}
 
 
 @every_command
 def test_the_options_and_defaults_are_those_of_the_method(method: Any) -> None:
-    shown = {each.name: each for each in APP.commands[method.__name__].params}
+    shown = {each.name: each for each in APP.commands[name_of(method)].params}
     assert GLOBAL - {"help"} <= set(shown)
     parameters = dict(inspect.signature(method).parameters)
     del parameters["self"]
@@ -53,7 +62,7 @@ def test_the_options_and_defaults_are_those_of_the_method(method: Any) -> None:
 
 @every_command
 def test_every_example_parses(method: Any) -> None:
-    name = method.__name__
+    name = name_of(method)
     examples = examples_of(method)
     assert examples
     for example in examples:
@@ -66,7 +75,7 @@ def test_every_example_parses(method: Any) -> None:
 def test_help_shows_examples_and_no_type_of_a_flag(
     method: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run([method.__name__, "--help"]) == 0
+    assert run([name_of(method), "--help"]) == 0
     shown = capsys.readouterr().out
     assert "Example: nai " in shown
     assert "bool" not in shown
@@ -117,12 +126,18 @@ RESULTS: dict[str, tuple[list[str], Callable[[Project], Any]]] = {
         ["mlp", "lightgbm", "--seed", "4"],
         lambda p: p.train(["mlp", "lightgbm"], seed=4),
     ),
+    "backtest": (
+        ["lightgbm", "--chunk", "40", "--jobs", "1", "--set", "n_estimators=5"],
+        lambda p: p.backtest("lightgbm", chunk=40, jobs=1, n_estimators=5),
+    ),
     "runs": ([], lambda p: p.runs()),
     "best": (["mlp"], lambda p: p.best("mlp")),
     "promote": (["mlp"], lambda p: p.promote("mlp")),
     "refit": (["again"], refitted),
     "score": (["mlp"], lambda p: p.score("mlp")),
+    "leak-check": (["lightgbm"], lambda p: p.leak_check("lightgbm")),
     "compare": (["mlp", "lightgbm"], lambda p: p.compare(["mlp", "lightgbm"])),
+    "report": (["mlp", "lightgbm"], lambda p: p.report(["mlp", "lightgbm"])),
     "predict": (["mlp", "lightgbm"], lambda p: p.predict(["mlp", "lightgbm"])),
     "submit": (
         ["mlp", "--replace"],
@@ -149,6 +164,40 @@ def test_json_is_what_the_call_returns(project: Project, nai: Nai, name: str) ->
     assert len(result.table) > 0 or name == "status"
     assert result._repr_html_()
     assert repr(result)
+
+
+@pytest.mark.slow
+def test_a_report_holds_the_numbers_that_score_prints(
+    project: Project, nai: Nai, tmp_path: Path
+) -> None:
+    page = tmp_path / "both.html"
+    printed = nai("report", "mlp", "lightgbm", "-o", str(page))
+    assert printed == f"wrote {page}: mlp, lightgbm\n"
+    text = page.read_text(encoding="utf-8")
+    [content] = re.findall(r'id="report-data">(.*?)</script>', text)
+    scores = nai("score", "mlp", "lightgbm", "--json")
+    for name, numbers in json.loads(content).items():
+        paths = {"folder", "plot", "predictions"}
+        assert set(scores[name]) - set(numbers) == paths
+        assert numbers.items() <= scores[name].items()
+    # Who gets it learns nothing of this machine.
+    assert str(project.workspace.root) not in text
+    assert "by epoch" in text
+    assert "by tree" in text
+    with pytest.raises(ConfigError, match=r"is a folder. Name a file"):
+        project.report("mlp", output=tmp_path)
+
+
+@pytest.mark.slow
+def test_a_report_shows_the_folds_of_a_backtest(
+    project: Project, nai: Nai, tmp_path: Path
+) -> None:
+    project.backtest("lightgbm", chunk=24, jobs=1)
+    page = tmp_path / "backtest.html"
+    nai("report", "lightgbm", "--on", "backtest", "-o", str(page))
+    text = page.read_text(encoding="utf-8")
+    assert "one line per fold" in text
+    assert "nai backtest lightgbm --chunk 24" in text
 
 
 def test_json_of_init(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

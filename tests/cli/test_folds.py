@@ -224,3 +224,55 @@ def test_a_broken_family_stops_only_its_own_models(
     error = nai("new", "mine", code=2)
     assert "there is no family 'mine'" in error
     assert "mine.py" in error
+
+
+def test_the_lockbox_opens_once_it_is_asked_for_and_that_is_recorded(
+    nai: Nai, root: Path
+) -> None:
+    settings = root / "numerai.toml"
+    text = settings.read_text().replace("lockbox_eras = 0", "lockbox_eras = 6")
+    settings.write_text(text)
+    nai("train", "lightgbm")
+    eras = nai("score", "lightgbm", "--json")["lightgbm"]["rows"][0]["eras"]
+    assert eras[-1] == FIRST_LAST_ERA - 6 - 8
+    assert "--on does not go with it" in nai(
+        "score", "lightgbm", "--open-lockbox", "--on", "validation", code=2
+    )
+    opened = nai("score", "lightgbm", "--open-lockbox", "--json")["lightgbm"]
+    assert opened["on"] == "lockbox"
+    assert opened["rows"][0]["eras"] == list(range(75, FIRST_LAST_ERA + 1))
+    assert opened["lockbox_openings"] == 1
+    nai("score", "lightgbm", "--open-lockbox")
+    shown = nai("score", "lightgbm")
+    assert "lockbox: opened 2 times so far, last on " in shown
+    assert max(int(e) for e in eras) < 75
+
+
+def test_a_backtest_is_scored_and_compared_with_another(nai: Nai, root: Path) -> None:
+    assert "Run `nai backtest lightgbm`" in nai(
+        "score", "lightgbm", "--on", "backtest", code=3
+    )
+    words = ("backtest", "lightgbm", "--chunk", "20", "--jobs", "1")
+    nai(*words)
+    nai(*words, "--set", "n_estimators=10")
+    first, second = sorted((root / "models" / "lightgbm" / "backtests").glob("2*"))
+    words = ("score", f"lightgbm@{first.name}", "--on", "backtest")
+    [record] = nai(*words, "--json").values()
+    assert record["on"] == "backtest"
+    assert record["folder"] == str(first)
+    predictions = pd.read_parquet(first / "predictions.parquet")
+    eras = sorted(set(predictions["era"].astype(int)))
+    assert record["rows"][0]["eras"] == eras
+    tested = [fold["test"] for fold in record["folds"]]
+    assert len(tested) == predictions["fold"].nunique() == 2
+    # The models are not needed any more.
+    shutil.rmtree(first / "folds")
+    again = nai(*words, "--force", "--json")
+    assert [*again.values()] == [record]
+    names = [f"lightgbm@{one.name}" for one in (first, second)]
+    compared = nai("compare", *names, "--on", "backtest", "--json")
+    assert [pair["first"] for pair in compared["pairs"]] == [names[0]] * 2
+    assert "not distinguishable" in nai("compare", *names, "--on", "backtest")
+    assert "has no backtests 'x'" in nai(
+        "score", "lightgbm@x", "--on", "backtest", code=2
+    )

@@ -4,14 +4,15 @@ import base64
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from made_report import made_report
+from made_report import made_leaks, made_report
 
-from numerai_pipeline.reports import SECTIONS, LeakCheck, Report, render
+from numerai_pipeline.reports import SECTIONS, Report, render
 from numerai_pipeline.scoring import Scores
 
 HOSTILE = "<img src=x onerror=\"alert('1')\">&amp;\x00</script><!--"
@@ -30,26 +31,13 @@ def page(report: Report) -> str:
 def tree_of(page: str) -> ElementTree.Element:
     """Parse a page as XML, which no element left open survives."""
     without = re.sub(r"(<(script|style)\b[^>]*>).*?(</\2>)", r"\1\3", page, flags=re.S)
-    return ElementTree.fromstring(without.removeprefix("<!DOCTYPE html>\n"))
+    return ElementTree.fromstring(without.removeprefix("<!DOCTYPE html>\n"))  # noqa: S314 - made here
 
 
-def data_of(page: str, identity: str) -> object:
-    class Scripts(HTMLParser):
-        found = ""
-        is_in = False
-
-        def handle_starttag(self, tag, attrs):
-            self.is_in = dict(attrs).get("id") == identity
-
-        def handle_data(self, data):
-            self.found += data if self.is_in else ""
-
-        def handle_endtag(self, tag):
-            self.is_in = False
-
-    scripts = Scripts()
-    scripts.feed(page)
-    return json.loads(scripts.found)
+def data_of(page: str, identity: str) -> Any:
+    """Return the JSON of a script, as a browser finds its end."""
+    [content] = re.findall(rf'<script[^>]* id="{identity}">(.*?)</script', page, re.S)
+    return json.loads(content)
 
 
 def words_of(element: ElementTree.Element) -> str:
@@ -128,12 +116,12 @@ def test_the_verdict_says_what_the_intervals_allow(report: Report, page: str) ->
     assert "620 backtest eras, clearly above zero;" in words
     assert "not distinguishable from v53_lgbm_ender20" in words
     assert "clearly worse than v53_lgbm_ender20" in words
-    assert "Leak check passed" in words
-    assert "3 runs of this model" in words
+    assert "Fast leak check: 1 passed" in words
+    assert "one of 3 runs, 1 scored" in words
 
 
 def test_warnings_come_before_the_verdict() -> None:
-    found = LeakCheck("failed", ("The column target leaks.",))
+    found = made_leaks(Path("elsewhere"), "The column target leaks.")
     report = made_report(n_eras=40, n_folds=1, leaks=found, n_openings=2)
     page = render(report)
     order = [
@@ -141,7 +129,8 @@ def test_warnings_come_before_the_verdict() -> None:
         for text in ("The column target leaks.", "scored 2 times", "clearly above zero")
     ]
     assert order == sorted(order)
-    assert "Leak check failed" in page
+    assert "Fast leak check: 1 failed" in page
+    assert "of the run elsewhere" in page
 
 
 def test_names_are_text() -> None:
@@ -160,7 +149,7 @@ def test_what_is_missing_is_said_with_the_command_that_adds_it() -> None:
     evaluation = replace(
         model.evaluation, rows=rows, coverage=(), benchmark="", features=None
     )
-    bare = replace(model, evaluation=evaluation, leaks=LeakCheck(), n_trials=1)
+    bare = replace(model, evaluation=evaluation, leaks=None, trials=None)
     tree = tree_of(render(replace(whole, models=(bare,), comparison=None)))
     said = {
         section.get("id"): words_of(each)
@@ -180,6 +169,21 @@ def test_what_is_missing_is_said_with_the_command_that_adds_it() -> None:
     }
     assert all(re.search(r"Add it: nai [a-z]+", words) for words in said.values())
     assert "nai leak-check mlp" in words_of(tree)
+
+
+def test_a_run_is_shown_on_the_eras_that_were_scored() -> None:
+    whole = made_report(("mlp",), n_eras=40, n_folds=1)
+    [model] = whole.models
+    [fold] = model.evaluation.folds
+    choosing = replace(fold, validation=fold.test, test=())
+    evaluation = replace(model.evaluation, on="validation", folds=(choosing,))
+    page = render(replace(whole, models=(replace(model, evaluation=evaluation),)))
+    words = words_of(tree_of(page))
+    assert "The epoch was chosen on these eras, so the scores are high." in words
+    assert "1: 0157–0196" in words
+    # The nearest era that it learned from is 0120, so none is nearer than 37.
+    assert re.search(r"27 to 52 ?0\.\d{4}", words)
+    assert "1 to 13" not in words
 
 
 def test_eras_without_any_score_make_a_page_too() -> None:

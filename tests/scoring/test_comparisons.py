@@ -29,7 +29,7 @@ def test_the_interval_is_that_of_the_paired_differences():
     assert found.n_eras == 80
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 99), st.sampled_from([4, 12]))
 def test_a_difference_is_antisymmetric(seed, horizon):
     a, b = scores(seed), scores(seed + 100, mean=0.015)
@@ -42,7 +42,7 @@ def test_a_difference_is_antisymmetric(seed, horizon):
     )
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 200))
 def test_p_value_interval_and_eras_needed_agree(seed):
     found = difference(scores(seed), scores(seed + 1_000, mean=0.01), horizon=4)
@@ -101,7 +101,7 @@ def test_a_constant_lead_is_clear_at_once():
     assert (found.low, found.p_value, found.eras_needed) == (0.5, 0, 32)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(p_values)
 def test_holm_rejects_step_by_step(values):
     adjusted = holm(values)

@@ -121,6 +121,15 @@ def test_a_set_of_features_is_projected_onto_alone(codes, predictions):
     )
 
 
+def test_columns_without_copies_need_no_pivots(codes, predictions):
+    places = np.arange(13, N_FEATURES)
+    alone = EraFeatures(codes[:, [3, *places]])
+    found = alone.projection().neutralize(predictions)
+    expected = neutralize(frame(predictions, "p"), frame(codes[:, places], "f"))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
+    assert alone.projection().rank == len(places)
+
+
 def test_the_rank_leaves_out_constant_and_repeated_columns(codes):
     assert EraFeatures(codes).projection().rank == N_FEATURES - 3
     assert EraFeatures(codes * 0.1).projection().rank == N_FEATURES - 3

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numerai_pipeline.scoring import (
@@ -21,6 +21,7 @@ def scores(*values):
     return Scores(np.arange(1, len(values) + 1), np.array(values, dtype=np.float64))
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-0.5, 0.5), min_size=2, max_size=60))
 def test_summary_is_that_of_numerais_notebooks(values):
     summary = scores(*values).summary()

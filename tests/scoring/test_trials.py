@@ -71,7 +71,7 @@ def test_pbo_is_purgedcvs(purgedcv, n_eras, n_trials):
     assert overfit_probability(values, 6) == expected.pbo
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 999), st.randoms(use_true_random=False))
 def test_pbo_does_not_see_the_order_of_the_trials(seed, random):
     values = trials(seed)

@@ -1,12 +1,11 @@
 """The command ``backtest``, and what it returns."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from numerai_pipeline.api.base import Base
 from numerai_pipeline.api.models import training_job
 from numerai_pipeline.api.outcomes import Outcome, Outcomes, each, outcome_of
 from numerai_pipeline.api.parameters import (
-    Cli,
     Names,
     Set,
     Size,
@@ -60,10 +59,10 @@ class BacktestCommands(Base):
         names: Names,
         *,
         scheme: SchemeName = "expanding",
-        chunk: int = 156,
+        chunk: int | None = None,
         train_eras: int | None = None,
         every: int = 1,
-        parallel: Annotated[int | None, Cli(option="--jobs")] = None,
+        jobs: int | None = None,
         max_ram: Size = None,
         seed: int | None = None,
         allow_leak: bool = False,
@@ -82,10 +81,11 @@ class BacktestCommands(Base):
         Args:
             names: Models of the workspace.
             scheme: expanding, rolling or blocked; blocked learns from later eras too.
-            chunk: Eras that one fold predicts; Numerai's own chunks have 156.
+            chunk: Eras that one fold predicts; by default 156, as Numerai's own
+                chunks, or a quarter of the eras where that is less.
             train_eras: Eras before a chunk that a rolling fold trains on.
             every: Train on every Nth era; all eras are predicted.
-            parallel: Folds at a time; by default as memory and cores allow.
+            jobs: Folds at a time; by default as memory and cores allow.
             max_ram: Memory of all folds together: 6GB, 50%; by default 75%.
             seed: Seed of initial weights, row order, dropout and sampling.
             allow_leak: Accept a purge shorter than the target's horizon; scores say so.
@@ -104,11 +104,10 @@ class BacktestCommands(Base):
             nai backtest mlp --every 4 --chunk 100 --set training.epochs=5
             nai backtest lightgbm --scheme rolling --train-eras 300
         """
-        from numerai_pipeline.data import Fold, Scheme
+        from numerai_pipeline.data import Fold, Scheme, usual_chunk
         from numerai_pipeline.evaluation import plan_backtest, run_backtest
         from numerai_pipeline.training import resolved_eras
 
-        cut = Scheme(scheme, chunk=chunk, train_eras=train_eras, every=every)
         overrides = overrides_of({"seed": seed, **parameters})
         chosen = names_of(names)
 
@@ -126,7 +125,9 @@ class BacktestCommands(Base):
             targets = job.checked_recipe().targets
             purge = reader.purge((*targets, columns.TARGET), allow_leak=allow_leak)
             eras = resolved_eras(reader, job.recipe.target, purge=purge)
-            return plan_backtest(job, eras, cut, parallel=parallel)
+            size = usual_chunk(len(eras)) if chunk is None else chunk
+            cut = Scheme(scheme, chunk=size, train_eras=train_eras, every=every)
+            return plan_backtest(job, eras, cut, parallel=jobs)
 
         # Every recipe is read before the first training begins.
         plans = {one.name: one for one in each(chosen, plan)}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from numerai_pipeline.api.figure import CellFigure
-    from numerai_pipeline.evaluation import Evaluation
+    from numerai_pipeline.evaluation import Evaluation, Trials
     from numerai_pipeline.submission import Opening
 
 
@@ -36,9 +36,20 @@ class Scored(Outcomes["Evaluation"]):
         """Return a mapping by model; a failed one says why."""
         return {
             one.name: one.error_dict()
-            or {**plain(one.get()), "lockbox_openings": len(self.openings)}
+            or {
+                **plain(one.get()),
+                "trials": plain(self.trials[one.name]),
+                "lockbox_openings": len(self.openings),
+            }
             for one in self.outcomes
         }
+
+    @cached_property
+    def trials(self) -> "dict[str, Trials]":
+        """Of each model, how many runs it was chosen from."""
+        from numerai_pipeline.evaluation import trials_of
+
+        return {name: trials_of(found) for name, found in self.results.items()}
 
     @cached_property
     def table(self) -> "pd.DataFrame":

@@ -246,7 +246,7 @@ def _(result: LeakChecked) -> None:
                 echo(f"{report.model}: {check.name} {check.state}: {finding.says}")
         for check in report.checks:
             for untested in check.untested:
-                echo(f"{report.model}: {check.name} did not test {untested}")
+                echo(f"{report.model}: {check.name}, not tested: {untested}")
 
 
 @print_result.register

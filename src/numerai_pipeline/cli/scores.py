@@ -8,7 +8,7 @@ from numerai_pipeline.api import Compared, Scored
 from numerai_pipeline.cli.tables import Cell, echo, format_value, print_table
 
 if TYPE_CHECKING:
-    from numerai_pipeline.evaluation import Evaluation, ScoreRow
+    from numerai_pipeline.evaluation import Evaluation, ScoreRow, Trials
     from numerai_pipeline.scoring import Difference
 
 # What a table of scores shows, in this order; JSON has all of them.
@@ -35,8 +35,8 @@ def print_scored(result: Scored) -> None:
     parts = sorted({one.on for one in evaluations})
     title = f"Scores per {' or '.join(parts) or 'test'} era"
     print_table(title, _COLUMNS, rows, padding=0)
-    for evaluation in evaluations:
-        _print_notes(evaluation)
+    for name, evaluation in result.results.items():
+        _print_notes(evaluation, result.trials[name])
     if result.openings:
         last = result.openings[-1]
         echo(
@@ -48,27 +48,17 @@ def print_scored(result: Scored) -> None:
 def print_compared(result: Compared) -> None:
     """Print the pairs by metric, then how alike the predictions are."""
     print_table(
-        "Differences per common era, first minus second",
-        [
-            "score",
-            "first",
-            "second",
-            "mean ±95 %",
-            "p",
-            "eras",
-            "needed",
-            "the first is",
-        ],
+        "Differences per common era",
+        ["score", "", "mean ±95 %", "p", "eras", "needed", "verdict"],
         [
             (
                 pair.metric,
-                pair.first,
-                pair.second,
+                f"{pair.first} – {pair.second}",
                 Cell(_plus_minus(pair.difference.mean, pair.difference.low, "+.4f")),
                 Cell("–" if math.isnan(pair.p_value) else f"{pair.p_value:.3f}"),
                 pair.difference.n_eras,
                 pair.difference.eras_needed,
-                Cell(pair.verdict, _STYLES.get(pair.verdict, "")),
+                Cell(pair.verdict, _STYLES.get(pair.verdict, ""), is_number=False),
             )
             for pair in result.comparison.pairs
         ],
@@ -85,8 +75,8 @@ def print_compared(result: Compared) -> None:
         padding=0,
     )
     echo(
-        "p: adjusted for all pairs of a score by Holm's method; needed: eras after "
-        "which this difference would be clear"
+        "verdict: of the first model; p: adjusted for all pairs of a score by Holm's "
+        "method; needed: eras after which this difference would be clear"
     )
     for warning in result.warnings:
         echo(warning)
@@ -143,7 +133,7 @@ def _style(row: "ScoreRow", evaluation: "Evaluation") -> str:
     return "green" if found.low > 0 else "red" if found.high < 0 else ""
 
 
-def _print_notes(evaluation: "Evaluation") -> None:
+def _print_notes(evaluation: "Evaluation", trials: "Trials") -> None:
     eras = evaluation.rows[0].scores.eras
     features = evaluation.features
     measured = f", FNC and exposure: {features.feature_set}" if features else ""
@@ -158,6 +148,8 @@ def _print_notes(evaluation: "Evaluation") -> None:
                 f"{evaluation.model}: {row.metric} {_versus(found)} of "
                 f"{evaluation.benchmark} on {found.n_eras} common eras"
             )
+    if trials.n > 1:
+        echo(f"{evaluation.model}: {trials.sentence}")
     for warning in evaluation.warnings:
         echo(f"{evaluation.model}: {warning}")
     echo(f"plot: {format_value(evaluation.plot)}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from textwrap import TextWrapper
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,10 +18,17 @@ _LEAST_WIDTH = 10
 
 @dataclass(frozen=True)
 class Cell:
-    """Figures as they are to be read, such as ``0.0190 ±0.0070``, and their style."""
+    """A text in a style of its own, such as ``0.0190 ±0.0070`` in green.
+
+    Attributes:
+        text: as it is to be read.
+        style: of Rich.
+        is_number: whether it is aligned to the right and never folded.
+    """
 
     text: str
     style: str = ""
+    is_number: bool = True
 
 
 @cache
@@ -32,8 +40,14 @@ def stdout() -> "Console":
 
 
 def echo(text: str, style: str | None = None) -> None:
-    """Print a line of the result as it is, in one style."""
-    stdout().print(text, style=style, highlight=False, markup=False)
+    """Print a line of the result in one style; a terminal breaks it between words."""
+    console = stdout()
+    if console.is_terminal:  # a word that is longer than the line, a path, stays whole
+        wrap = TextWrapper(
+            console.width, break_long_words=False, break_on_hyphens=False
+        )
+        text = "\n".join(wrap.fill(line) for line in text.split("\n"))
+    console.print(text, style=style, highlight=False, markup=False)
 
 
 def print_table(
@@ -142,8 +156,9 @@ def _format(value: object, form: str) -> str:
 
 
 def _is_number(value: object) -> bool:
-    is_one = isinstance(value, int | float | Cell)
-    return is_one and not isinstance(value, bool)
+    if isinstance(value, Cell):
+        return value.is_number
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _relative(path: Path) -> str:

@@ -20,7 +20,12 @@ from numerai_pipeline.data.parquet.reading import read_parquet_blocks
 from numerai_pipeline.data.readers.packed_rows import PackedRows
 from numerai_pipeline.data.readers.reader import ShardReader
 from numerai_pipeline.data.readers.transforms import decode_features, decode_packed
-from numerai_pipeline.data.schemes import Scheme, SchemeName, backtest_folds
+from numerai_pipeline.data.schemes import (
+    Scheme,
+    SchemeName,
+    backtest_folds,
+    usual_chunk,
+)
 from numerai_pipeline.data.shards.manifest import ShardManifest
 
 __all__ = [
@@ -50,4 +55,5 @@ __all__ = [
     "read_columns",
     "read_parquet_blocks",
     "rolling_folds",
+    "usual_chunk",
 ]

@@ -1,5 +1,6 @@
 """Schemes of backtests: which folds predict many eras, each of them once."""
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,15 @@ _VALIDATION_SHARE = 0.1
 
 # Fewer follow the noise of single eras.
 _MIN_VALIDATION_ERAS = 4
+
+
+def usual_chunk(n_eras: int) -> int:
+    """Return how many eras a fold predicts by default.
+
+    >>> usual_chunk(1_198), usual_chunk(126)
+    (156, 32)
+    """
+    return max(1, min(CHUNK_ERAS, math.ceil(n_eras / 4)))
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ from numerai_pipeline.evaluation.result import (
     last_corr,
     read_evaluation,
 )
+from numerai_pipeline.evaluation.trials import Trials, trials_of
 
 __all__ = [
     "Backtest",
@@ -62,6 +63,7 @@ __all__ = [
     "Scoring",
     "Subject",
     "SweepPoint",
+    "Trials",
     "backtests_dir",
     "check_leaks",
     "choose_part",
@@ -81,5 +83,6 @@ __all__ = [
     "run_backtest",
     "subject_of_backtest",
     "subject_of_run",
+    "trials_of",
     "write_out_of_sample",
 ]

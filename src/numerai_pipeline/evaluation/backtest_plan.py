@@ -6,6 +6,7 @@ from datetime import UTC, timedelta
 from pathlib import Path
 
 from numerai_pipeline.core import (
+    PARTIAL_SUFFIX,
     DataError,
     columns,
     counted,
@@ -162,9 +163,8 @@ def plan_backtest(
     plans = [make_plan(replace(job, fold=fold)) for fold in folds]
     n_features = len(plans[0].features)
     rows = tuple(_rows(reader, fold) for fold in folds)
-    largest = max(row.train + row.validation for row in rows)
+    n_values = n_features * max(row.train + row.validation for row in rows)
     engine = checked.family.engine
-    needed = planned_bytes(engine, largest, n_features)
     allowed = allowed_bytes(job.max_ram_bytes)
     fingerprint = digest_of([plan.fingerprint for plan in plans])
     folder = _folder(job, fingerprint)
@@ -182,9 +182,9 @@ def plan_backtest(
         n_parallel=(
             min(parallel, len(folds))
             if parallel
-            else n_parallel(engine, len(folds), needed, allowed)
+            else n_parallel(engine, len(folds), n_values, allowed)
         ),
-        needed_bytes=needed,
+        needed_bytes=planned_bytes(engine, n_values),
         seconds=seconds,
         compared_with=compared_with,
     )
@@ -197,11 +197,14 @@ def _rows(reader: ShardReader, fold: Fold) -> FoldRows:
 
 def _folder(job: TrainingJob, fingerprint: str) -> Path:
     """Return the folder of the same plan, or the name of a new one."""
-    backtests = backtests_dir(job.runs)
-    for path in sorted(backtests.glob(f"*-{fingerprint[:_SHORT]}/{RUN_CONFIG}")):
+    backtests, short = backtests_dir(job.runs), fingerprint[:_SHORT]
+    for path in sorted(backtests.glob(f"*-{short}/{RUN_CONFIG}")):
         return path.parent
+    # What a kill left while it put a folder into place has its name.
+    for leftover in sorted(backtests.glob(f".*-{short}.*{PARTIAL_SUFFIX}")):
+        return backtests / leftover.name.split(".")[1]
     stamp = job.started.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
-    return backtests / f"{stamp}-{fingerprint[:_SHORT]}"
+    return backtests / f"{stamp}-{short}"
 
 
 def _estimate(
@@ -211,9 +214,7 @@ def _estimate(
 
     The number of epochs or trees is taken to be that of what they are compared with.
     """
-    done: list[FoldResult] = []
-    if (folder / RUN_CONFIG).is_file():
-        done = Backtest.open(folder).results()
+    done = _results(folder)
     numbers = {result.number for result in done}
     left = sum(
         row.train for number, row in enumerate(rows, start=1) if number not in numbers
@@ -231,6 +232,14 @@ def _estimate(
     except DataError:  # no run, a broken one, or one of other eras
         return None, ""
     return spent / max(1, n_rows) * left, f"the run {run.folder.name}"
+
+
+def _results(folder: Path) -> list[FoldResult]:
+    """Return what came of finished folds; none of a broken or a new backtest."""
+    try:
+        return Backtest.open(folder).results()
+    except DataError:  # `run_backtest` reports what is broken
+        return []
 
 
 def _of(eras: Sequence[int]) -> str:

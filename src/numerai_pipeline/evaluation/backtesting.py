@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import (
+    PARTIAL_SUFFIX,
     SILENT,
     DataError,
     PipelineError,
@@ -95,6 +96,9 @@ def run_backtest(
         if restart or not (folder / RUN_CONFIG).is_file():
             _begin(plan)
         backtest = Backtest.open(folder)
+        for leftover in folder.rglob(f".*{PARTIAL_SUFFIX}"):
+            if leftover.is_file():  # of a step that was killed; `train` sweeps folders
+                leftover.unlink()
         if backtest.is_done and len(backtest.results()) == len(plan.folds):
             return backtest
         for line in plan.lines():
@@ -160,9 +164,9 @@ def _run_folds(plan: BacktestPlan, backtest: Backtest, progress: Progress) -> No
     for label, error in errors.items():
         if not isinstance(error, PipelineError):
             raise error
-        others = f" ({counted(len(errors) - 1, 'other folds')} failed too)"
+        others = f" {counted(len(errors) - 1, 'other folds')} failed too."
         more = others if len(errors) > 1 else ""
-        raise type(error)(f"{label} of {len(plan.folds)}{more}: {error}") from error
+        raise type(error)(f"{label} of {len(plan.folds)}: {error}{more}") from error
 
 
 def run_fold(fold: FoldJob, progress: Progress) -> FoldResult:
@@ -232,6 +236,9 @@ def _join(backtest: Backtest, progress: Progress) -> None:
                     f"{path} cannot be read ({error}). {retrain(path)}"
                 ) from error
             of_rows = pa.array(np.full(len(table), number, np.int16))
+            # Mean ranks of several models have 64 bits.
+            predictions = table[columns.PREDICTION].cast(pa.float32())
+            table = table.set_column(2, columns.PREDICTION, predictions)
             tables.append(table.add_column(2, "fold", of_rows))
             advance(1)
     whole = pa.concat_tables(tables).unify_dictionaries()

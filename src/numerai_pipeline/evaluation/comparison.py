@@ -107,23 +107,15 @@ def _pairs(
 ) -> list[Pair]:
     """Return all pairs by one metric, with p-values adjusted for their number."""
     several = list(evaluations.values())
-    own = [evaluation.row(metric) for evaluation in several]
-    of_benchmark = [evaluation.row(metric, benchmark) for evaluation in several]
-    longest = max(of_benchmark, key=_n_eras)
-    rows = {
-        name: row
-        for name, row in zip((*evaluations, benchmark), (*own, longest), strict=True)
-        if row is not None
-    }
+    rows = {name: one.row(metric) for name, one in evaluations.items()}
+    if benchmark:
+        of_benchmark = [one.row(metric, benchmark) for one in several]
+        rows[benchmark] = max(of_benchmark, key=_n_eras)
+    scores = {name: row.scores for name, row in rows.items() if row is not None}
+    horizon = several[0].rows[0].horizon
     found = [
-        (
-            first,
-            second,
-            difference(
-                rows[first].scores, rows[second].scores, horizon=rows[first].horizon
-            ),
-        )
-        for first, second in combinations(rows, 2)
+        (first, second, difference(scores[first], scores[second], horizon=horizon))
+        for first, second in combinations(scores, 2)
     ]
     adjusted = holm(np.array([each.p_value for _, _, each in found]))
     return [

@@ -1,6 +1,6 @@
 """FNC, feature exposure and neutralization, one factorization of features per era."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -39,8 +39,8 @@ def score_features(
 ) -> list[tuple[list[ScoreRow], FeatureScores]]:
     """Return FNC and exposure of each subject, and how its model follows features.
 
-    One era's features are in memory at a time. What is computed from them is shared
-    by all models that have the same rows.
+    One era's features are in memory at a time. All models with the same rows are
+    measured together.
 
     Args:
         subjects: what to measure.
@@ -49,144 +49,169 @@ def score_features(
         features: its features.
         progress: where to report.
     """
-    measured = [_Measured(subject, features) for subject in subjects]
+    measured = [_Measured(subject) for subject in subjects]
     eras = sorted({era for one in measured for era in one.rows_of_era})
     title = f"FNC and exposure to {len(features):,} features"
     with progress.task(title, len(eras), "eras") as advance:
         for era, ids, x in _whole_eras(shards, eras, features):
-            rows = Rows(ids)
-            shared: dict[bytes, EraFeatures] = {}
-            for one in measured:
-                one.add(era, rows, x, shared)
+            for group in _groups(measured, era, Rows(ids)):
+                group.measure(era, x)
             advance(1)
-    return [(one.rows(feature_set), one.features(feature_set)) for one in measured]
+    return [one.result(feature_set, features) for one in measured]
 
 
 class _Measured:
-    """What is measured of one subject, era by era."""
+    """What is measured of one subject, era by era.
 
-    def __init__(self, subject: FeatureSubject, features: Sequence[str]) -> None:
-        self._subject = subject
-        self._features = features
+    Attributes:
+        subject: the subject.
+        rows_of_era: its rows of each era that can be scored.
+        scores: a model's name -> era, FNC and exposure of each era.
+        exposures: ``(F,)`` of its own model in each era.
+        sweep: CORR and exposure of its own model by proportion, in each era.
+    """
+
+    def __init__(self, subject: FeatureSubject) -> None:
+        self.subject = subject
         self.rows_of_era = {
             era: rows
             for era, rows in subject.found.by_era()
             if subject.has_target[rows].any()
         }
-        self._scores: dict[str, list[tuple[int, float, float]]] = {
+        self.scores: dict[str, list[tuple[int, float, float]]] = {
             name: [] for name in subject.names
         }
-        self._exposures: list[Values] = []
-        self._sweep: list[tuple[list[float], list[float]]] = []
+        self.exposures: list[Values] = []
+        self.sweep: list[tuple[list[float], list[float]]] = []
 
-    def add(
-        self, era: int, rows: Rows, x: Codes, shared: dict[bytes, EraFeatures]
+    def result(
+        self, feature_set: str, features: Sequence[str]
+    ) -> tuple[list[ScoreRow], FeatureScores]:
+        """Return the scores of all its models, and more of its own one."""
+        rows = []
+        for name, scores in self.scores.items():
+            if not scores:
+                continue
+            eras, *values = map(np.array, zip(*scores, strict=True))
+            for metric, each in zip(("FNC", "exposure"), values, strict=True):
+                found = Scores(eras, each)
+                horizon = self.subject.horizon
+                rows.append(ScoreRow(name, metric, found, horizon, feature_set))
+        mean = _mean(np.array(self.exposures)).tolist()
+        corrs, largest = (np.array(each) for each in zip(*self.sweep, strict=True))
+        eras = rows[0].scores.eras
+        points = zip(PROPORTIONS, corrs.T, _mean(largest).tolist(), strict=True)
+        return rows, FeatureScores(
+            feature_set=feature_set,
+            exposures=dict(zip(features, mean, strict=True)),
+            sweep=tuple(
+                SweepPoint(part, Scores(eras, corr), exposure)
+                for part, corr, exposure in points
+            ),
+        )
+
+
+class _Group:
+    """Models with the same rows of an era.
+
+    Attributes:
+        places: ``(n,)``, where these rows are in the era, ascending.
+        targets: ``(n,)``.
+        columns: ``(n,)`` predictions of each model.
+        users: for each of them, what measures it, and the model's name there.
+    """
+
+    def __init__(
+        self, places: npt.NDArray[np.intp], targets: npt.NDArray[np.float32]
     ) -> None:
-        """Measure an era.
+        self.places = places
+        self.targets = targets
+        self.columns: list[Values] = []
+        self.users: list[list[tuple[_Measured, str]]] = []
+
+    def add(self, column: Values, user: "tuple[_Measured, str]") -> None:
+        """Add a model; one that several subjects have is measured once."""
+        for known, users in zip(self.columns, self.users, strict=True):
+            if users[0][1] == user[1] and np.array_equal(known, column):
+                users.append(user)
+                return
+        self.columns.append(column)
+        self.users.append([user])
+
+    def measure(self, era: int, x: Codes) -> None:
+        """Measure all models, and hand each its scores.
 
         Args:
             era: its number.
-            rows: the ids of its rows.
-            x: ``(rows, F)`` uint8, their features.
-            shared: what other subjects have computed of the same rows.
+            x: ``(rows, F)`` uint8, features of all rows of the era.
         """
-        if era not in self.rows_of_era:
+        features = EraFeatures(x[self.places])
+        projection = features.projection()
+        values = np.column_stack(self.columns)
+        exposures = features.exposures(values)
+        fnc = fnc_of_era(values, self.targets, projection)
+        for place, users in enumerate(self.users):
+            score = (era, float(fnc[place]), _largest(exposures[:, place]))
+            for measured, name in users:
+                measured.scores[name].append(score)
+        self._sweep(values, features, projection, exposures)
+
+    def _sweep(
+        self,
+        values: Values,
+        features: EraFeatures,
+        projection: Projection,
+        exposures: Values,
+    ) -> None:
+        """Measure the subjects' own models at each proportion."""
+        own = [
+            place
+            for place, [(measured, name), *_] in enumerate(self.users)
+            if name == measured.subject.names[0]
+        ]
+        if not own:
             return
-        own = self.rows_of_era[era]
-        places = rows.places(self._subject.found.ids[own])
-        values = self._subject.values[own]
-        targets = self._subject.found.targets[self._subject.target][own]
-        is_scored = self._subject.has_target[own][:, None] & ~np.isnan(values)
-        # Models with the same rows are measured together.
-        masks: dict[bytes, list[int]] = {}
-        for column in range(values.shape[1]):
-            masks.setdefault(is_scored[:, column].tobytes(), []).append(column)
-        for together in masks.values():
-            kept = np.flatnonzero(is_scored[:, together[0]])
+        ranks = np.column_stack([gaussian_ranks(values[:, place]) for place in own])
+        largest = [_largest(column) for column in features.exposures(ranks).T]
+        parts = PROPORTIONS if projection.is_defined else PROPORTIONS[:1]
+        explained = projection.explained(ranks) if len(parts) > 1 else ranks
+        unknown = [np.nan] * (len(PROPORTIONS) - len(parts))
+        for place, rank, taken, exposure in zip(
+            own, ranks.T, explained.T, largest, strict=True
+        ):
+            left = [rank - part * taken for part in parts]
+            corrs = [corr_of_era(column, self.targets) for column in left]
+            # The features' products with what is explained are those with all of it.
+            shares = [
+                (1 - part) * rank.std() / column.std() if column.std() else np.nan
+                for part, column in zip(parts, left, strict=True)
+            ]
+            for measured, _ in self.users[place]:
+                measured.exposures.append(exposures[:, place])
+                measured.sweep.append(
+                    (corrs + unknown, [exposure * one for one in shares] + unknown)
+                )
+
+
+def _groups(measured: Sequence[_Measured], era: int, rows: Rows) -> Iterable[_Group]:
+    """Return the models of an era by their rows."""
+    found: dict[bytes, _Group] = {}
+    for one in measured:
+        if era not in one.rows_of_era:
+            continue
+        own, subject = one.rows_of_era[era], one.subject
+        places = rows.places(subject.found.ids[own])
+        targets = subject.found.targets[subject.target][own]
+        for name, column in zip(subject.names, subject.values[own].T, strict=True):
+            kept = np.flatnonzero(subject.has_target[own] & ~np.isnan(column))
             if len(kept) < 2:
                 continue
             # In the order of the shards, so that equal rows are found to be equal.
             kept = kept[np.argsort(places[kept])]
             key = places[kept].tobytes()
-            if key not in shared:
-                shared[key] = EraFeatures(x[places[kept]])
-            self._measure(
-                era,
-                together,
-                values[np.ix_(kept, np.array(together))],
-                targets[kept],
-                shared[key],
-            )
-
-    def _measure(
-        self,
-        era: int,
-        which: list[int],
-        values: Values,
-        targets: npt.NDArray[np.float32],
-        features: EraFeatures,
-    ) -> None:
-        exposures = features.exposures(values)
-        projection = features.projection()
-        fnc = fnc_of_era(values, targets, projection)
-        for place, column in enumerate(which):
-            score = (era, float(fnc[place]), _largest(exposures[:, place]))
-            self._scores[self._subject.names[column]].append(score)
-        if which[0] == 0:
-            self._exposures.append(exposures[:, 0])
-            self._sweep.append(_sweep(values[:, 0], targets, features, projection))
-
-    def rows(self, feature_set: str) -> list[ScoreRow]:
-        """Return FNC and exposure of each model."""
-        found = []
-        for name, scores in self._scores.items():
-            if scores:
-                eras, fnc, exposure = map(np.array, zip(*scores, strict=True))
-                for metric, each in (("FNC", fnc), ("exposure", exposure)):
-                    found.append(
-                        ScoreRow(
-                            name,
-                            metric,
-                            Scores(eras, each),
-                            self._subject.horizon,
-                            feature_set,
-                        )
-                    )
-        return found
-
-    def features(self, feature_set: str) -> FeatureScores:
-        """Return exposures and sweep of the subject's own model."""
-        eras = np.array([era for era, _, _ in self._scores[self._subject.names[0]]])
-        mean = _mean(np.array(self._exposures))
-        corrs = np.array([corr for corr, _ in self._sweep])
-        largest = _mean(np.array([exposure for _, exposure in self._sweep]))
-        return FeatureScores(
-            feature_set=feature_set,
-            exposures=dict(zip(self._features, mean.tolist(), strict=True)),
-            sweep=tuple(
-                SweepPoint(
-                    proportion, Scores(eras, corrs[:, place]), float(largest[place])
-                )
-                for place, proportion in enumerate(PROPORTIONS)
-            ),
-        )
-
-
-def _sweep(
-    predictions: Values,
-    targets: npt.NDArray[np.float32],
-    features: EraFeatures,
-    projection: Projection,
-) -> tuple[list[float], list[float]]:
-    """Return CORR and the largest exposure of an era at each proportion."""
-    ranks = gaussian_ranks(predictions)
-    parts = PROPORTIONS if projection.is_defined else PROPORTIONS[:1]
-    explained = projection.explained(ranks) if projection.is_defined else ranks
-    taken = np.column_stack([ranks - part * explained for part in parts])
-    unknown = [np.nan] * (len(PROPORTIONS) - len(parts))
-    corrs = [corr_of_era(column, targets) for column in taken.T]
-    exposures = [_largest(column) for column in features.exposures(taken).T]
-    return corrs + unknown, exposures + unknown
+            group = found.setdefault(key, _Group(places[kept], targets[kept]))
+            group.add(column[kept], (one, name))
+    return found.values()
 
 
 def _whole_eras(

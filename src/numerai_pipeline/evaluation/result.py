@@ -382,6 +382,13 @@ def last_corr(folder: Path, on: EvaluatedPart = "test") -> float | None:
         None if it was never scored on these eras, if none has a score, or if the file
         cannot be read or is of an older version, which scored other eras.
     """
+    row = last_corr_row(folder, on)
+    mean = math.nan if row is None else row.summary.mean
+    return None if math.isnan(mean) else mean
+
+
+def last_corr_row(folder: Path, on: EvaluatedPart) -> ScoreRow | None:
+    """Return the CORR per era of a run's last score; None as ``last_corr`` does."""
     if not scores_path(folder, on).is_file():
         return None
     try:
@@ -391,8 +398,7 @@ def last_corr(folder: Path, on: EvaluatedPart = "test") -> float | None:
         row = ScoreRow.from_dict(record["rows"][0])
     except (DataError, LookupError, TypeError, ValueError):
         return None
-    mean = row.summary.mean
-    return mean if row.metric == "CORR" and not math.isnan(mean) else None
+    return row if row.metric == "CORR" else None
 
 
 def common_eras(rows: Sequence[ScoreRow]) -> list[Scores]:

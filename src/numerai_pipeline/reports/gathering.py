@@ -9,23 +9,18 @@ from numerai_pipeline.core import (
     PipelineError,
     Workspace,
     format_time,
-    read_json,
     read_toml,
 )
-from numerai_pipeline.data import FEATURE_GROUPS, FeatureCatalog
-from numerai_pipeline.evaluation import Evaluation
-from numerai_pipeline.reports.inputs import LeakCheck, LeakState, ModelReport
-from numerai_pipeline.training import DONE_FILE, RUN_CONFIG, Chart, Run
-
-_LEAKS_FILE = "leaks.json"
-
-# A check that was left out is no finding; the file names it.
-_STATES: Mapping[str, LeakState] = {
-    "passed": "passed",
-    "not tested": "passed",
-    "warning": "warning",
-    "failed": "failed",
-}
+from numerai_pipeline.data import FEATURE_GROUPS, FeatureCatalog, Scheme
+from numerai_pipeline.evaluation import (
+    Backtest,
+    Evaluation,
+    LeakReport,
+    read_leak_report,
+    trials_of,
+)
+from numerai_pipeline.reports.inputs import ModelReport
+from numerai_pipeline.training import RUN_CONFIG, Chart, Run
 
 
 def gather(
@@ -42,55 +37,39 @@ def gather(
         n_openings: how often its lockbox eras were scored.
 
     Raises:
-        DataError: if the run that was scored is broken.
+        DataError: if the run or backtest that was scored is broken.
     """
     runs_dir = workspace.runs_dir(evaluation.model)
-    runs = _runs(evaluation)
-    first = runs[-1] if runs else None
+    if evaluation.on == "backtest":
+        backtest = Backtest.open(evaluation.folder)
+        runs, make = backtest.runs(), _backtest_command(backtest)
+    else:
+        runs = [Run.open(evaluation.folder)]
+        make = f"nai train {evaluation.model}"
+    # Folds that were cleared away have left their predictions.
+    newest = runs[-1] if runs else None
     return ModelReport(
         name=name,
         evaluation=evaluation,
-        leaks=_leak_check(evaluation.folder, runs_dir),
-        n_trials=len(list(runs_dir.glob(f"*/{DONE_FILE}"))),
+        leaks=_leak_report(evaluation.folder, runs_dir),
+        trials=trials_of(evaluation),
         n_openings=n_openings,
         curves=tuple(_curves(runs)),
-        groups=_groups(first, workspace),
-        recipe=first.recipe.model_dump(mode="json") if first else {},
-        facts=_facts(first) if first else {},
-        commands=_commands(name, evaluation),
+        groups=_groups(newest, workspace) if newest else {},
+        recipe=newest.recipe.model_dump(mode="json") if newest else {},
+        facts=_facts(evaluation, newest) if newest else {},
+        commands=("nai download && nai etl", make, *_commands(name, evaluation)),
     )
 
 
-def _runs(evaluation: Evaluation) -> list[Run]:
-    """Return the run that was scored, or those of a backtest's folds, in order."""
-    folder = evaluation.folder
-    if evaluation.on != "backtest":
-        return [Run.open(folder)]
-    done = sorted(folder.glob(f"folds/*/runs/*/{DONE_FILE}"))
-    return [Run.open(path.parent) for path in done]
+def _leak_report(folder: Path, runs_dir: Path) -> LeakReport | None:
+    """Return the leak check of a run, or that of the newest run that has one.
 
-
-def _leak_check(folder: Path, runs_dir: Path) -> LeakCheck:
-    """Return what the leak check of a run found, or that of the model's newest run.
-
-    A backtest has none of its own. One that cannot be read was not made.
+    A backtest has none of its own.
     """
-    newest = sorted(runs_dir.glob(f"*/{_LEAKS_FILE}"), reverse=True)
-    own = folder / _LEAKS_FILE
-    path = next((each for each in (own, *newest) if each.is_file()), None)
-    if path is None:
-        return LeakCheck()
-    try:
-        record = read_json(path)
-        findings = tuple(
-            f"Leak check, {check['name']}: {finding['says']}"
-            for check in record["checks"]
-            for finding in check["findings"]
-        )
-        state = _STATES.get(record["state"], "not run")
-    except (AttributeError, DataError, KeyError, TypeError):
-        return LeakCheck()
-    return LeakCheck(state, findings, run="" if path == own else path.parent.name)
+    others = sorted(runs_dir.glob("*/"), reverse=True)
+    found = (read_leak_report(each) for each in (folder, *others))
+    return next((each for each in found if each is not None), None)
 
 
 def _curves(runs: Sequence[Run]) -> list[Chart]:
@@ -101,9 +80,7 @@ def _curves(runs: Sequence[Run]) -> list[Chart]:
     return found
 
 
-def _groups(run: Run | None, workspace: Workspace) -> Mapping[str, Sequence[str]]:
-    if run is None:
-        return {}
+def _groups(run: Run, workspace: Workspace) -> Mapping[str, Sequence[str]]:
     try:
         path = workspace.data_dir(run.data_version) / "features.json"
         sets = FeatureCatalog.load(path).sets
@@ -112,11 +89,17 @@ def _groups(run: Run | None, workspace: Workspace) -> Mapping[str, Sequence[str]
     return {name: sets[name] for name in FEATURE_GROUPS if name in sets}
 
 
-def _facts(run: Run) -> dict[str, str]:
+def _facts(evaluation: Evaluation, run: Run) -> dict[str, str]:
     config = read_toml(run.folder / RUN_CONFIG)
     of_run, versions = config["run"], config.get("versions", {})
+    is_backtest = evaluation.on == "backtest"
     return {
-        "run": run.folder.name,
+        "backtest" if is_backtest else "run": evaluation.folder.name,
+        **(
+            {"folds": f"{len(evaluation.folds)}, the newest of which:"}
+            if is_backtest
+            else {}
+        ),
         "trained": format_time(run.started),
         "family": run.recipe.family,
         "data": run.data_version,
@@ -128,12 +111,19 @@ def _facts(run: Run) -> dict[str, str]:
     }
 
 
-def _commands(name: str, evaluation: Evaluation) -> tuple[str, ...]:
-    make = "backtest" if evaluation.on == "backtest" else "train"
-    part = "test" if evaluation.on == "lockbox" else evaluation.on
-    return (
-        "nai download && nai etl",
-        f"nai {make} {evaluation.model}",
-        f"nai score {name} --on {part}",
-        f"nai report {name} --on {part}",
-    )
+def _backtest_command(backtest: Backtest) -> str:
+    """Return the command with the options that are not the defaults."""
+    usual, scheme = Scheme(), backtest.scheme
+    given = {
+        "--scheme": (scheme.name, usual.name),
+        "--chunk": (scheme.chunk, usual.chunk),
+        "--train-eras": (scheme.train_eras, usual.train_eras),
+        "--every": (scheme.every, usual.every),
+    }
+    options = [f"{flag} {one}" for flag, (one, other) in given.items() if one != other]
+    return " ".join(["nai backtest", backtest.name, *options])
+
+
+def _commands(name: str, evaluation: Evaluation) -> tuple[str, str]:
+    on = "test --open-lockbox" if evaluation.on == "lockbox" else evaluation.on
+    return f"nai score {name} --on {on}", f"nai report {name} --on {on.split()[0]}"

@@ -3,34 +3,23 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from numerai_pipeline.core import EvaluationSettings
-from numerai_pipeline.evaluation import Comparison, Evaluation, ScoreRow
+from numerai_pipeline.evaluation import (
+    Comparison,
+    Evaluation,
+    LeakReport,
+    ScoreRow,
+    Trials,
+)
 from numerai_pipeline.reports.scales import Floats
 from numerai_pipeline.training import Chart
 
-LeakState = Literal["passed", "warning", "failed", "not run"]
-
 # The style sheet has this many colours for models.
 _N_LOOKS = 6
-
-
-@dataclass(frozen=True)
-class LeakCheck:
-    """The outcome of a model's leak check.
-
-    Attributes:
-        state: of all checks together.
-        findings: what was found, a sentence each.
-        run: which run was checked; empty if it is the one that was scored.
-    """
-
-    state: LeakState = "not run"
-    findings: tuple[str, ...] = ()
-    run: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +29,8 @@ class ModelReport:
     Attributes:
         name: of the model, such as ``mlp`` or ``mlp@RUN``.
         evaluation: its scores.
-        leaks: whether its leak check passed.
-        n_trials: runs of the model, each of which could have been chosen.
+        leaks: its leak check, or that of another of its runs; None: none was made.
+        trials: runs of the model, each of which could have been chosen; None: unknown.
         n_openings: how often its lockbox eras were scored.
         curves: its training curves, one of each fold.
         groups: feature group -> its features.
@@ -52,8 +41,8 @@ class ModelReport:
 
     name: str
     evaluation: Evaluation
-    leaks: LeakCheck = LeakCheck()
-    n_trials: int = 1
+    leaks: LeakReport | None = None
+    trials: Trials | None = None
     n_openings: int = 0
     curves: tuple[Chart, ...] = ()
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from numerai_pipeline.reports.drawing import draw
 from numerai_pipeline.reports.markup import Html, tag
-from numerai_pipeline.reports.plots import Plot, draw
+from numerai_pipeline.reports.plots import Plot
 from numerai_pipeline.reports.scales import Floats
 
 

@@ -119,3 +119,8 @@ def broken_at_gaps(x: Floats, y: Floats, *, longest: float) -> tuple[Floats, Flo
     """
     at = np.flatnonzero(np.diff(x) > longest) + 1
     return np.insert(x.astype(float), at, x[at] - 1), np.insert(y, at, np.nan)
+
+
+def step_of(x: Floats) -> float:
+    """Return the distance of neighbouring points; 1 of a single one."""
+    return float(np.min(np.diff(x))) if len(x) > 1 else 1.0

@@ -18,16 +18,19 @@ _BYTES: dict[Engine, tuple[float, int]] = {
 }
 
 
-def planned_bytes(engine: Engine, n_rows: int, n_features: int) -> int:
+# On fewer values hundreds of trees grow while a process starts, which takes 2 seconds.
+_LEAST_VALUES = 2_000_000
+
+
+def planned_bytes(engine: Engine, n_values: int) -> int:
     """Return about how much memory a training takes.
 
     Args:
         engine: what trains.
-        n_rows: rows to learn from and to choose by.
-        n_features: features of each.
+        n_values: features of all rows to learn from and to choose by.
     """
     of_value, of_process = _BYTES[engine]
-    return of_process + int(of_value * n_rows * n_features)
+    return of_process + int(of_value * n_values)
 
 
 def allowed_bytes(max_ram_bytes: int | None) -> int:
@@ -35,20 +38,21 @@ def allowed_bytes(max_ram_bytes: int | None) -> int:
     return max_ram_bytes or int(RAM_SHARE * memory_bytes())
 
 
-def n_parallel(engine: Engine, n_jobs: int, needed: int, allowed: int) -> int:
+def n_parallel(engine: Engine, n_jobs: int, n_values: int, allowed: int) -> int:
     """Return how many trainings to do at a time by default.
 
     Args:
         engine: what trains.
         n_jobs: how many there are.
-        needed: memory of one.
-        allowed: memory of all together.
+        n_values: features of all rows of the largest one.
+        allowed: memory of all together, in bytes.
     """
     # A network uses all cores, and a GPU has room for one; CatBoost takes all cores,
     # whatever the environment says.
-    if engine not in ("lightgbm", "xgboost"):
+    if engine not in ("lightgbm", "xgboost") or n_values < _LEAST_VALUES:
         return 1
-    return max(1, min(n_jobs, n_cores(), allowed // needed))
+    fitting = allowed // planned_bytes(engine, n_values)
+    return max(1, min(n_jobs, n_cores(), fitting))
 
 
 def n_cores() -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from numerai_pipeline.core import SILENT
 from numerai_pipeline.data import ShardReader
-from numerai_pipeline.evaluation.leaks.subject import Subject
+from numerai_pipeline.evaluation.leaks.suspect import Suspect
 from numerai_pipeline.models import Recipe
 from numerai_pipeline.prediction import predict_live
 from numerai_pipeline.training import Run, TrainingJob, train
@@ -38,13 +38,13 @@ def live_ranks(run, live):
 
 
 @pytest.fixture
-def subject_of(world, tmp_path):
+def suspect_of(world, tmp_path):
     """A function that returns a run as the checks see it, in an empty folder."""
 
     def make(run, shards=None, **changes):
         work = tmp_path / "work"
         work.mkdir()
-        subject = Subject(
+        suspect = Suspect(
             run=run,
             shards=shards or world.shards,
             data=world.data,
@@ -54,7 +54,7 @@ def subject_of(world, tmp_path):
             is_full=False,
             progress=SILENT,
         )
-        return replace(subject, **changes)
+        return replace(suspect, **changes)
 
     return make
 
@@ -66,19 +66,19 @@ def trees(tmp_path_factory, world):
 
 
 @pytest.fixture
-def honest(trees, subject_of):
+def honest(trees, suspect_of):
     """These trees, to be checked."""
-    return subject_of(trees)
+    return suspect_of(trees)
 
 
 @pytest.fixture
 def alone(tmp_path):
-    """A function that returns a subject with a copy of its run, for this test only."""
+    """A function that returns a suspect with a copy of its run, for this test only."""
 
-    def copy(subject):
-        folder = tmp_path / "models" / "mine" / "runs" / subject.run.folder.name
-        shutil.copytree(subject.run.folder, folder)
-        return replace(subject, run=Run.open(folder))
+    def copy(suspect):
+        folder = tmp_path / "models" / "mine" / "runs" / suspect.run.folder.name
+        shutil.copytree(suspect.run.folder, folder)
+        return replace(suspect, run=Run.open(folder))
 
     return copy
 

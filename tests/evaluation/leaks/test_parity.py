@@ -41,13 +41,13 @@ def test_predictions_of_other_eras_are_found(honest):
 
 
 @pytest.mark.slow
-def test_a_rank_across_all_rows_is_found(world, train_on, subject_of):
+def test_a_rank_across_all_rows_is_found(world, train_on, suspect_of):
     # Normalizes by the mean of the rows that come together, as a rank does.
     run = train_on(
         world.shards,
         line="x = x / (1e-3 + keras.ops.mean(keras.ops.abs(x), axis=0, keepdims=True))",
     )
-    found = check_live_parity(subject_of(run))
+    found = check_live_parity(suspect_of(run))
     assert found.state == "failed"
     assert any("in halves" in each.says for each in found.findings)
     assert "depends on the rows beside it" in found.findings[0].says

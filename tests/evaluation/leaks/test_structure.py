@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from numerai_pipeline.core import SILENT
 from numerai_pipeline.data import Part, copy_shards
@@ -24,21 +25,23 @@ def test_an_honest_fold_passes(honest):
     assert any("no predictions were written" in text for text in found.untested)
 
 
-def test_random_rows_are_found(shards_of, train_on, subject_of):
+@pytest.mark.slow
+def test_random_rows_are_found(shards_of, train_on, suspect_of):
     shards = shards_of(split=0.25, split_by="rows")
     run = train_on(shards, allow_leak=True)
-    subject = subject_of(run, shards)
-    found = check_structure(subject)
+    suspect = suspect_of(run, shards)
+    found = check_structure(suspect)
     assert found.state == "failed"
     assert "split by rows" in found.findings[0].says
     assert found.findings[0].file.endswith("manifest.json")
-    assert check_purge_profile(Retraining(subject)).state == "failed"
+    assert check_purge_profile(Retraining(suspect)).state == "failed"
 
 
-def test_a_purge_of_0_is_found(shards_of, train_on, subject_of):
+@pytest.mark.slow
+def test_a_purge_of_0_is_found(shards_of, train_on, suspect_of):
     shards = shards_of(purge=0)
-    subject = subject_of(train_on(shards, allow_leak=True), shards)
-    found = check_structure(subject)
+    suspect = suspect_of(train_on(shards, allow_leak=True), shards)
+    found = check_structure(suspect)
     assert found.state == "failed"
     assert found.found == "purge 0, needed 8"
     first = found.findings[0]
@@ -64,19 +67,19 @@ def test_a_row_in_two_parts_is_found(world, honest, tmp_path):
 
 
 def test_predictions_of_other_rows_or_another_model_are_found(honest, alone):
-    subject = alone(honest)
-    out = predict_part(subject.run, subject.shards, subject.part, (), SILENT)
-    path = subject.run.folder / "predictions_test.parquet"
+    suspect = alone(honest)
+    out = predict_part(suspect.run, suspect.shards, suspect.part, (), SILENT)
+    path = suspect.run.folder / "predictions_test.parquet"
     write_out_of_sample(out, path)
-    assert check_structure(subject).state == "passed"
+    assert check_structure(suspect).state == "passed"
 
     write_out_of_sample(replace(out, ids=np.roll(out.ids, 100)), path)
-    found = check_structure(subject)
+    found = check_structure(suspect)
     assert found.state == "failed"
     assert {(each.column, each.file) for each in found.findings} == {("id", str(path))}
 
     write_out_of_sample(replace(out, predictions=-out.predictions), path)
-    found = check_structure(subject)
+    found = check_structure(suspect)
     assert found.findings[0].column == "prediction"
     assert found.findings[0].era == 39
 

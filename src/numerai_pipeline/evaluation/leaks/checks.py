@@ -8,6 +8,7 @@ from pathlib import Path
 
 from numerai_pipeline.core import (
     SILENT,
+    DataError,
     Progress,
     digest_of,
     locked,
@@ -31,8 +32,9 @@ from numerai_pipeline.evaluation.leaks.report import (
 )
 from numerai_pipeline.evaluation.leaks.retraining import Retraining
 from numerai_pipeline.evaluation.leaks.structure import check_structure
-from numerai_pipeline.evaluation.leaks.subject import PredictLive, Subject
+from numerai_pipeline.evaluation.leaks.suspect import PredictLive, Suspect
 from numerai_pipeline.evaluation.leaks.wiring import check_wiring
+from numerai_pipeline.evaluation.out_of_sample import fold_of
 from numerai_pipeline.training import Run
 
 # Beside the runs; what a killed check leaves is deleted by the model's next one.
@@ -71,6 +73,7 @@ def check_leaks(
         ConfigError: if another process checks this model.
         DataError: if the run did not record its eras, or a file is broken.
     """
+    _check_eras(run, shards)
     fingerprint = _fingerprint(run, shards, data, benchmarks)
     known = None if force else read_leak_report(run.folder)
     if known and known.fingerprint == fingerprint and known.is_full >= is_full:
@@ -79,11 +82,11 @@ def check_leaks(
     with locked(work, doing=f"checking '{run.name}' for leaks"):
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
-        subject = Subject(
+        suspect = Suspect(
             run, shards, data, benchmarks, predict_live, work, is_full, progress
         )
         try:
-            checks = _all_checks(subject)
+            checks = _all_checks(suspect)
         finally:
             shutil.rmtree(work, ignore_errors=True)
     report = LeakReport(
@@ -98,22 +101,33 @@ def check_leaks(
     return report
 
 
-def _all_checks(subject: Subject) -> tuple[CheckResult, ...]:
-    retraining = Retraining(subject)
+def _check_eras(run: Run, shards: ShardReader) -> None:
+    """Check that the shards have eras that the run learned from."""
+    train = fold_of(run).train
+    if not set(train) & set(shards.eras()):
+        raise DataError(
+            f"{shards.folder} has none of the {len(train)} training eras of "
+            f"'{run.name}' ({run.folder.name}), so it cannot be trained again. Run "
+            "`nai etl` with these eras."
+        )
+
+
+def _all_checks(suspect: Suspect) -> tuple[CheckResult, ...]:
+    retraining = Retraining(suspect)
     checks: tuple[tuple[str, _Check], ...] = (
-        ("structure", lambda: check_structure(subject)),
+        ("structure", lambda: check_structure(suspect)),
         ("truncation", lambda: check_truncation(retraining)),
         ("scrambled future", lambda: check_scrambled_future(retraining)),
-        ("live parity", lambda: check_live_parity(subject)),
-        ("target wiring", lambda: check_wiring(subject)),
+        ("live parity", lambda: check_live_parity(suspect)),
+        ("target wiring", lambda: check_wiring(suspect)),
         ("permuted target", lambda: check_permuted_target(retraining)),
         ("purge profile", lambda: check_purge_profile(retraining)),
-        ("too good", lambda: check_plausibility(subject)),
+        ("too good", lambda: check_plausibility(suspect)),
     )
-    title, found = f"checking {subject.run.name} for leaks", []
-    with subject.progress.task(title, len(checks), "checks") as advance:
+    title, found = f"checking {suspect.run.name} for leaks", []
+    with suspect.progress.task(title, len(checks), "checks") as advance:
         for name, check in checks:
-            subject.progress.note(f"{subject.run.name}: {name}")
+            suspect.progress.note(f"{suspect.run.name}: {name}")
             started = stopwatch()
             result = check()
             found.append(replace(result, seconds=round(stopwatch() - started, 1)))

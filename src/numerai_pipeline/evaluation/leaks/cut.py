@@ -9,7 +9,7 @@ from numerai_pipeline.core import columns
 from numerai_pipeline.data import EtlOptions, ShardReader, build_shards, read_columns
 from numerai_pipeline.evaluation.leaks.originals import original_files, places_of
 from numerai_pipeline.evaluation.leaks.report import Finding
-from numerai_pipeline.evaluation.leaks.subject import Subject
+from numerai_pipeline.evaluation.leaks.suspect import Suspect
 
 # Eras of each file that the ETL reads again. All at once would take the memory and
 # time of the whole ETL; what an era becomes does not depend on how many there are.
@@ -20,34 +20,34 @@ _CATALOG = "features.json"
 _REMEDY = "nai download --force"
 
 
-def check_etl(subject: Subject, *, last: int) -> tuple[list[Finding], list[str]]:
+def check_etl(suspect: Suspect, *, last: int) -> tuple[list[Finding], list[str]]:
     """Make shards of Parquet that ends with an era, and compare them.
 
     Args:
-        subject: what is checked.
+        suspect: what is checked.
         last: the last era that is kept.
 
     Returns:
         What differs, and what was not tested.
     """
-    files, why = original_files(subject)
+    files, why = original_files(suspect)
     if why:
         return [], [f"the ETL on files that end earlier: {why}"]
-    n_eras = _FULL_ERAS if subject.is_full else _FAST_ERAS
-    there = set(subject.shards.eras())
-    folder = subject.work / "cut-data"
+    n_eras = _FULL_ERAS if suspect.is_full else _FAST_ERAS
+    there = set(suspect.shards.eras())
+    folder = suspect.work / "cut-data"
     folder.mkdir()
     for path in files:
         eras = [era for era in _eras_of(path) if era <= last and era in there]
         if not eras:
             return [], [f"the ETL on files that end earlier: {path.name} begins later"]
         _cut(path, eras[-n_eras:], folder / path.name)
-    shutil.copyfile(subject.data / _CATALOG, folder / _CATALOG)
-    build_shards(folder, subject.work / "cut-etl", _options(subject))
-    again = ShardReader(subject.work / "cut-etl")
+    shutil.copyfile(suspect.data / _CATALOG, folder / _CATALOG)
+    build_shards(folder, suspect.work / "cut-etl", _options(suspect))
+    again = ShardReader(suspect.work / "cut-etl")
     findings = []
     for era in again.eras():
-        findings += _unlike(subject, again, era)
+        findings += _unlike(suspect, again, era)
     return findings, [f"the ETL of all but {n_eras} eras per file that end earlier"]
 
 
@@ -64,9 +64,9 @@ def _cut(path: Path, eras: list[int], into: Path) -> None:
     pq.write_table(pq.read_table(path, filters=[(columns.ERA, "in", names)]), into)
 
 
-def _options(subject: Subject) -> EtlOptions:
+def _options(suspect: Suspect) -> EtlOptions:
     """Return the options of the shards, with all eras in a split and no purge."""
-    found = subject.shards.manifest.provenance.options
+    found = suspect.shards.manifest.provenance.options
     options = EtlOptions.model_validate(
         {name: found[name] for name in EtlOptions.model_fields if name in found}
     )
@@ -83,11 +83,11 @@ def _options(subject: Subject) -> EtlOptions:
     )
 
 
-def _unlike(subject: Subject, again: ShardReader, era: int) -> list[Finding]:
+def _unlike(suspect: Suspect, again: ShardReader, era: int) -> list[Finding]:
     """Compare an era of the shards with what the cut files became."""
-    block = subject.shards.read(None, eras=(era,))
+    block = suspect.shards.read(None, eras=(era,))
     other = again.read(None, eras=(era,))
-    file = str(subject.shards.folder)
+    file = str(suspect.shards.folder)
     places = places_of(block.ids, other.ids)
     if (places < 0).any():
         n_others = int((places < 0).sum())
@@ -107,7 +107,7 @@ def _unlike(subject: Subject, again: ShardReader, era: int) -> list[Finding]:
             block.y.view(np.uint32) != other.y[places].view(np.uint32),
         ]
     ).sum(axis=0)
-    names = (*subject.shards.manifest.features, *subject.shards.manifest.target_names)
+    names = (*suspect.shards.manifest.features, *suspect.shards.manifest.target_names)
     return [
         Finding(
             f"{names[at]} of era {era:04d} is another in {differs[at]} rows when later "

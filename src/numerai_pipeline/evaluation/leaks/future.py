@@ -10,7 +10,8 @@ from numerai_pipeline.data import Block, Fold, Part, ShardReader
 from numerai_pipeline.evaluation.leaks.cut import check_etl
 from numerai_pipeline.evaluation.leaks.report import CheckResult, Finding
 from numerai_pipeline.evaluation.leaks.retraining import Retraining, difference
-from numerai_pipeline.evaluation.leaks.subject import result_of, spread
+from numerai_pipeline.evaluation.leaks.suspect import result_of, spread
+from numerai_pipeline.evaluation.leaks.watching import sees_libraries
 from numerai_pipeline.evaluation.out_of_sample import predict_part
 from numerai_pipeline.training import Run
 
@@ -29,7 +30,7 @@ _NOT_FULL = "a training of full length on all eras (--full)"
 
 def check_truncation(retraining: Retraining) -> CheckResult:
     """Cut off the eras after the validation; what is left must give the same."""
-    subject, fold = retraining.subject, retraining.fold
+    suspect, fold = retraining.suspect, retraining.fold
     if fold.by_rows or not fold.test:
         why = "the parts are rows of the same eras" if fold.by_rows else "no later eras"
         return CheckResult("truncation", "not tested", why, untested=(why,))
@@ -39,7 +40,7 @@ def check_truncation(retraining: Retraining) -> CheckResult:
         Fold(fold.train, fold.validation, purge=fold.purge),
         retraining.copy("cut", kept),
     )
-    findings, untested = check_etl(subject, last=kept[-1])
+    findings, untested = check_etl(suspect, last=kept[-1])
     findings += _read_otherwise(retraining, change)
     return _result("truncation", retraining, change, findings, untested)
 
@@ -64,7 +65,9 @@ def check_scrambled_future(retraining: Retraining) -> CheckResult:
             lambda block: scramble(block) if block.eras[0] > last else block,
         ),
     )
-    untested = ["files that a library opens by itself, not through Python"]
+    untested = []
+    if not sees_libraries():
+        untested.append("files that a library opens past Python: Linux reports them")
     return _result("scrambled future", retraining, change, [], untested)
 
 
@@ -119,7 +122,7 @@ def _result(
     """Add what the training makes of the change, and what it opened."""
     models = _learned_otherwise(retraining, change)
     findings = [*findings, *(models or []), *_opened(retraining)]
-    if not retraining.subject.is_full:
+    if not retraining.suspect.is_full:
         untested = [*untested, _NOT_FULL]
     if models is None:
         untested = [_NOT_RANDOM, *untested]
@@ -133,7 +136,7 @@ def _result(
 
 def _read_otherwise(retraining: Retraining, change: _Change) -> Iterator[Finding]:
     """Compare features and targets as the training reads them."""
-    run = retraining.subject.run
+    run = retraining.suspect.run
     for eras in (change.fold.train, change.fold.validation):
         for era in spread(eras, _COMPARED_ERAS):
             one, other = (
@@ -147,7 +150,7 @@ def _read_otherwise(retraining: Retraining, change: _Change) -> Iterator[Finding
             ):
                 yield Finding(
                     f"rows of era {era:04d} are read otherwise with {change.what}.",
-                    file=str(retraining.subject.shards.folder),
+                    file=str(retraining.suspect.shards.folder),
                     era=era,
                 )
 
@@ -167,7 +170,7 @@ def _learned_otherwise(retraining: Retraining, change: _Change) -> list[Finding]
         Finding(
             f"the model knows what comes after era {change.last:04d}: with "
             f"{change.what} {how}. Look for what reads rows of later eras.",
-            file=str(retraining.subject.run.folder / "config.toml"),
+            file=str(retraining.suspect.run.folder / "config.toml"),
             column=columns.PREDICTION,
             era=era,
             value=value,
@@ -200,7 +203,8 @@ def _opened(retraining: Retraining) -> Iterator[Finding]:
     """Return the files of rows that a training opened beside its own shards."""
     for path in sorted(retraining.opened):
         yield Finding(
-            f"the training opened {path}, which holds eras that it must not know. Look "
-            f"into zoo/{retraining.subject.run.recipe.family}.py.",
+            f"{path} was opened during the training, and holds eras that it must not "
+            f"know. Look into zoo/{retraining.suspect.run.recipe.family}.py, or check "
+            "again while no other process reads that file.",
             file=str(path),
         )

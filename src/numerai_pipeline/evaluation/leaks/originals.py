@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from numerai_pipeline.core import columns
 from numerai_pipeline.data import Block
-from numerai_pipeline.evaluation.leaks.subject import Subject
+from numerai_pipeline.evaluation.leaks.suspect import Suspect
 
 
-def original_files(subject: Subject) -> tuple[list[Path], str]:
+def original_files(suspect: Suspect) -> tuple[list[Path], str]:
     """Return the files that the shards were made from, and why there are none.
 
     Size and name have to agree: checking 12 GB against their checksums takes longer
@@ -20,19 +20,19 @@ def original_files(subject: Subject) -> tuple[list[Path], str]:
     """
     sources = [
         source
-        for source in subject.shards.manifest.provenance.sources
+        for source in suspect.shards.manifest.provenance.sources
         if source.name.endswith(".parquet")
     ]
     found = [
-        subject.data / source.name
+        suspect.data / source.name
         for source in sources
-        if (subject.data / source.name).is_file()
-        and (subject.data / source.name).stat().st_size == source.bytes
+        if (suspect.data / source.name).is_file()
+        and (suspect.data / source.name).stat().st_size == source.bytes
     ]
     if len(found) == len(sources):
         return found, ""
     return [], (
-        f"the Parquet files that the shards were made from are not in {subject.data}, "
+        f"the Parquet files that the shards were made from are not in {suspect.data}, "
         "so nothing was compared with them"
     )
 

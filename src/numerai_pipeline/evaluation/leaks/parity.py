@@ -14,7 +14,7 @@ from numerai_pipeline.evaluation.leaks.originals import (
     read_original,
 )
 from numerai_pipeline.evaluation.leaks.report import CheckResult, Finding
-from numerai_pipeline.evaluation.leaks.subject import Subject, result_of
+from numerai_pipeline.evaluation.leaks.suspect import Suspect, result_of
 from numerai_pipeline.models import Predictor
 from numerai_pipeline.scoring import mean_rank, rank_per_era
 
@@ -29,24 +29,24 @@ _TOLERANCE = 1e-4
 _RANK_TOLERANCE, _PLACES = 1e-3, 2
 
 
-def check_live_parity(subject: Subject) -> CheckResult:
+def check_live_parity(suspect: Suspect) -> CheckResult:
     """Predict historical eras alone, shuffled, in halves, and as a live file."""
-    eras = subject.some(subject.predicted_eras, _FAST_ERAS)
-    predictor = subject.run.predictor()
+    eras = suspect.some(suspect.predicted_eras, _FAST_ERAS)
+    predictor = suspect.run.predictor()
     findings: list[Finding] = []
     for era in eras:
-        findings += _unequal(subject, predictor, era)
-        findings += _unequal_live(subject, era)
-    _, why = original_files(subject)
+        findings += _unequal(suspect, predictor, era)
+        findings += _unequal_live(suspect, era)
+    _, why = original_files(suspect)
     untested = [f"live files made of Parquet, but of shards: {why}"] if why else []
-    if len(eras) < len(subject.part.eras):
+    if len(eras) < len(suspect.part.eras):
         untested.append(f"all but {len(eras)} eras (--full)")
     found = f"{len(eras)} eras alone, shuffled, in halves, as a live file"
     return result_of("live parity", found, findings, untested)
 
 
-def _unequal(subject: Subject, predictor: Predictor, era: int) -> Iterator[Finding]:
-    x = decode_features(subject.rows_of(era).x, subject.run.missing)
+def _unequal(suspect: Suspect, predictor: Predictor, era: int) -> Iterator[Finding]:
+    x = decode_features(suspect.rows_of(era).x, suspect.run.missing)
     eras = np.full(len(x), era)
     alone = predictor.predict(x)
     order = np.random.default_rng(era).permutation(len(x))
@@ -54,7 +54,7 @@ def _unequal(subject: Subject, predictor: Predictor, era: int) -> Iterator[Findi
     shuffled[order] = predictor.predict(x[order])
     half = len(x) // 2
     halves = np.concatenate([predictor.predict(x[:half]), predictor.predict(x[half:])])
-    known = subject.predictions_of(era)
+    known = suspect.predictions_of(era)
     for how, found, expected in (
         ("alone", mean_rank(alone, eras), known),
         ("shuffled", shuffled, alone),
@@ -63,40 +63,40 @@ def _unequal(subject: Subject, predictor: Predictor, era: int) -> Iterator[Findi
         spread = float(np.std(expected)) or 1.0
         value = float(np.abs(found - expected).max() / spread)
         if not value <= _TOLERANCE:
-            yield _finding(subject, era, how, value, "standard deviations")
+            yield _finding(suspect, era, how, value, "standard deviations")
 
 
-def _unequal_live(subject: Subject, era: int) -> Iterator[Finding]:
-    known = subject.out_of_sample
+def _unequal_live(suspect: Suspect, era: int) -> Iterator[Finding]:
+    known = suspect.out_of_sample
     own = known.eras == era
     ids, values = known.ids[own], known.predictions[own]
-    path = subject.work / "live.parquet"
-    _write_live(_original_rows(subject, era, ids), subject.run.features, path)
-    live_ids, ranks = subject.predict_live(subject.run, path)
+    path = suspect.work / "live.parquet"
+    _write_live(_original_rows(suspect, era, ids), suspect.run.features, path)
+    live_ids, ranks = suspect.predict_live(suspect.run, path)
     places = places_of(ids, np.array(live_ids, "S16"))
     expected = rank_per_era(values, known.eras[own])
     value = float(np.abs(ranks[places] - expected).max())
     if (places < 0).any() or not value <= _RANK_TOLERANCE + _PLACES / len(ids):
-        yield _finding(subject, era, "as a live file", value, "of the ranks")
+        yield _finding(suspect, era, "as a live file", value, "of the ranks")
 
 
-def _finding(subject: Subject, era: int, how: str, value: float, unit: str) -> Finding:
+def _finding(suspect: Suspect, era: int, how: str, value: float, unit: str) -> Finding:
     return Finding(
         f"predictions of era {era:04d} {how} differ from those of the scores by up to "
         f"{value:.3g} {unit}: a row's prediction depends on the rows beside it. Live "
         "data will be predicted otherwise than it was scored.",
-        file=str(subject.run.folder),
+        file=str(suspect.run.folder),
         column=columns.PREDICTION,
         era=era,
         value=value,
     )
 
 
-def _original_rows(subject: Subject, era: int, ids: npt.NDArray[np.bytes_]) -> Block:
+def _original_rows(suspect: Suspect, era: int, ids: npt.NDArray[np.bytes_]) -> Block:
     """Return the rows with these ids, from the Parquet where it is there."""
-    files, _ = original_files(subject)
-    found = read_original(files, era, subject.run.features, ())
-    block = subject.rows_of(era) if found is None else found[1]
+    files, _ = original_files(suspect)
+    found = read_original(files, era, suspect.run.features, ())
+    block = suspect.rows_of(era) if found is None else found[1]
     places = places_of(ids, block.ids)
     return Block(
         block.x[places], block.y[places], block.ids[places], block.eras[places]

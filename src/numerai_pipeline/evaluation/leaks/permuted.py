@@ -8,7 +8,7 @@ from numerai_pipeline.core import SILENT
 from numerai_pipeline.data import Block, Fold, Part
 from numerai_pipeline.evaluation.leaks.report import CheckResult, Finding
 from numerai_pipeline.evaluation.leaks.retraining import Retraining
-from numerai_pipeline.evaluation.leaks.subject import corr_of, result_of
+from numerai_pipeline.evaluation.leaks.suspect import corr_of, result_of
 from numerai_pipeline.evaluation.out_of_sample import predict_part
 from numerai_pipeline.scoring import Interval, mean_interval
 
@@ -36,14 +36,14 @@ def check_permuted_target(retraining: Retraining) -> CheckResult:
             Finding(
                 f"the recipe scores {found} on targets that were permuted within each "
                 "era, where nothing can be learned: it sees the targets of test eras.",
-                file=str(retraining.subject.run.folder / "config.toml"),
-                column=retraining.subject.run.target,
+                file=str(retraining.suspect.run.folder / "config.toml"),
+                column=retraining.suspect.run.target,
                 era=part.eras[0],
                 value=last.mean,
             )
         )
     untested = ["leaks that the order of the rows does not carry"]
-    if not retraining.subject.is_full:
+    if not retraining.suspect.is_full:
         untested.append(f"all but {len(part.eras)} test eras, and a full training")
     return result_of(name, f"{found} on {len(part.eras)} eras", findings, untested)
 

@@ -1,17 +1,13 @@
 """Whether a score is too good to be true."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from numerai_pipeline.core import columns
-from numerai_pipeline.data import column_names, read_columns
-from numerai_pipeline.evaluation.leaks.originals import places_of
 from numerai_pipeline.evaluation.leaks.report import CheckResult, Finding
-from numerai_pipeline.evaluation.leaks.subject import Subject, corr_of, result_of
-from numerai_pipeline.evaluation.out_of_sample import OutOfSample
+from numerai_pipeline.evaluation.leaks.suspect import Suspect, corr_of, result_of
+from numerai_pipeline.evaluation.references import read_references
 from numerai_pipeline.scoring import Scores, corr_per_era, mean_interval
 
 # Without a benchmark to compare with. Numerai's own benchmark models reach a CORR of
@@ -21,29 +17,25 @@ _MOST_CORR, _MOST_SHARPE = 0.1, 3.0
 # Times the best benchmark on the same eras: good models are better by tenths of it.
 _MOST_TIMES = 1.5
 
-_REMEDY = "nai download --benchmarks --force"
 
-_NO_MODELS = {columns.ID, columns.ERA, columns.DATA_TYPE}
-
-
-def check_plausibility(subject: Subject) -> CheckResult:
+def check_plausibility(suspect: Suspect) -> CheckResult:
     """Warn where the score is far above what Numerai's own models reach."""
-    scores = corr_of(subject.out_of_sample, subject.target)
+    scores = corr_of(suspect.out_of_sample, suspect.target)
     own = scores.summary()
     found = f"mean CORR {own.mean:.4f}, Sharpe {own.sharpe:.2f}"
-    best = _best_benchmark(subject)
+    best = _best_benchmark(suspect)
     untested = []
     if best is None:
         untested.append("the score beside benchmarks: `nai download --benchmarks`")
-        findings = list(_above_all_known(subject, own.mean, own.sharpe))
+        findings = list(_above_all_known(suspect, own.mean, own.sharpe))
     else:
         name, theirs = best
         found += f"; {name} {theirs.summary().mean:.4f}"
-        findings = list(_above_benchmark(subject, scores, name, theirs))
+        findings = list(_above_benchmark(suspect, scores, name, theirs))
     return result_of("too good", found, findings, untested, is_warning=True)
 
 
-def _above_all_known(subject: Subject, corr: float, sharpe: float) -> Iterator[Finding]:
+def _above_all_known(suspect: Suspect, corr: float, sharpe: float) -> Iterator[Finding]:
     for name, value, most in (
         ("mean CORR", corr, _MOST_CORR),
         ("Sharpe ratio per era", sharpe, _MOST_SHARPE),
@@ -52,19 +44,19 @@ def _above_all_known(subject: Subject, corr: float, sharpe: float) -> Iterator[F
             yield Finding(
                 f"a {name} of {value:.3f} is above {most}, more than any of Numerai's "
                 "own models reach on real data. Find the leak before you stake on it.",
-                file=str(subject.run.folder),
-                column=subject.target,
-                era=subject.predicted_eras[0],
+                file=str(suspect.run.folder),
+                column=suspect.target,
+                era=suspect.predicted_eras[0],
                 value=value,
             )
 
 
 def _above_benchmark(
-    subject: Subject, scores: Scores, name: str, theirs: Scores
+    suspect: Suspect, scores: Scores, name: str, theirs: Scores
 ) -> Iterator[Finding]:
     eras, at, there = np.intersect1d(scores.eras, theirs.eras, return_indices=True)
     own, other = scores.values[at], theirs.values[there]
-    horizon = columns.horizon_eras(subject.target)
+    horizon = columns.horizon_eras(suspect.target)
     difference = mean_interval(own - other, horizon=horizon)
     times = float(np.nanmean(own) / np.nanmean(other))
     # A model beside a benchmark without skill is no leak; nor is a few eras' luck.
@@ -73,38 +65,25 @@ def _above_benchmark(
         yield Finding(
             f"mean CORR {np.nanmean(own):.4f} is {times:.1f} times that of {name} on "
             f"the same {len(eras)} eras. Find the leak before you stake on it.",
-            file=str(subject.run.folder),
-            column=subject.target,
+            file=str(suspect.run.folder),
+            column=suspect.target,
             era=int(eras[0]),
             value=times,
         )
 
 
-def _best_benchmark(subject: Subject) -> tuple[str, Scores] | None:
+def _best_benchmark(suspect: Suspect) -> tuple[str, Scores] | None:
     """Return the benchmark model with the highest mean CORR on the same eras."""
-    found = subject.out_of_sample
+    found = suspect.out_of_sample
+    targets = found.targets[suspect.target]
     best: tuple[str, Scores] | None = None
-    for name, values in _benchmarks(found, subject.benchmarks):
-        targets = found.targets[subject.target]
-        known = np.isfinite(values) & ~np.isnan(targets)
-        n_rows = np.bincount(found.eras, weights=known)
-        scored = known & (n_rows[found.eras] >= 2)
+    for benchmark in read_references(found.ids, None, suspect.benchmarks):
+        scored = benchmark.covers(found.eras, ~np.isnan(targets))
         if not scored.any():
             continue
-        scores = corr_per_era(values[scored], targets[scored], found.eras[scored])
+        scores = corr_per_era(
+            benchmark.values[scored], targets[scored], found.eras[scored]
+        )
         if best is None or scores.summary().mean > best[1].summary().mean:
-            best = (name, scores)
+            best = (benchmark.name, scores)
     return best
-
-
-def _benchmarks(
-    found: OutOfSample, files: Sequence[Path]
-) -> Iterator[tuple[str, npt.NDArray[np.float64]]]:
-    """Yield each benchmark of each file: ``(rows,)`` float64, NaN where it has none."""
-    for path in files:
-        names = [n for n in column_names(path, _REMEDY) if n not in _NO_MODELS]
-        table = read_columns(path, [columns.ID, *names], _REMEDY)
-        places = places_of(found.ids, np.array(table[columns.ID].to_pylist(), "S16"))
-        for name in names:
-            values = table[name].to_numpy().astype(np.float64)
-            yield name, np.where(places >= 0, values[places], np.nan)

@@ -1,5 +1,6 @@
 """How the score falls with the distance from the training, at several purges."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,13 +14,15 @@ from numerai_pipeline.evaluation.leaks.retraining import (
     Retraining,
 )
 from numerai_pipeline.evaluation.leaks.structure import apart, parts_of
-from numerai_pipeline.evaluation.leaks.subject import Subject, corr_of, result_of
+from numerai_pipeline.evaluation.leaks.suspect import Suspect, corr_of, result_of
 from numerai_pipeline.evaluation.out_of_sample import predict_part
 from numerai_pipeline.scoring import Scores
 
-# Scores of neighbouring eras are one observation. One of its kind lies three standard
-# deviations above the others in one case of 700.
+# By luck one era lies three standard deviations above the others in one case of 700.
 _CLEARLY = 3.0
+
+# Horizons of later eras, without which their standard deviation says little.
+_LEAST_HORIZONS = 3
 
 
 def check_purge_profile(retraining: Retraining) -> CheckResult:
@@ -28,27 +31,27 @@ def check_purge_profile(retraining: Retraining) -> CheckResult:
     At a purge of 0 the nearest eras may well score higher: that is the overlap which a
     purge is for. A finding is one at the run's own purge.
     """
-    subject, name = retraining.subject, "purge profile"
-    if subject.fold.by_rows:
+    suspect, name = retraining.suspect, "purge profile"
+    if suspect.fold.by_rows:
         why = "the parts are rows of the same eras, at no distance"
-        return result_of(name, why, [_too_near(subject, 0, subject.part.eras[0])])
-    findings = _of_own_purge(subject)
+        return result_of(name, why, [_too_near(suspect, 0, suspect.part.eras[0])])
+    findings = _of_own_purge(suspect)
     profile, untested = _profile(retraining)
-    if not subject.is_full:
+    if not suspect.is_full:
         untested.append(f"trainings on more than {FAST_TRAIN_ERAS} eras (--full)")
     return result_of(name, profile or "own purge only", findings, untested)
 
 
-def _of_own_purge(subject: Subject) -> list[Finding]:
+def _of_own_purge(suspect: Suspect) -> list[Finding]:
     """Look at the distance of the scored eras, and whether the nearest score higher."""
-    known = [part for name, part in parts_of(subject).items() if name != subject.on]
+    known = [part for name, part in parts_of(suspect).items() if name != suspect.on]
     seen = Part(tuple(sorted({era for part in known for era in part.eras})))
-    distance, era, _ = apart(subject.part, seen)
+    distance, era, _ = apart(suspect.part, seen)
     findings = []
-    if distance <= subject.needed_purge:
-        findings.append(_too_near(subject, distance, era))
-    horizon = columns.horizon_eras(subject.target)
-    scores = corr_of(subject.out_of_sample, subject.target)
+    if distance <= suspect.needed_purge:
+        findings.append(_too_near(suspect, distance, era))
+    horizon = columns.horizon_eras(suspect.target)
+    scores = corr_of(suspect.out_of_sample, suspect.target)
     near, far, excess = _near_and_far(scores, era, horizon)
     if excess > _CLEARLY:
         findings.append(
@@ -56,8 +59,8 @@ def _of_own_purge(subject: Subject) -> list[Finding]:
                 f"the {horizon} eras from {era:04d} on, next to the training, have a "
                 f"mean CORR of {near:.4f}, later ones {far:.4f}: {excess:.1f} standard "
                 "deviations more. The purge is too short for these targets.",
-                file=str(subject.run.folder / "config.toml"),
-                column=subject.target,
+                file=str(suspect.run.folder / "config.toml"),
+                column=suspect.target,
                 era=era,
                 value=excess,
             )
@@ -65,12 +68,12 @@ def _of_own_purge(subject: Subject) -> list[Finding]:
     return findings
 
 
-def _too_near(subject: Subject, distance: int, era: int) -> Finding:
+def _too_near(suspect: Suspect, distance: int, era: int) -> Finding:
     return Finding(
         f"the scored era {era:04d} is {distance} eras from what the run learned from "
-        f"or was chosen on, but its targets overlap up to {subject.needed_purge}. "
+        f"or was chosen on, but its targets overlap up to {suspect.needed_purge}. "
         "Train without --allow-leak.",
-        file=str(subject.run.folder / "config.toml"),
+        file=str(suspect.run.folder / "config.toml"),
         era=era,
         value=float(distance),
     )
@@ -81,35 +84,32 @@ def _near_and_far(
 ) -> tuple[float, float, float]:
     """Return the mean CORR of the nearest eras, of later ones, and how far apart.
 
-    The last is in standard deviations of the means of as many eras; NaN if there are
-    too few of them.
+    The last is in standard deviations of the later eras: the nearest ones overlap, so
+    they count as one. All are NaN if there are too few eras.
     """
-    is_near = np.abs(scores.eras - first) < horizon
-    near, far = scores.values[is_near], scores.values[~is_near]
-    near, far = near[~np.isnan(near)], far[~np.isnan(far)]
-    n_windows = len(far) // max(len(near), 1)
-    if len(near) == 0 or n_windows < 3:
-        return float("nan"), float("nan"), float("nan")
-    windows = far[: n_windows * len(near)].reshape(n_windows, -1).mean(axis=1)
-    # What chance does to the mean of a few windows, and of another one.
-    error = max(float(windows.std(ddof=1)), float(far.std()) / np.sqrt(len(near)))
-    error *= float(np.sqrt(1 + 1 / n_windows))
-    excess = (near.mean() - far.mean()) / error if error > 0 else float("nan")
+    is_near = scores.eras < first + horizon
+    near, far = (
+        values[~np.isnan(values)]
+        for values in (scores.values[is_near], scores.values[~is_near])
+    )
+    if len(near) == 0 or len(far) < _LEAST_HORIZONS * horizon or far.std() == 0:
+        return math.nan, math.nan, math.nan
+    excess = (near.mean() - far.mean()) / far.std()
     return float(near.mean()), float(far.mean()), float(excess)
 
 
 def _profile(retraining: Retraining) -> tuple[str, list[str]]:
     """Train up to three distances before the scored eras, each on as many eras."""
-    subject = retraining.subject
-    horizon = columns.horizon_eras(subject.target)
-    tested = subject.part.eras
-    if not subject.is_full:
+    suspect = retraining.suspect
+    horizon = columns.horizon_eras(suspect.target)
+    tested = suspect.part.eras
+    if not suspect.is_full:
         tested = tested[:FAST_TEST_ERAS]
-    before = [era for era in subject.shards.eras() if era < tested[0]]
+    before = [era for era in suspect.shards.eras() if era < tested[0]]
     purges = (0, horizon, 2 * horizon)
     learned = {purge: [e for e in before if e < tested[0] - purge] for purge in purges}
     n_eras = len(learned[purges[-1]])
-    if not subject.is_full:
+    if not suspect.is_full:
         n_eras = min(n_eras, FAST_TRAIN_ERAS)
     if n_eras < 2 or len(tested) < 2 * horizon:
         return "", ["the profile: there are too few eras before and after the purge"]
@@ -119,8 +119,8 @@ def _profile(retraining: Retraining) -> tuple[str, list[str]]:
     for purge, eras in learned.items():
         fold = Fold(tuple(eras[-n_eras:]), (), tested, purge)
         run = retraining.train(shards, fold)
-        scored = predict_part(run, shards, Part(tested), (subject.target,), SILENT)
-        scores = corr_of(scored, subject.target)
+        scored = predict_part(run, shards, Part(tested), (suspect.target,), SILENT)
+        scores = corr_of(scored, suspect.target)
         found.append(f"purge {purge}: {_line(scores, tested, horizon)}")
     return f"CORR near/far {', '.join(found)}", []
 

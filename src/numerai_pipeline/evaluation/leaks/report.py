@@ -114,7 +114,7 @@ class LeakReport:
         return {"folder": str(self.folder), **self._record()}
 
     def write(self) -> None:
-        """Write ``leaks.json``, whole; it names no path, so a run can be moved."""
+        """Write ``leaks.json``, whole."""
         write_json(self.folder / LEAKS_FILE, self._record())
 
     def _record(self) -> dict[str, Any]:

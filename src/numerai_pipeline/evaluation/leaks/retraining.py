@@ -1,6 +1,6 @@
 """The run's recipe trained again, through the same job, on shards that were changed.
 
-Everything is written into the subject's own folder. In fast checks a training has fewer
+Everything is written into the suspect's own folder. In fast checks a training has fewer
 eras, rows, and epochs or trees: whether a later era matters does not depend on how many
 there are.
 """
@@ -16,7 +16,7 @@ from typing import Any
 from numerai_pipeline.core import digest_of, sha256_of
 from numerai_pipeline.data import Block, Fold, Part, ShardReader, copy_shards
 from numerai_pipeline.evaluation.leaks.structure import parts_of
-from numerai_pipeline.evaluation.leaks.subject import Subject
+from numerai_pipeline.evaluation.leaks.suspect import Suspect
 from numerai_pipeline.evaluation.leaks.watching import watching
 from numerai_pipeline.models import load_network, override
 from numerai_pipeline.training import Run, TrainingJob, make_plan, train
@@ -37,11 +37,11 @@ class Retraining:
     """What the checks train again.
 
     Attributes:
-        subject: the run that is checked.
+        suspect: the run that is checked.
         opened: files of rows that a training opened beside the shards of its job.
     """
 
-    subject: Subject
+    suspect: Suspect
     opened: set[Path] = field(default_factory=set)
 
     @cached_property
@@ -68,16 +68,16 @@ class Retraining:
     @cached_property
     def fold(self) -> Fold:
         """The fold of the run; in fast checks the eras around its boundaries."""
-        parts = parts_of(self.subject)
+        parts = parts_of(self.suspect)
         train, validation, test = (
             parts[name].eras if name in parts else ()
             for name in ("train", "validation", "test")
         )
-        if not self.subject.is_full:
+        if not self.suspect.is_full:
             train = train[-FAST_TRAIN_ERAS:]
             validation = validation[-FAST_VALIDATION_ERAS:]
             test = test[:FAST_TEST_ERAS]
-        fold = self.subject.fold
+        fold = self.suspect.fold
         return Fold(train, validation, test, purge=fold.purge, by_rows=fold.by_rows)
 
     def copy(
@@ -86,18 +86,18 @@ class Retraining:
         eras: tuple[int, ...],
         change: Callable[[Block], Block] = lambda block: block,
     ) -> ShardReader:
-        """Write eras of the shards, changed, into the subject's folder.
+        """Write eras of the shards, changed, into the suspect's folder.
 
         Args:
             name: of the copy; one that is there is replaced.
             eras: which.
             change: see ``copy_shards``.
         """
-        folder = self.subject.work / name
+        folder = self.suspect.work / name
         shutil.rmtree(folder, ignore_errors=True)
-        rows = None if self.subject.is_full else _FAST_ROWS_PER_ERA
+        rows = None if self.suspect.is_full else _FAST_ROWS_PER_ERA
         return copy_shards(
-            self.subject.shards,
+            self.suspect.shards,
             folder / "shards",
             eras=set(eras),
             reason=name,
@@ -115,17 +115,19 @@ class Retraining:
         """
         runs = shards.folder.with_name("again" if again else "runs")
         job = self._job(shards, fold, runs)
-        folders = (self.subject.shards.folder.parent, self.subject.data)
-        with watching(folders, own=self.subject.work) as watch:
+        folders = (self.suspect.shards.folder.parent, self.suspect.data)
+        own = self.suspect.work
+        # Built-in families read nothing else, so other processes need not be seen.
+        with watching(folders, own, any_process=bool(job.source)) as watch:
             names = [model.name for model in make_plan(job).models]
             trained = train(replace(job, stop_at=self._stop_at(names, fold)))
         self.opened.update(watch.opened)
         return trained
 
     def _job(self, shards: ShardReader, fold: Fold, runs: Path) -> TrainingJob:
-        run = self.subject.run
+        run = self.suspect.run
         recipe = run.recipe
-        if not self.subject.is_full and run.unit == "window":
+        if not self.suspect.is_full and run.unit == "window":
             recipe = override(recipe, {"training.window_eras": 0})
         source = run.family.source
         if source:
@@ -149,15 +151,15 @@ class Retraining:
     @property
     def _untrained(self) -> Path:
         """The untrained model that was made by hand; else it is built again."""
-        path = self.subject.run.folder / self.subject.run.family.untrained_file
+        path = self.suspect.run.folder / self.suspect.run.family.untrained_file
         is_there = path.is_file()
-        if is_there and self.subject.run.family.spec_of(path) is None:
+        if is_there and self.suspect.run.family.spec_of(path) is None:
             return path
-        return self.subject.work / "built-again"
+        return self.suspect.work / "built-again"
 
     def _stop_at(self, names: list[str], fold: Fold) -> dict[str, int]:
-        run = self.subject.run
-        if self.subject.is_full:
+        run = self.suspect.run
+        if self.suspect.is_full:
             if fold.validation:
                 return {}
             known = run.best_epochs()

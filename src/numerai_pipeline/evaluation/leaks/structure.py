@@ -14,7 +14,7 @@ from numerai_pipeline.evaluation.leaks.originals import (
     read_original,
 )
 from numerai_pipeline.evaluation.leaks.report import CheckResult, Finding
-from numerai_pipeline.evaluation.leaks.subject import Subject, result_of, spread
+from numerai_pipeline.evaluation.leaks.suspect import Suspect, result_of, spread
 from numerai_pipeline.evaluation.result import predictions_path
 
 # Eras whose rows the fast check compares, with so many features.
@@ -23,33 +23,32 @@ _FAST_ERAS, _FAST_FEATURES = 4, 100
 _FAST_ERAS_OF_IDS = 24
 
 
-def check_structure(subject: Subject) -> CheckResult:
+def check_structure(suspect: Suspect) -> CheckResult:
     """Check distances, ids and eras of the fold, and the joins by id and era."""
     findings = [
-        *_distances(subject),
-        *_repeated_ids(subject),
-        *_misjoined(subject),
-        *_unlike_original(subject),
+        *_distances(suspect),
+        *_repeated_ids(suspect),
+        *_misjoined(suspect),
+        *_unlike_original(suspect),
     ]
-    _, why = original_files(subject)
+    _, why = original_files(suspect)
     untested = [why] if why else []
-    if not predictions_path(subject.run.folder, subject.on).is_file():
+    if not predictions_path(suspect.run.folder, suspect.on).is_file():
         untested.append("no predictions were written yet, so their ids were not joined")
-    if subject.run.unit == "window":
+    if suspect.run.unit == "window":
         untested.append("the distances inside the rolling windows")
-    if not subject.is_full:
+    if not suspect.is_full:
         untested.append(f"rows of all but {_FAST_ERAS} eras per part (--full)")
-    found = f"purge {_narrowest(subject)}, needed {subject.needed_purge}"
-    return result_of("structure", found, findings, untested)
+    return result_of("structure", _purge_of(suspect), findings, untested)
 
 
-def parts_of(subject: Subject) -> dict[str, Part]:
+def parts_of(suspect: Suspect) -> dict[str, Part]:
     """Return the parts of the run by their names; the newest test eras included."""
-    fold = subject.fold
+    fold = suspect.fold
     parts = {"train": fold.part("train"), "validation": fold.part("validation")}
-    if subject.on == "test":
-        parts["test"] = subject.part
-    there = set(subject.shards.eras())
+    if suspect.on == "test":
+        parts["test"] = suspect.part
+    there = set(suspect.shards.eras())
     return {
         name: Part(tuple(era for era in part.eras if era in there), part.split)
         for name, part in parts.items()
@@ -57,12 +56,12 @@ def parts_of(subject: Subject) -> dict[str, Part]:
     }
 
 
-def _narrowest(subject: Subject) -> int:
-    """Return the least number of eras left out between two parts; by rows -1."""
-    if subject.fold.by_rows:
-        return -1
-    gaps = [apart(*pair)[0] for pair in combinations(parts_of(subject).values(), 2)]
-    return min(gaps, default=0) - 1
+def _purge_of(suspect: Suspect) -> str:
+    """Return the least number of eras left out between two parts, in words."""
+    if suspect.fold.by_rows:
+        return "rows of the same eras"
+    gaps = [apart(*pair)[0] for pair in combinations(parts_of(suspect).values(), 2)]
+    return f"purge {min(gaps, default=0) - 1}, needed {suspect.needed_purge}"
 
 
 def apart(one: Part, other: Part) -> tuple[int, int, int]:
@@ -72,8 +71,8 @@ def apart(one: Part, other: Part) -> tuple[int, int, int]:
     )
 
 
-def _distances(subject: Subject) -> Iterator[Finding]:
-    fold, manifest = subject.fold, subject.shards.folder / "manifest.json"
+def _distances(suspect: Suspect) -> Iterator[Finding]:
+    fold, manifest = suspect.fold, suspect.shards.folder / "manifest.json"
     if fold.by_rows:
         yield Finding(
             f"the shards were split by rows: training and validation rows share "
@@ -84,26 +83,26 @@ def _distances(subject: Subject) -> Iterator[Finding]:
             value=0.0,
         )
         return
-    needed = subject.needed_purge
-    for (name, one), (other_name, other) in combinations(parts_of(subject).items(), 2):
+    needed = suspect.needed_purge
+    for (name, one), (other_name, other) in combinations(parts_of(suspect).items(), 2):
         distance, era, there = apart(one, other)
         if distance <= needed:
             yield Finding(
                 f"{name} era {era:04d} and {other_name} era {there:04d} are "
-                f"{distance} apart, but targets of {subject.run.name} overlap up to "
+                f"{distance} apart, but targets of {suspect.run.name} overlap up to "
                 f"{needed}. Train without --allow-leak, on shards with that purge.",
-                file=str(subject.run.folder / "config.toml"),
+                file=str(suspect.run.folder / "config.toml"),
                 era=there,
                 value=float(distance),
             )
 
 
-def _repeated_ids(subject: Subject) -> Iterator[Finding]:
+def _repeated_ids(suspect: Suspect) -> Iterator[Finding]:
     """Find ids that occur twice, in one part or in two."""
     ids, eras = [], []
-    for part in parts_of(subject).values():
-        chosen = subject.some(part.eras, _FAST_ERAS_OF_IDS)
-        for block in subject.shards.blocks(
+    for part in parts_of(suspect).values():
+        chosen = suspect.some(part.eras, _FAST_ERAS_OF_IDS)
+        for block in suspect.shards.blocks(
             part.split, eras=chosen, features=(), targets=()
         ):
             ids.append(block.ids)
@@ -114,41 +113,41 @@ def _repeated_ids(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             f"the row {repeated.decode()} is there {len(found)} times, in the eras "
             f"{', '.join(f'{era:04d}' for era in found)}. Make the shards again.",
-            file=str(subject.shards.folder),
+            file=str(suspect.shards.folder),
             column=columns.ID,
             era=found[-1],
             value=float(len(found)),
         )
 
 
-def _misjoined(subject: Subject) -> Iterator[Finding]:
+def _misjoined(suspect: Suspect) -> Iterator[Finding]:
     """Find predictions on disk whose ids or values are not those of their era."""
-    path = predictions_path(subject.run.folder, subject.on)
+    path = predictions_path(suspect.run.folder, suspect.on)
     if not path.is_file():
         return
     names = [columns.ID, columns.ERA, columns.PREDICTION]
-    table = read_columns(path, names, f"nai score {subject.run.name} --force")
+    table = read_columns(path, names, f"nai score {suspect.run.name} --force")
     ids = np.array(table[columns.ID].to_pylist(), "S16")
     eras = np.array(table[columns.ERA].to_pylist()).astype(np.int16)
     values = table[columns.PREDICTION].to_numpy()
-    for era in spread(subject.predicted_eras, _FAST_ERAS):
+    for era in spread(suspect.predicted_eras, _FAST_ERAS):
         own = eras == era
-        expected = subject.out_of_sample.ids[subject.out_of_sample.eras == era]
+        expected = suspect.out_of_sample.ids[suspect.out_of_sample.eras == era]
         places = places_of(expected, ids[own]) if own.any() else np.array([-1])
         if (places < 0).any() or own.sum() != len(expected):
             yield Finding(
                 f"{path.name} has {int(own.sum())} rows of era {era:04d}, of which "
                 f"{int((places >= 0).sum())} are among its {len(expected)} rows. "
-                f"Run `nai score {subject.run.name} --force`.",
+                f"Run `nai score {suspect.run.name} --force`.",
                 file=str(path),
                 column=columns.ID,
                 era=era,
                 value=float(own.sum()),
             )
-        elif not _is_same(values[own][places], subject.predictions_of(era)):
+        elif not _is_same(values[own][places], suspect.predictions_of(era)):
             yield Finding(
                 f"{path.name} has other predictions of era {era:04d} than the run "
-                f"makes. Run `nai score {subject.run.name} --force`.",
+                f"makes. Run `nai score {suspect.run.name} --force`.",
                 file=str(path),
                 column=columns.PREDICTION,
                 era=era,
@@ -159,33 +158,33 @@ def _is_same(found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) 
     return bool(np.allclose(found, expected, rtol=1e-4, atol=1e-4 * expected.std()))
 
 
-def _unlike_original(subject: Subject) -> Iterator[Finding]:
+def _unlike_original(suspect: Suspect) -> Iterator[Finding]:
     """Compare rows of the shards with the Parquet that they were made from."""
-    files, _ = original_files(subject)
-    for part in parts_of(subject).values() if files else ():
-        for era in subject.some(part.eras, _FAST_ERAS):
-            yield from _unlike_in(subject, part, era)
+    files, _ = original_files(suspect)
+    for part in parts_of(suspect).values() if files else ():
+        for era in suspect.some(part.eras, _FAST_ERAS):
+            yield from _unlike_in(suspect, part, era)
 
 
-def _unlike_in(subject: Subject, part: Part, era: int) -> Iterator[Finding]:
-    files, _ = original_files(subject)
-    every = subject.run.features
+def _unlike_in(suspect: Suspect, part: Part, era: int) -> Iterator[Finding]:
+    files, _ = original_files(suspect)
+    every = suspect.run.features
     features = (
         every
-        if subject.is_full
+        if suspect.is_full
         else tuple(every[at] for at in spread(range(len(every)), _FAST_FEATURES))
     )
-    targets = subject.shards.manifest.target_names
+    targets = suspect.shards.manifest.target_names
     found = read_original(files, era, features, targets)
     if found is None:
         yield Finding(
-            f"era {era:04d} is in no file of {subject.data}. Run `nai etl`.",
-            file=str(subject.data),
+            f"era {era:04d} is in no file of {suspect.data}. Run `nai etl`.",
+            file=str(suspect.data),
             era=era,
         )
         return
     path, original = found
-    block = subject.shards.read(
+    block = suspect.shards.read(
         part.split, eras=(era,), features=features, targets=targets
     )
     places = places_of(block.ids, original.ids)

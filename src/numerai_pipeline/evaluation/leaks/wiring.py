@@ -19,7 +19,7 @@ from numerai_pipeline.evaluation.leaks.originals import (
 )
 from numerai_pipeline.evaluation.leaks.report import CheckResult, Finding
 from numerai_pipeline.evaluation.leaks.structure import parts_of
-from numerai_pipeline.evaluation.leaks.subject import Subject, result_of
+from numerai_pipeline.evaluation.leaks.suspect import Suspect, result_of
 
 _FAST_ERAS_OF_LABELS, _FAST_ERAS_OF_FEATURES = 4, 3
 
@@ -35,35 +35,35 @@ _N_CODES = columns.MISSING_CODE + 1
 Doubles = npt.NDArray[np.float64]
 
 
-def check_wiring(subject: Subject) -> CheckResult:
+def check_wiring(suspect: Suspect) -> CheckResult:
     """Check the labels of the training, and every feature against every target."""
-    findings = [*_mislabelled(subject), *_copies(subject)]
-    names = subject.shards.manifest.target_names
-    found = f"{len(subject.run.features):,} features x {len(names)} targets"
+    findings = [*_mislabelled(suspect), *_copies(suspect)]
+    names = suspect.shards.manifest.target_names
+    found = f"{len(suspect.run.features):,} features x {len(names)} targets"
     untested = ["features that give a target away only together"]
-    _, why = original_files(subject)
+    _, why = original_files(suspect)
     if why:
         untested.append(why)
-    if not subject.is_full:
+    if not suspect.is_full:
         untested.append(
             f"all but {_FAST_ERAS_OF_FEATURES} eras of each part (--full)",
         )
     return result_of("target wiring", found, findings, untested)
 
 
-def _mislabelled(subject: Subject) -> Iterator[Finding]:
+def _mislabelled(suspect: Suspect) -> Iterator[Finding]:
     """Compare what the training reads as a target with the column of that name."""
-    files, _ = original_files(subject)
-    part = parts_of(subject)["train"]
-    for era in subject.some(part.eras, _FAST_ERAS_OF_LABELS):
-        for target in subject.run.targets:
-            block = subject.shards.read(
+    files, _ = original_files(suspect)
+    part = parts_of(suspect)["train"]
+    for era in suspect.some(part.eras, _FAST_ERAS_OF_LABELS):
+        for target in suspect.run.targets:
+            block = suspect.shards.read(
                 part.split, eras=(era,), features=(), targets=(target,)
             )
             has_target = ~np.isnan(block.y[:, 0])
             if not has_target.any():
                 continue
-            learned = subject.shards.load(
+            learned = suspect.shards.load(
                 part.split, features=(), target=target, eras=(era,)
             ).y
             original = read_original(files, era, (), (target,))
@@ -84,19 +84,17 @@ def _mislabelled(subject: Subject) -> Iterator[Finding]:
                 )
 
 
-def _copies(subject: Subject) -> Iterator[Finding]:
-    for part in parts_of(subject).values():
-        for era in subject.some(part.eras, _FAST_ERAS_OF_FEATURES):
-            yield from _copies_in(subject, part, era)
+def _copies(suspect: Suspect) -> Iterator[Finding]:
+    for part in parts_of(suspect).values():
+        for era in suspect.some(part.eras, _FAST_ERAS_OF_FEATURES):
+            yield from _copies_in(suspect, part, era)
 
 
-def _copies_in(subject: Subject, part: Part, era: int) -> Iterator[Finding]:
-    features = subject.run.features
-    block = subject.shards.read(part.split, eras=(era,), features=features)
-    for place, target in enumerate(subject.shards.manifest.target_names):
-        crossed = cross(block, place)
-        if crossed is None:
-            continue
+def _copies_in(suspect: Suspect, part: Part, era: int) -> Iterator[Finding]:
+    features = suspect.run.features
+    block = suspect.shards.read(part.split, eras=(era,), features=features)
+    for place, crossed in cross(block):
+        target = suspect.shards.manifest.target_names[place]
         ranked, decided = crossed.rank_correlations(), crossed.decided()
         is_copy = (np.abs(ranked) > _NEAR_ONE) | (decided > _NEAR_ONE)
         for at in np.flatnonzero(is_copy):
@@ -108,10 +106,10 @@ def _copies_in(subject: Subject, part: Part, era: int) -> Iterator[Finding]:
             yield Finding(
                 f"{features[at]} gives '{target}' away in era {era:04d}: {how}. "
                 "Leave it out, or find out how it was made.",
-                file=str(subject.shards.folder),
+                file=str(suspect.shards.folder),
                 column=features[at],
                 era=era,
-                value=float(ranked[at]),
+                value=float(max(abs(np.nan_to_num(ranked[at])), decided[at])),
             )
 
 
@@ -165,16 +163,40 @@ class Cross:
         return np.maximum(*found)
 
 
-def cross(block: Block, place: int) -> Cross | None:
-    """Count codes against the values of a target; None if it has too few rows."""
-    has_target = ~np.isnan(block.y[:, place])
-    values, which = np.unique(block.y[has_target, place], return_inverse=True)
+def cross(block: Block) -> Iterator[tuple[int, Cross]]:
+    """Count codes against the values of each target that has enough rows.
+
+    Yields:
+        The place of the target in ``block.y``, and the counts.
+    """
+    found = {
+        place: is_value
+        for place, target in enumerate(block.y.T)
+        if (is_value := _indicators(target)) is not None
+    }
+    if not found:
+        return
+    # One product per code serves all targets; counts are exact in float32.
+    every = np.hstack(list(found.values()))
+    counts = [
+        (block.x == code).T.astype(np.float32) @ every for code in range(_N_CODES)
+    ]
+    end = 0
+    for place, is_value in found.items():
+        start, end = end, end + is_value.shape[1]
+        own = np.stack([of_code[:, start:end] for of_code in counts], axis=1)
+        yield place, Cross(own.astype(np.float64))
+
+
+def _indicators(target: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
+    """Return which value each row has, ``(rows, K)``; None if there are too few."""
+    has_target = ~np.isnan(target)
+    values, which = np.unique(target[has_target], return_inverse=True)
     if has_target.sum() < _LEAST_ROWS or len(values) < 2:
         return None
-    x = block.x[has_target]
-    is_value = np.eye(len(values), dtype=np.float32)[which]
-    counts = [(x == code).T.astype(np.float32) @ is_value for code in range(_N_CODES)]
-    return Cross(np.stack(counts, axis=1).astype(np.float64))
+    is_value = np.zeros((len(target), len(values)), np.float32)
+    is_value[has_target] = np.eye(len(values), dtype=np.float32)[which]
+    return is_value
 
 
 def _centred_ranks(counts: Doubles, n_rows: Doubles) -> Doubles:

@@ -42,7 +42,7 @@
     for (const [low, high, kind, label] of plot.spans) {
       const left = u.valToPos(low, "x", true), right = u.valToPos(high, "x", true);
       if (kind !== "plain") {
-        ctx.fillStyle = kind === "fold" ? color("--soft", 7.5) : color("--m5", 20);
+        ctx.fillStyle = kind === "fold" ? color("--soft", 7.5) : color("--m5", 11);
         ctx.fillRect(left, bbox.top, right - left, bbox.height);
       }
       ctx.fillStyle = color("--soft");
@@ -74,27 +74,34 @@
       }
     }
     const narrow = width < 560;
+    const heights = columns(plot).slice(1).flat().filter((value) => value != null);
+    const all = [heights.reduce((a, b) => Math.min(a, b), Infinity), heights.reduce((a, b) => Math.max(a, b), -Infinity)];
     return {
       width, height: plot.height + 36, series, bands,
       padding: [6, narrow ? 10 : 14, 0, 0],
-      scales: { x: { time: false, range: (u, low, high) => (low === u.data[0][0] && high === u.data[0].at(-1) ? plot.range : [low, high]) }, y: { range: (u, low, high) => ranged(plot, u, low, high) } },
+      scales: { x: { time: false, range: (u, low, high) => (low === u.data[0][0] && high === u.data[0].at(-1) ? plot.range : [low, high]) }, y: { range: (u, low, high) => ranged(plot, all, low, high) } },
       axes: [
         { ...axis, grid: { show: false }, ...(plot.counted ? { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] } : {}), space: narrow ? 70 : 90, size: 34, values: (u, ticks) => ticks.map(label) },
         { ...axis, size: narrow ? 44 : 52, space: 36, values: (u, ticks) => ticks.map(label) },
       ],
       legend: { markers: { width: 0, fill: (u, place) => u.series[place].swatch } },
-      cursor: { drag: { x: true, y: false, dist: 4 }, points: { size: 6 }, ...(plot.name === "era" ? { sync: { key: "eras", scales: ["x", null] } } : {}) },
+      cursor: { y: false, drag: { x: true, y: false, dist: 4 }, points: { size: 6 }, ...(plot.name === "era" ? { sync: together(plot) } : {}) },
       hooks: { drawClear: [drawSpans(plot)], drawAxes: [drawZero] },
     };
   }
 
-  // The heights of the static chart at first; what is zoomed into fills the chart.
-  function ranged(plot, u, low, high) {
-    const { min, max } = u.scales.x, across = u.data[0];
-    if (low == null || (min <= across[0] && max >= across.at(-1))) return plot.up;
+  // Charts of the same eras zoom together.
+  function together(plot) {
+    return { key: `eras from ${decoded[plot.x][0]}`, scales: ["x", null] };
+  }
+
+  // The heights of the static chart while all is shown; a part fills the chart.
+  function ranged(plot, all, low, high) {
+    if (low == null || (low === all[0] && high === all[1])) return plot.up;
     const margin = (high - low || 1) * 0.06;
-    const around = [Math.min(low - margin, 0), Math.max(high + margin, 0)];
-    return plot.up[0] > 0 || plot.up[1] < 0 ? [low - margin, high + margin] : around;
+    const ends = [low - margin, high + margin];
+    const hasZero = plot.series.some((series) => series.kind === "bars" || series.kind === "area");
+    return hasZero ? [Math.min(ends[0], 0), Math.max(ends[1], 0)] : ends;
   }
 
   function columns(plot) {

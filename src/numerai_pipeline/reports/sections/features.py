@@ -108,37 +108,22 @@ def sweep(report: Report, canvas: Canvas) -> Html:
             "No sweep: these scores were made without features.",
             score_command(report.models[0].evaluation, "--force"),
         )
-    corr: list[Series] = []
-    exposure: list[Series] = []
-    for model, points in models:
-        look = report.look(model)
-        corr = [*_band(points, model, look), *corr]
-        x = np.array([point.proportion for point in points])
-        exposure.append(
-            Series(model.name, x, np.array([point.exposure for point in points]), look)
-        )
-    charts = [
-        canvas.plot(
-            Plot(
-                "Mean CORR by proportion, with its 95 % interval",
-                "proportion",
-                corr,
-                height=200,
-            )
+    corr = [each for one, points in models for each in _band(points, one, report)]
+    exposure = [_exposure(points, model, report) for model, points in models]
+    about = "Mean CORR by proportion, with its 95 % interval"
+    plots = (
+        Plot(about, "proportion", corr, height=200),
+        Plot(
+            "Largest exposure by proportion",
+            "proportion",
+            exposure,
+            height=200,
+            digits=3,
         ),
-        canvas.plot(
-            Plot(
-                "Largest exposure by proportion",
-                "proportion",
-                exposure,
-                height=200,
-                digits=3,
-            )
-        ),
-    ]
+    )
     return join(
         [
-            grid(charts),
+            grid(canvas.plot(plot) for plot in plots),
             note(
                 "A proportion of the part of the predictions that features explain "
                 "linearly is taken out of them; 1 takes all of it. A proportion that "
@@ -148,7 +133,18 @@ def sweep(report: Report, canvas: Canvas) -> Html:
     )
 
 
-def _band(points: Sequence[SweepPoint], model: ModelReport, look: str) -> list[Series]:
+def _exposure(
+    points: Sequence[SweepPoint], model: ModelReport, report: Report
+) -> Series:
+    x = np.array([point.proportion for point in points])
+    values = np.array([point.exposure for point in points])
+    return Series(model.name, x, values, report.look(model))
+
+
+def _band(
+    points: Sequence[SweepPoint], model: ModelReport, report: Report
+) -> list[Series]:
+    look = report.look(model)
     found = [point.corr.summary(horizon=model.corr.horizon) for point in points]
     x = np.array([point.proportion for point in points])
     means, low, high = (

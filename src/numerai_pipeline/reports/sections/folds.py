@@ -10,27 +10,27 @@ from numerai_pipeline.reports.inputs import ModelReport, Report
 from numerai_pipeline.reports.interactive import Canvas
 from numerai_pipeline.reports.markup import Html, join, tag
 from numerai_pipeline.reports.scales import Scale
-from numerai_pipeline.reports.sections.part import grid, missing, note
+from numerai_pipeline.reports.sections.part import grid, missing, note, scored_folds
 from numerai_pipeline.reports.tables import scale_of, table, whisker
 from numerai_pipeline.reports.words import interval, number
 from numerai_pipeline.scoring import Scores, Summary
 
 # Eras: the purge, then up to a quarter, half a year, one year, two years, three years.
 _DISTANCES = (13, 26, 52, 104, 156)
+# Pixels of a fold in their picture.
 _ROW = 20
+_PARTS = {
+    "train": "learned from",
+    "validation": "chose the epoch",
+    "test": "predicted",
+}
 
 
 def by_fold(report: Report, _: Canvas) -> Html:
     """Return the folds as a picture, and CORR by fold and by distance."""
-    models = [
-        model
-        for model in report.models
-        if any(fold.test for fold in model.evaluation.folds)
-    ]
+    models = [model for model in report.models if scored_folds(model.evaluation)]
     if not models:
-        return missing(
-            "The folds have no test eras.", f"nai backtest {report.models[0].name}"
-        )
+        return missing("No era was scored.", f"nai backtest {report.models[0].name}")
     return join(
         [
             *(_model(model, report) for model in models),
@@ -47,7 +47,7 @@ def by_fold(report: Report, _: Canvas) -> Html:
 
 
 def _model(model: ModelReport, report: Report) -> Html:
-    folds = [fold for fold in model.evaluation.folds if fold.test]
+    folds = scored_folds(model.evaluation)
     look = report.look(model)
     rows = [
         (_fold_name(place, fold), _within(model, fold.test))
@@ -143,7 +143,7 @@ def _picture(folds: Sequence[Fold]) -> Html:
     for place, fold in enumerate(folds):
         top = place * _ROW + 3
         parts.append(tag("text", str(place + 1), x=-8, y=top + 11, class_="up"))
-        for kind in ("train", "validation", "test"):
+        for kind in _PARTS:
             parts += [
                 _block(scale, low, high, top, kind)
                 for low, high in _runs(getattr(fold, kind))
@@ -159,14 +159,6 @@ def _picture(folds: Sequence[Fold]) -> Html:
                 class_="across middle",
             )
         )
-    names = (
-        tag("li", tag("i", class_=f"swatch block {kind}"), words)
-        for kind, words in (
-            ("train", "learned from"),
-            ("validation", "chose the epoch"),
-            ("test", "predicted"),
-        )
-    )
     picture = tag(
         "svg",
         *parts,
@@ -175,13 +167,13 @@ def _picture(folds: Sequence[Fold]) -> Html:
         role="img",
         aria_label="eras of each fold",
     )
-    return tag(
-        "figure",
-        tag("figcaption", "Eras of each fold"),
-        tag("ul", *names, class_="legend"),
-        picture,
-        class_="chart",
+    names = (
+        tag("li", tag("i", class_=f"swatch block {kind}"), words)
+        for kind, words in _PARTS.items()
     )
+    legend = tag("ul", *names, class_="legend")
+    title = tag("figcaption", "Eras of each fold")
+    return tag("figure", title, legend, picture, class_="chart")
 
 
 def _block(scale: Scale, low: int, high: int, top: int, kind: str) -> Html:

@@ -111,7 +111,7 @@ def _pairs(report: Report) -> Html | None:
     )
     about = (
         "Paired by era. A verdict needs a p-value below 0.05 after Holm's correction "
-        "for the number of pairs."
+        "for the number of pairs, so it asks for more than an interval does."
     )
     body = table(headings, rows, n_texts=3)
     return tag("div", tag("h4", "Differences"), body, note(about))
@@ -143,7 +143,9 @@ def _scatter(report: Report, canvas: Canvas) -> Html:
         return missing("No MMC to show beside CORR.", "nai download --meta")
     series = [each for across, up in points for each in _point(across, up)]
     title = "Mean CORR (across) and mean MMC (up), 95 % intervals"
-    return canvas.still(Plot(title, "mean CORR", series, height=240, margin=0.06))
+    return canvas.still(
+        Plot(title, "mean CORR", series, height=240, has_zero=False, margin=0.06)
+    )
 
 
 def _point(across: Shown, up: Shown) -> list[Series]:

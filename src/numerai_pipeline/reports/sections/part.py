@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from numerai_pipeline.data import Fold
 from numerai_pipeline.evaluation import Evaluation, ScoreRow
 from numerai_pipeline.reports.inputs import ModelReport, Report, Shown
 from numerai_pipeline.reports.interactive import Canvas
@@ -47,6 +48,23 @@ def titled(model: ModelReport, report: Report, text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def scored_folds(evaluation: Evaluation) -> list[Fold]:
+    """Return the folds with the eras that were scored as their test eras.
+
+    Those of a run may be its validation eras, or newer ones than its fold knew.
+    """
+    if evaluation.on == "backtest":
+        return [fold for fold in evaluation.folds if fold.test]
+    eras = tuple(map(int, evaluation.rows[0].scores.eras))
+    [fold] = evaluation.folds
+    train, validation = (
+        tuple(era for era in part if era not in eras)
+        for part in (fold.train, fold.validation)
+    )
+    scored = replace(fold, train=train, validation=validation, test=eras, purge=0)
+    return [scored] if eras else []
+
+
 def spans_of(report: Report, *, start: float | None = None) -> list[Span]:
     """Return the folds of the first model, every second one shaded, and the purge.
 
@@ -57,7 +75,7 @@ def spans_of(report: Report, *, start: float | None = None) -> list[Span]:
     """
     scored = report.models[0].corr.scores.eras
     begin = float(scored[0]) - 0.5 if start is None and len(scored) else start or 0.0
-    folds = [fold for fold in report.models[0].evaluation.folds if fold.test]
+    folds = scored_folds(report.models[0].evaluation)
     found: list[Span] = []
     for place, fold in enumerate(folds, 1):
         first, last = fold.test[0], fold.test[-1]

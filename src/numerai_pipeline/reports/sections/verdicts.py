@@ -19,12 +19,9 @@ _BENCHMARK = {
     "open": "not distinguishable from",
     "unknown": "too few common eras to compare with",
 }
-_BADGES = {
-    "passed": ("good", "Leak check passed"),
-    "warning": ("open", "Leak check with warnings"),
-    "failed": ("bad", "Leak check failed"),
-    "not run": ("open", "Leak check not run"),
-}
+_LOOKS = {"passed": "good", "not tested": "good", "warning": "open", "failed": "bad"}
+# More of them would hide the verdict; `nai leak-check` prints all.
+_MOST_FINDINGS = 5
 _TILES = ("CORR", "MMC", "BMC", "FNC", "payout")
 
 
@@ -34,7 +31,7 @@ def verdict_section(report: Report, _: Canvas) -> Html:
 
 
 def _model(model: ModelReport, report: Report) -> Html:
-    warnings = [*model.evaluation.warnings, *model.leaks.findings, *_openings(model)]
+    warnings = [*model.evaluation.warnings, *_findings(model), *_openings(model)]
     return tag(
         "div",
         tag("ul", *(tag("li", each) for each in warnings), class_="warnings")
@@ -93,6 +90,17 @@ def _against(evaluation: Evaluation, corr: ScoreRow) -> Html:
     )
 
 
+def _findings(model: ModelReport) -> list[str]:
+    checks = model.leaks.checks if model.leaks else ()
+    found = [
+        f"Leak check, {check.name}: {finding.says}"
+        for check in checks
+        for finding in check.findings
+    ]
+    more = len(found) - _MOST_FINDINGS
+    return [*found[:_MOST_FINDINGS], *([f"{more} more findings"] if more > 0 else [])]
+
+
 def _openings(model: ModelReport) -> list[str]:
     if not model.n_openings:
         return []
@@ -104,17 +112,23 @@ def _openings(model: ModelReport) -> list[str]:
 
 
 def _badges(model: ModelReport) -> list[Html]:
-    state, words = _BADGES[model.leaks.state]
-    of_run = f", run {model.leaks.run}" if model.leaks.run else ""
-    badges = [tag("span", words + of_run, class_=f"badge {state}")]
-    if model.leaks.state != "passed":
-        badges.append(tag("code", f"nai leak-check {model.name}"))
-    trials = "1 run" if model.n_trials == 1 else f"{model.n_trials} runs"
-    badges.append(tag("span", f"{trials} of this model to choose from", class_="badge"))
-    if model.n_trials > 1:
-        badges.append(
-            tag("span", "the best of several is too good by luck", class_="aside")
-        )
+    badges = _leak_badge(model)
+    if model.trials is not None:
+        badges.append(tag("span", model.trials.sentence, class_="badge"))
+    return badges
+
+
+def _leak_badge(model: ModelReport) -> list[Html]:
+    found, evaluation = model.leaks, model.evaluation
+    if found is None:
+        badge = tag("span", "No leak check", class_="badge open")
+        return [badge, tag("code", f"nai leak-check {evaluation.model}")]
+    words = found.sentence[:1].upper() + found.sentence[1:]
+    badges = [tag("span", words, class_=f"badge {_LOOKS[found.state]}")]
+    if found.folder != evaluation.folder:
+        badges.append(tag("span", f"of the run {found.folder.name}", class_="aside"))
+    if found.shards_fingerprint != evaluation.shards_fingerprint:
+        badges.append(tag("span", "on other shards than these", class_="aside"))
     return badges
 
 

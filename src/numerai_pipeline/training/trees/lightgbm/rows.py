@@ -59,6 +59,9 @@ Rows = npt.NDArray[np.int32]
 # feature and write.
 _ROWS_PER_STRIP = 16_384
 
+# Of so many rows of bytes at full width, 1.4 MB, rows become columns twice as fast.
+_ROWS_IN_CACHE = 512
+
 # Memory of a group while it is loaded: its bins and the buffer beside them.
 _GROUP_BYTES = 128 << 20
 
@@ -261,7 +264,7 @@ def _write_files(rows: TreeRows, folder: Path, progress: Progress) -> None:
             ]
             start = 0
             for codes in rows.blocks(rows_per_block=_ROWS_PER_STRIP):
-                halves = _halves(np.ascontiguousarray(bins_of_codes[codes].T))
+                halves = _halves(bins_of_codes[codes])
                 for file, (first, last) in zip(files, groups, strict=True):
                     file.write(halves[first:last], start)
                 start += len(codes)
@@ -298,8 +301,8 @@ def _proven_extra_bytes(rows: TreeRows, folder: Path) -> int | None:
     """
     source = np.random.default_rng(1)
     names = rows.features[:3]
-    bins = source.integers(0, len(rows.known_values), (_PROBE_ROWS, len(names)))
-    bins = bins.astype(np.uint8)
+    shape = (_PROBE_ROWS, len(names))
+    bins = source.integers(0, len(rows.known_values), shape, np.uint8)
     known = np.array(rows.known_values, np.float32)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".probe-") as name:
         path = Path(name) / "probe.bin"
@@ -307,7 +310,7 @@ def _proven_extra_bytes(rows: TreeRows, folder: Path) -> int | None:
         _push(read, known[bins], 0)
         _save(read, path)
         wanted = path.read_bytes()
-        halves = _halves(np.ascontiguousarray(bins.T))
+        halves = _halves(bins)
         places = [wanted.find(of_feature.tobytes()) for of_feature in halves]
         steps = {after - before for before, after in pairwise(places)}
         extra_bytes = (steps.pop() if steps else 0) - _feature_bytes(_PROBE_ROWS)
@@ -423,10 +426,14 @@ def _bins_of_codes(rows: TreeRows) -> Codes:
 
 
 def _halves(bins: Codes) -> Codes:
-    """Pack ``(F, rows)`` bins two per byte, the even rows in the low half."""
-    packed = bins[:, 0::2].copy()
-    odd = bins[:, 1::2]
-    packed[:, : odd.shape[1]] |= odd << 4
+    """Pack ``(rows, F)`` bins into ``(F, bytes)``, the even rows in the low halves."""
+    pairs = bins[0::2].copy()
+    odd = bins[1::2]
+    pairs[: len(odd)] |= odd << 4
+    packed = np.empty(pairs.shape[::-1], np.uint8)
+    for start in range(0, len(pairs), _ROWS_IN_CACHE):
+        piece = slice(start, start + _ROWS_IN_CACHE)
+        packed[:, piece] = pairs[piece].T
     return packed
 
 

@@ -35,7 +35,7 @@ _FAST_TEST_ERAS = 48
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class Suspect:
     """A run that is checked.
 
     Attributes:
