@@ -84,7 +84,7 @@ class HistoryCommands(Base):
         Examples:
             nai runs
             nai runs mlp --sort -test_corr --limit 10
-            nai runs --filter kind=run --filter learning_rate<0.01
+            nai runs --filter kind=run --filter model~mlp
         """
         chosen = names_of(names)
         for name in chosen:

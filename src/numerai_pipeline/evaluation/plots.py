@@ -14,6 +14,9 @@ _META_MODEL = "#b3541e"
 _BENCHMARK = "#2e7d32"
 _LOSS = "#c0504d"
 
+# Margins around the panels, and what is between two of them, in inches.
+_LEFT, _RIGHT, _TOP, _BOTTOM, _GAP = 0.9, 0.15, 0.65, 0.55, 0.32
+
 # More bars than these get no gaps: a gap would be thinner than a pixel.
 _SEPARATE_BARS = 80
 
@@ -27,10 +30,26 @@ def plot_scores(evaluation: Evaluation, path: Path) -> None:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(layout="constrained")
+    figure = Figure()
     draw_scores(figure, evaluation)
+    _lay_out(figure)
     with atomic_path(path) as partial:
         figure.savefig(partial, format="png", dpi=120)
+
+
+def _lay_out(figure: Any) -> None:
+    """Set margins in inches: a layout engine takes as long as all the drawing."""
+    width, height = figure.get_size_inches()
+    n_panels = len(figure.axes)
+    height_of_panel = (height - _TOP - _BOTTOM - (n_panels - 1) * _GAP) / n_panels
+    figure.subplots_adjust(
+        left=_LEFT / width,
+        right=1 - _RIGHT / width,
+        top=1 - _TOP / height,
+        bottom=_BOTTOM / height,
+        hspace=_GAP / height_of_panel,
+    )
+    figure.align_ylabels()
 
 
 def draw_scores(figure: Any, evaluation: Evaluation) -> None:

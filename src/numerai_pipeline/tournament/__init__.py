@@ -1,6 +1,6 @@
 """The tournament API: one protocol, implemented over HTTP for Numerai."""
 
-from numerai_pipeline.tournament.access import SIMULATED_KEYS, is_loopback
+from numerai_pipeline.tournament.access import SIMULATED_KEYS, is_loopback, tls_context
 from numerai_pipeline.tournament.deadline import (
     Deadline,
     Failure,
@@ -29,4 +29,5 @@ __all__ = [
     "failure_of_error",
     "failure_of_status",
     "is_loopback",
+    "tls_context",
 ]

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from numerai_pipeline.core import Clock, TournamentRefused
-from numerai_pipeline.tournament.access import Access
+from numerai_pipeline.tournament.access import Access, tls_context
 from numerai_pipeline.tournament.deadline import (
     Deadline,
     Failure,
@@ -65,6 +65,7 @@ class GraphQLClient:
         # No idle connections: calls are hours apart, and a kept connection would be
         # dead by then. Proxies from the environment are never used for loopback.
         self._http = httpx.Client(
+            verify=tls_context(),
             timeout=timeout_seconds,
             limits=httpx.Limits(max_keepalive_connections=0),
             trust_env=not access.is_simulated,

@@ -119,7 +119,7 @@ def _draw_panel(axes: Any, chart: Chart, colors: dict[str, str]) -> None:
         _draw_curve(axes, chart, name, color, (low, high))
     _draw_best(axes, chart, colors)
     axes.set_ylim(low, high)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=_TICK_STEPS))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=_TICK_STEPS))
     if not any(map(chart.has, colors)):
         axes.set_yticks([])
         axes.text(

@@ -26,6 +26,7 @@ from numerai_pipeline.tournament import (
     failure_of_error,
     failure_of_status,
     is_loopback,
+    tls_context,
 )
 
 # Written in pieces of this size; what a kill can cost.
@@ -124,6 +125,7 @@ class Transfer:
         try:
             # A proxy of the environment is not asked for this machine.
             with httpx.Client(
+                verify=tls_context(),
                 timeout=self._timeout_seconds,
                 follow_redirects=True,
                 event_hooks={"request": [self._check_redirect]},
