@@ -87,6 +87,7 @@ def test_each_era_is_predicted_once_by_the_model_of_its_fold(done, world):
         np.testing.assert_array_equal(rows.loc[ids, "prediction"], expected)
 
 
+@pytest.mark.slow
 def test_a_fold_is_the_training_that_train_makes_alone(done, world, tmp_path):
     plan = make_plan(tmp_path, world.shards)
     for job, run in zip(plan.jobs, done.runs(), strict=True):
@@ -126,6 +127,7 @@ def test_the_plan_is_printed_before_the_work(world, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_the_time_that_is_left_follows_from_finished_folds(world, tmp_path):
     plan = make_plan(tmp_path, world.shards)
     with pytest.raises(Killed):
@@ -156,6 +158,7 @@ def test_a_fold_that_was_deleted_is_done_again(copied, done, world, tmp_path):
     assert frame_of(again).equals(frame_of(done))
 
 
+@pytest.mark.slow
 def test_a_restart_begins_again(copied, done, world, tmp_path):
     (copied.folder / "config.toml").write_text("nothing")
     with pytest.raises(DataError, match=r"config.toml of a backtest is broken"):
@@ -222,6 +225,7 @@ def test_a_fold_that_fails_is_named_and_the_others_are_done(world, tmp_path):
     assert numbers == [2]
 
 
+@pytest.mark.slow
 def test_every_nth_era_and_several_targets(world, tmp_path):
     parameters = {**TREES["parameters"], "also_targets": ["target_victor_20"]}
     scheme = Scheme("rolling", chunk=16, train_eras=24, every=2)
