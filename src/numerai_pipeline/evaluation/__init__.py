@@ -1,13 +1,13 @@
 """How good a model is on eras that it did not learn from."""
 
-from numerai_pipeline.evaluation.backtest import (
+from numerai_pipeline.evaluation.backtests.folder import (
     Backtest,
     FoldResult,
     backtests_dir,
     latest_backtest,
 )
-from numerai_pipeline.evaluation.backtest_plan import BacktestPlan, plan_backtest
-from numerai_pipeline.evaluation.backtesting import run_backtest
+from numerai_pipeline.evaluation.backtests.plan import BacktestPlan, plan_backtest
+from numerai_pipeline.evaluation.backtests.running import run_backtest
 from numerai_pipeline.evaluation.comparison import Comparison, Pair, compare
 from numerai_pipeline.evaluation.evaluating import (
     Scoring,

@@ -16,7 +16,7 @@ from numerai_pipeline.core import (
     sha256_of,
 )
 from numerai_pipeline.data import Fold, ShardReader, format_eras
-from numerai_pipeline.evaluation.backtest import Backtest
+from numerai_pipeline.evaluation.backtests.folder import Backtest
 from numerai_pipeline.evaluation.neutral import score_features
 from numerai_pipeline.evaluation.out_of_sample import (
     choose_part,

@@ -21,7 +21,11 @@ from numerai_pipeline.data import (
     eras_subset,
     format_eras,
 )
-from numerai_pipeline.evaluation.backtest import Backtest, FoldResult, backtests_dir
+from numerai_pipeline.evaluation.backtests.folder import (
+    Backtest,
+    FoldResult,
+    backtests_dir,
+)
 from numerai_pipeline.training import (
     RUN_CONFIG,
     TrainingJob,

@@ -32,12 +32,12 @@ from numerai_pipeline.core import (
     write_toml,
 )
 from numerai_pipeline.data import ShardReader
-from numerai_pipeline.evaluation.backtest import (
+from numerai_pipeline.evaluation.backtests.folder import (
     PREDICTIONS_FILE,
     Backtest,
     FoldResult,
 )
-from numerai_pipeline.evaluation.backtest_plan import BacktestPlan
+from numerai_pipeline.evaluation.backtests.plan import BacktestPlan
 from numerai_pipeline.evaluation.out_of_sample import (
     OutOfSample,
     fold_of,

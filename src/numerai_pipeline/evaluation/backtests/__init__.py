@@ -1,0 +1,1 @@
+"""A recipe over many folds, each era predicted once."""
