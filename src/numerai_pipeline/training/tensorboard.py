@@ -33,8 +33,10 @@ class EventFile:
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         folder.mkdir(parents=True, exist_ok=True)
-        # TensorBoard takes every file with `tfevents` in its name.
-        self._file = (folder / "events.out.tfevents.numerai").open("wb")
+        # TensorBoard takes every file with `tfevents` in its name, and would not see
+        # that another one has taken the place of one that it reads.
+        began = f"{SystemClock().now():%Y%m%dT%H%M%S}"
+        self._file = (folder / f"events.out.tfevents.{began}").open("wb")
         self._records: Any = RecordWriter(self._file)
         self.add(0, file_version="brain.Event:2")
 
