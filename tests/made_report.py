@@ -103,7 +103,7 @@ def made_model(name, place, shared, n_eras, n_folds, n_benchmarks, of_model):
         model=name,
         on="backtest",
         folds=made_folds(eras, n_folds),
-        horizon=8,
+        needed_purge=8,
         target="target",
         n_rows=5_000 * n_eras,
         n_eras=n_eras,

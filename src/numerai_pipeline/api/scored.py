@@ -1,6 +1,6 @@
 """What ``score`` returns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from numerai_pipeline.api.figure import CellFigure
-    from numerai_pipeline.evaluation import Evaluation, Trials
+    from numerai_pipeline.evaluation import Evaluation, ScoreRow, Trials
     from numerai_pipeline.submission import Opening
 
 
@@ -61,9 +61,8 @@ class Scored(Outcomes["Evaluation"]):
 
         index = ["who", "metric"]
         rows = [
-            {"who": row.who, "metric": row.label, **row.summary.to_dict()}
-            for evaluation in self.results.values()
-            for row in evaluation.rows
+            {"who": who, "metric": row.label, **row.summary.to_dict()}
+            for who, row in self._rows(self.results)
         ]
         frame = pd.DataFrame(rows, columns=None if rows else index)
         return frame.drop_duplicates(index).set_index(index).sort_index()
@@ -74,9 +73,8 @@ class Scored(Outcomes["Evaluation"]):
         import pandas as pd
 
         series = {
-            (row.who, row.label): pd.Series(row.scores.values, index=row.scores.eras)
-            for evaluation in self._evaluations.values()
-            for row in evaluation.rows
+            (who, row.label): pd.Series(row.scores.values, index=row.scores.eras)
+            for who, row in self._rows(self._evaluations)
         }
         frame = pd.DataFrame(series).rename_axis("era")
         return frame.rename_axis(columns=["who", "metric"])
@@ -109,6 +107,14 @@ class Scored(Outcomes["Evaluation"]):
         else:
             draw_comparison(figure, evaluations)
         return figure
+
+    def _rows(
+        self, evaluations: "Mapping[str, Evaluation]"
+    ) -> "Iterator[tuple[str, ScoreRow]]":
+        """Yield all scores; a model's own under the name that it was asked for by."""
+        for name, evaluation in evaluations.items():
+            for row in evaluation.rows:
+                yield name if row.who == evaluation.model else row.who, row
 
     @property
     def _evaluations(self) -> "dict[str, Evaluation]":

@@ -157,7 +157,8 @@ def evaluate_models(
         model, _, own = name.partition("@")
         if on == "backtest":
             backtest = find_backtest(project, model, own)
-            return subject_of_backtest(backtest), reader_of(backtest.recipe)
+            reader = reader_of(backtest.recipe)
+            return subject_of_backtest(backtest, reader), reader
         found = find_run(project, model, own or run, is_tested=True)
         reader = reader_of(found.recipe)
         if on == "lockbox":

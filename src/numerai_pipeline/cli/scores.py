@@ -26,8 +26,8 @@ def print_scored(result: Scored) -> None:
     """Print a table of the models, then of what they are compared with."""
     evaluations = list(result.results.values())
     rows: list[tuple[object, ...]] = []
-    for evaluation in evaluations:
-        rows += _rows_of(evaluation.model, _own(evaluation), evaluation)
+    for name, evaluation in result.results.items():
+        rows += _rows_of(name, _own(evaluation), evaluation)
     rows += _reference_rows(evaluations)
     rows += [
         (one.name, Cell("failed"), *[""] * 5) for one in result.outcomes if one.error
@@ -36,11 +36,17 @@ def print_scored(result: Scored) -> None:
     title = f"Scores per {' or '.join(parts) or 'test'} era"
     print_table(title, _COLUMNS, rows, padding=0)
     for name, evaluation in result.results.items():
-        _print_notes(evaluation, result.trials[name])
-    if result.openings:
-        last = result.openings[-1]
+        _print_notes(name, evaluation, result.trials[name])
+    if any(math.isnan(one.rows[0].summary.low) for one in evaluations):
+        least = 8 * evaluations[0].rows[0].horizon
         echo(
-            f"lockbox: opened {len(result.openings)} times so far, last on "
+            f"–: fewer than the {least} eras that an interval takes; a backtest has "
+            f"more: nai backtest {evaluations[0].model}"
+        )
+    if result.openings:
+        last, n = result.openings[-1], len(result.openings)
+        echo(
+            f"lockbox: opened {n} {'times' if n > 1 else 'time'} so far, last on "
             f"{last.opened_at:%Y-%m-%d} by {last.model}"
         )
 
@@ -57,7 +63,7 @@ def print_compared(result: Compared) -> None:
                 Cell(_plus_minus(pair.difference.mean, pair.difference.low, "+.4f")),
                 Cell("–" if math.isnan(pair.p_value) else f"{pair.p_value:.3f}"),
                 pair.difference.n_eras,
-                pair.difference.eras_needed,
+                _needed(pair.difference),
                 Cell(pair.verdict, _STYLES.get(pair.verdict, ""), is_number=False),
             )
             for pair in result.comparison.pairs
@@ -75,8 +81,8 @@ def print_compared(result: Compared) -> None:
         padding=0,
     )
     echo(
-        "verdict: of the first model; p: adjusted for all pairs of a score by Holm's "
-        "method; needed: eras after which this difference would be clear"
+        "verdict: of the first model, by p, which Holm's method adjusts for all pairs "
+        "of a score; needed: eras after which this difference alone would be clear"
     )
     for warning in result.warnings:
         echo(warning)
@@ -133,25 +139,25 @@ def _style(row: "ScoreRow", evaluation: "Evaluation") -> str:
     return "green" if found.low > 0 else "red" if found.high < 0 else ""
 
 
-def _print_notes(evaluation: "Evaluation", trials: "Trials") -> None:
+def _print_notes(name: str, evaluation: "Evaluation", trials: "Trials") -> None:
     eras = evaluation.rows[0].scores.eras
     features = evaluation.features
     measured = f", FNC and exposure: {features.feature_set}" if features else ""
     echo(
-        f"{evaluation.model}: {evaluation.folder.name}, {evaluation.on} eras "
+        f"{name}: {evaluation.folder.name}, {evaluation.on} eras "
         f"{eras[0]:04d} to {eras[-1]:04d}, purge {evaluation.purge}{measured}"
     )
     for row in _own(evaluation):
         found = evaluation.versus_benchmark(row)
         if row.metric == "CORR" and found is not None and found.n_eras:
             echo(
-                f"{evaluation.model}: {row.metric} {_versus(found)} of "
+                f"{name}: {row.metric} {_versus(found)} of "
                 f"{evaluation.benchmark} on {found.n_eras} common eras"
             )
     if trials.n > 1:
-        echo(f"{evaluation.model}: {trials.sentence}")
+        echo(f"{name}: {trials.sentence}")
     for warning in evaluation.warnings:
-        echo(f"{evaluation.model}: {warning}")
+        echo(f"{name}: {warning}")
     echo(f"plot: {format_value(evaluation.plot)}")
 
 
@@ -170,6 +176,12 @@ def _versus(found: "Difference") -> str:
     if found.high < 0:
         return f"is clearly below {shown} that"
     return f"is not clearly different {shown} from that"
+
+
+def _needed(found: "Difference") -> int | None:
+    """Return how many eras it takes; None where there are as many already."""
+    needed = found.eras_needed
+    return None if needed is None or needed <= found.n_eras else needed
 
 
 def _plus_minus(mean: float, low: float, form: str) -> str:

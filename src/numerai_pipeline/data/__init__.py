@@ -7,6 +7,7 @@ from numerai_pipeline.data.etl.build import build_shards
 from numerai_pipeline.data.etl.copying import copy_shards
 from numerai_pipeline.data.etl.options import EtlOptions
 from numerai_pipeline.data.folds import (
+    MIN_TEST_ERAS,
     Fold,
     Part,
     default_fold,
@@ -30,6 +31,7 @@ from numerai_pipeline.data.shards.manifest import ShardManifest
 
 __all__ = [
     "FEATURE_GROUPS",
+    "MIN_TEST_ERAS",
     "Block",
     "DownloadedFile",
     "EtlOptions",

@@ -122,13 +122,30 @@ def subject_of_run(
     return subject
 
 
-def subject_of_backtest(backtest: Backtest) -> Subject:
+def subject_of_backtest(backtest: Backtest, shards: ShardReader) -> Subject:
     """Return the predictions of a finished backtest, to be scored.
 
+    Args:
+        backtest: a finished one.
+        shards: those that it is scored on.
+
     Raises:
-        DataError: if it is not finished, or the file is broken.
+        DataError: if it is not finished, the file is broken, or it learned from or
+            predicts eras of the lockbox, because it was made before that was set.
     """
     _ = backtest.predictions  # raises if they are not whole
+    eras = {
+        era
+        for fold in backtest.folds
+        for era in (*fold.train, *fold.validation, *fold.test)
+    }
+    closed = sorted(eras & set(shards.lockbox))
+    if closed:
+        raise DataError(
+            f"the backtest {backtest.folder} holds {len(closed)} eras of the lockbox, "
+            f"{format_eras(closed)}: it was made before [evaluation] lockbox_eras was "
+            f"set. Run `nai backtest {backtest.name}` again, which leaves them out."
+        )
     return Subject(
         backtest.folder, backtest.name, "backtest", backtest.folds, backtest.targets
     )
@@ -226,7 +243,7 @@ def _score(
         model=subject.model,
         on=subject.on,
         folds=subject.folds,
-        horizon=columns.purge_eras((*subject.targets, target)),
+        needed_purge=columns.purge_eras((*subject.targets, target)),
         target=target,
         n_rows=len(found.ids),
         n_eras=len(np.unique(scored)),

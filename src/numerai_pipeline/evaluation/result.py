@@ -14,7 +14,7 @@ from numerai_pipeline.core import (
     read_json,
     write_json,
 )
-from numerai_pipeline.data import Fold
+from numerai_pipeline.data import MIN_TEST_ERAS, Fold
 from numerai_pipeline.scoring import Difference, Scores, Summary, difference
 
 # Changes when the file's meaning does: what an older version wrote is scored again.
@@ -180,7 +180,7 @@ class Evaluation:
             the epoch, so that the scores are too good; ``backtest``: the test eras of
             all folds; ``lockbox``: the newest eras, which no other command reads.
         folds: what was trained and chosen on which eras; one of a run.
-        horizon: the purge that the targets need.
+        needed_purge: the purge that the targets need.
         target: the target that the scores are measured by.
         n_rows: rows that were predicted.
         n_eras: eras with the target, which are those that were scored.
@@ -198,7 +198,7 @@ class Evaluation:
     model: str
     on: EvaluatedPart
     folds: tuple[Fold, ...]
-    horizon: int
+    needed_purge: int
     target: str
     n_rows: int
     n_eras: int
@@ -228,6 +228,10 @@ class Evaluation:
     def warnings(self) -> list[str]:
         """What makes the scores too good, one sentence each."""
         found = []
+        if self.n_eras < MIN_TEST_ERAS:
+            found.append(
+                f"{self.n_eras} eras are too few to say anything about a model."
+            )
         if self.on == "validation":
             found.append("The epoch was chosen on these eras, so the scores are high.")
         if self.by_rows:
@@ -235,10 +239,10 @@ class Evaluation:
                 "Leak: the shards were split by rows, so training rows have the same "
                 "eras as these."
             )
-        elif self.purge < self.horizon:
+        elif self.purge < self.needed_purge:
             found.append(
                 f"Leak: the purge is {self.purge} eras, but the targets need "
-                f"{self.horizon}."
+                f"{self.needed_purge}."
             )
         if self.on == "backtest" and self._learns_from_later:
             found.append(
@@ -300,6 +304,12 @@ class Evaluation:
             "folder": str(self.folder),
             "plot": str(self.plot),
             "predictions": str(self.predictions),
+            "versus_benchmark": [
+                {"metric": row.metric, "of": row.of, **asdict(found)}
+                for row in self.rows
+                if row.who == self.model
+                and (found := self.versus_benchmark(row)) is not None
+            ],
             **self._record(),
         }
 
@@ -315,7 +325,7 @@ class Evaluation:
             "on": self.on,
             "folds": [fold.to_dict() for fold in self.folds],
             "purge": self.purge,
-            "horizon": self.horizon,
+            "needed_purge": self.needed_purge,
             "by_rows": self.by_rows,
             "warnings": self.warnings,
             "target": self.target,
@@ -357,7 +367,7 @@ def read_evaluation(
             model=record["model"],
             on=record["on"],
             folds=tuple(Fold.from_dict(fold) for fold in record["folds"]),
-            horizon=record["horizon"],
+            needed_purge=record["needed_purge"],
             target=record["target"],
             n_rows=record["n_rows"],
             n_eras=record["n_eras"],

@@ -7,6 +7,7 @@ own. In a process its progress is sent to the parent, which shows it beside the 
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +15,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from multiprocessing.connection import Connection, wait
+from types import ModuleType
 from typing import Any, Generic, Protocol, TypeVar
 
 from numerai_pipeline.core import Advance, ConfigError, PipelineError, Progress
@@ -90,9 +92,7 @@ class Serial:
 class Processes:
     """Does several jobs at a time, each in a fresh process; see ``Executor``.
 
-    When this process ends, by Ctrl-C or a kill, so do its children. A script that
-    uses it needs ``if __name__ == "__main__":``, as all of Python's spawned processes
-    do.
+    When this process ends, by Ctrl-C or a kill, so do its children.
 
     Attributes:
         n_parallel: how many jobs at a time.
@@ -196,7 +196,8 @@ class _Child:
         process = context.Process(
             target=_do_job, args=(there, n_threads, work, job), daemon=True
         )
-        process.start()
+        with _without_main():
+            process.start()
         there.close()  # the child alone holds it now, so its end is seen
         return cls(label, here, process, progress)
 
@@ -237,6 +238,21 @@ class _Child:
             "its work was done; -9 is what a lack of memory looks like. Rerun with "
             "--jobs 1, which resumes it."
         )
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Hide the script that runs here from a process that is started.
+
+    The process would import it, and a script without ``if __name__ == "__main__":``
+    would start everything again. A job needs nothing of it.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 class _SentProgress:

@@ -103,11 +103,16 @@ class ShardReader:
                 allowed.
         """
         purge = self.purge(targets, allow_leak=allow_leak)
-        fold = default_fold(
-            {name: self.eras(name, purge=purge) for name in self.manifest.splits},
-            purge=purge,
-            learns_from=eras_subset(eras or "1-"),
-        )
+        try:
+            fold = default_fold(
+                {name: self.eras(name, purge=purge) for name in self.manifest.splits},
+                purge=purge,
+                learns_from=eras_subset(eras or "1-"),
+            )
+        except ConfigError as error:
+            if not self.lockbox:
+                raise
+            raise ConfigError(f"{error} {self.about_lockbox(purge)}") from error
         if fold.by_rows and not allow_leak:
             raise ConfigError(
                 f"{self.folder} was split by rows: validation rows have the eras of "
@@ -115,6 +120,14 @@ class ShardReader:
                 "`nai etl --split-by era`, or pass --allow-leak; scores will say so."
             )
         return fold
+
+    def about_lockbox(self, purge: int) -> str:
+        """Return a sentence on the eras that the lockbox takes away."""
+        return (
+            f"The lockbox takes the newest {len(self.lockbox)} eras, and {purge} more "
+            "as a purge before it: lower [evaluation] lockbox_eras in numerai.toml if "
+            "that is too many."
+        )
 
     def purge(self, targets: Sequence[str], *, allow_leak: bool = False) -> int:
         """Return how many eras to leave out between two parts of a fold.

@@ -116,7 +116,7 @@ def _provenance(model: ModelReport) -> Html:
         **model.facts,
         "scored by": evaluation.target,
         "rows predicted": f"{evaluation.n_rows:,}",
-        "purge": f"{evaluation.purge} eras; the targets need {evaluation.horizon}",
+        "purge": f"{evaluation.purge} eras; the targets need {evaluation.needed_purge}",
         "shards": evaluation.shards_fingerprint,
         "score": evaluation.fingerprint,
     }
