@@ -111,7 +111,7 @@ def entries_of(project: Base, name: str) -> Iterator[Entry]:
     except PipelineError as error:  # such as a file that is no model
         yield Entry(name, "run", "", state="broken", reason=str(error))
         return
-    wanted = _wanted_recipe(project, name)
+    wanted = wanted_recipe(project, name)
     production = ""
     with contextlib.suppress(PipelineError):  # `nai predict` says what is wrong
         production = production_run(runs).folder.name
@@ -212,7 +212,7 @@ def _span(eras: set[int]) -> str:
     return f"{first}-{last}" + (f" ({len(eras)})" if has_gaps else "")
 
 
-def _wanted_recipe(project: Base, name: str) -> dict[str, Any]:
+def wanted_recipe(project: Base, name: str) -> dict[str, Any]:
     """Return the keys of ``model.toml`` with all defaults; empty if it is not usable.
 
     Of a user's own family the defaults are not known without running its source: there

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from numerai_pipeline.api.base import Base
+from numerai_pipeline.api.entries import changes_of, flat_recipe, wanted_recipe
 from numerai_pipeline.api.outcomes import Outcome, Outcomes
 from numerai_pipeline.api.parameters import Cli, Names, names_of
 from numerai_pipeline.api.scored import Scored
@@ -106,21 +107,26 @@ class ReportCommands(Base):
 
     def _report(self, outcomes: "list[Outcome[Evaluation]]") -> "Report":
         from numerai_pipeline import __version__
+        from numerai_pipeline.evaluation import on_common_eras
         from numerai_pipeline.reports import Report, gather
 
         openings = self.read_ledger().openings()
         scored = Scored(outcomes, openings)
         if not scored.results:
             outcomes[0].get()
+        shown = on_common_eras(scored.results)
         models = tuple(
             gather(
                 name,
                 evaluation,
                 workspace=self.workspace,
                 n_openings=sum(one.model == evaluation.model for one in openings),
+                changes=self._changes(evaluation),
+                notes=_note(scored.results[name], evaluation),
             )
-            for name, evaluation in scored.results.items()
+            for name, evaluation in shown.items()
         )
+        scored = Scored([Outcome(name, one) for name, one in shown.items()], openings)
         return Report(
             models=models,
             made=self.clock.now(),
@@ -129,6 +135,25 @@ class ReportCommands(Base):
             comparison=_comparison(scored.results),
             settings=self.settings.evaluation,
         )
+
+    def _changes(self, evaluation: "Evaluation") -> list[str]:
+        """Return how its recipe differs from the model's present one, for --set."""
+        from numerai_pipeline.evaluation import Backtest
+        from numerai_pipeline.training import Run
+
+        kind = Backtest if evaluation.on == "backtest" else Run
+        flat = flat_recipe(kind.open(evaluation.folder).recipe)
+        changes = changes_of(flat, wanted_recipe(self, evaluation.model))
+        return [f"{key}={value}" for key, value in changes.items()]
+
+
+def _note(whole: "Evaluation", shown: "Evaluation") -> list[str]:
+    if whole.n_eras == shown.n_eras:
+        return []
+    return [
+        f"Of its {whole.n_eras} eras, the {shown.n_eras} are shown that all models of "
+        "this report have."
+    ]
 
 
 def _without_paths(scores: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,6 +41,7 @@ from numerai_pipeline.evaluation.result import (
     SweepPoint,
     common_eras,
     last_corr,
+    on_common_eras,
     read_evaluation,
 )
 from numerai_pipeline.evaluation.trials import Trials, trials_of
@@ -75,6 +76,7 @@ __all__ = [
     "fold_of",
     "last_corr",
     "latest_backtest",
+    "on_common_eras",
     "plan_backtest",
     "predict_part",
     "read_evaluation",

@@ -1,12 +1,13 @@
 """The scores of a model, and the file that keeps them."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from numerai_pipeline.core import (
     DataError,
@@ -288,6 +289,20 @@ class Evaluation:
             return None
         return difference(row.scores, other.scores, horizon=row.horizon)
 
+    def restricted(self, eras: npt.NDArray[np.integer[Any]]) -> "Evaluation":
+        """Return the same scores of some of the eras.
+
+        Exposures to single features stay means of all eras.
+        """
+        features = self.features
+        if features is not None:
+            sweep = tuple(
+                replace(point, corr=_only(point.corr, eras)) for point in features.sweep
+            )
+            features = replace(features, sweep=sweep)
+        rows = (replace(row, scores=_only(row.scores, eras)) for row in self.rows)
+        return replace(self, n_eras=len(eras), rows=tuple(rows), features=features)
+
     @property
     def plot(self) -> Path:
         """The plot of the scores."""
@@ -417,9 +432,21 @@ def common_eras(rows: Sequence[ScoreRow]) -> list[Scores]:
     for row in rows:
         scores = row.scores
         eras = np.intersect1d(eras, scores.eras[~np.isnan(scores.values)])
-    return [
-        Scores(eras, row.scores.values[np.isin(row.scores.eras, eras)]) for row in rows
-    ]
+    return [_only(row.scores, eras) for row in rows]
+
+
+def on_common_eras(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
+    """Return the evaluations restricted to the eras that all models have.
+
+    They are returned as they are if these are all eras, or if there are none.
+    """
+    eras = [one.rows[0].scores.eras for one in evaluations.values()]
+    common = eras[0]
+    for others in eras:
+        common = np.intersect1d(common, others)
+    if not len(common) or all(len(one) == len(common) for one in eras):
+        return dict(evaluations)
+    return {name: one.restricted(common) for name, one in evaluations.items()}
 
 
 def scores_path(folder: Path, on: EvaluatedPart) -> Path:
@@ -445,6 +472,11 @@ def _values(scores: Scores) -> list[float | None]:
     """Return the values for JSON, which has no NaN."""
     values = scores.values.tolist()
     return [None if math.isnan(value) else value for value in values]
+
+
+def _only(scores: Scores, eras: npt.NDArray[np.integer[Any]]) -> Scores:
+    is_wanted = np.isin(scores.eras, eras)
+    return Scores(scores.eras[is_wanted], scores.values[is_wanted])
 
 
 def _scores(record: dict[str, Any]) -> Scores:

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 
 from numerai_pipeline.core import (
     DataError,
@@ -24,7 +25,13 @@ from numerai_pipeline.training import RUN_CONFIG, Chart, Run
 
 
 def gather(
-    name: str, evaluation: Evaluation, *, workspace: Workspace, n_openings: int = 0
+    name: str,
+    evaluation: Evaluation,
+    *,
+    workspace: Workspace,
+    n_openings: int = 0,
+    changes: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> ModelReport:
     """Return all that a report shows of a model.
 
@@ -35,6 +42,8 @@ def gather(
         evaluation: its scores.
         workspace: where its runs are.
         n_openings: how often its lockbox eras were scored.
+        changes: ``KEY=VALUE``: how its recipe differs from the model's present one.
+        notes: what else to know of its scores, a sentence each.
 
     Raises:
         DataError: if the run or backtest that was scored is broken.
@@ -48,17 +57,22 @@ def gather(
         make = f"nai train {evaluation.model}"
     # Folds that were cleared away have left their predictions.
     newest = runs[-1] if runs else None
+    leaks = _leak_report(evaluation.folder, runs_dir)
+    if leaks and newest and _is_other_recipe(leaks, newest):
+        notes = [*notes, "The leak check is of a run with another recipe."]
+    made = " ".join([make, *(f"--set {quote(change)}" for change in changes)])
     return ModelReport(
         name=name,
         evaluation=evaluation,
-        leaks=_leak_report(evaluation.folder, runs_dir),
+        leaks=leaks,
         trials=trials_of(evaluation),
         n_openings=n_openings,
+        notes=tuple(notes),
         curves=tuple(_curves(runs)),
         groups=_groups(newest, workspace) if newest else {},
         recipe=newest.recipe.model_dump(mode="json") if newest else {},
         facts=_facts(evaluation, newest) if newest else {},
-        commands=("nai download && nai etl", make, *_commands(name, evaluation)),
+        commands=("nai download && nai etl", made, *_commands(name, evaluation)),
     )
 
 
@@ -70,6 +84,13 @@ def _leak_report(folder: Path, runs_dir: Path) -> LeakReport | None:
     others = sorted(runs_dir.glob("*/"), reverse=True)
     found = (read_leak_report(each) for each in (folder, *others))
     return next((each for each in found if each is not None), None)
+
+
+def _is_other_recipe(leaks: LeakReport, run: Run) -> bool:
+    try:
+        return Run.open(leaks.folder).recipe != run.recipe
+    except DataError:  # the run that was checked is gone
+        return True
 
 
 def _curves(runs: Sequence[Run]) -> list[Chart]:

@@ -32,6 +32,7 @@ class ModelReport:
         leaks: its leak check, or that of another of its runs; None: none was made.
         trials: runs of the model, each of which could have been chosen; None: unknown.
         n_openings: how often its lockbox eras were scored.
+        notes: what else to know of its scores, a sentence each.
         curves: its training curves, one of each fold.
         groups: feature group -> its features.
         recipe: what it was trained by.
@@ -44,6 +45,7 @@ class ModelReport:
     leaks: LeakReport | None = None
     trials: Trials | None = None
     n_openings: int = 0
+    notes: tuple[str, ...] = ()
     curves: tuple[Chart, ...] = ()
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)

@@ -31,20 +31,29 @@ def verdict_section(report: Report, _: Canvas) -> Html:
 
 
 def _model(model: ModelReport, report: Report) -> Html:
-    warnings = [*model.evaluation.warnings, *_findings(model), *_openings(model)]
+    warnings = [
+        *model.evaluation.warnings,
+        *model.notes,
+        *_findings(model),
+        *_openings(model),
+    ]
     return tag(
         "div",
         tag("ul", *(tag("li", each) for each in warnings), class_="warnings")
         if warnings
         else None,
-        tag("p", sentence(model.evaluation), class_=f"verdict {report.look(model)}"),
+        tag(
+            "p",
+            sentence(model.name, model.evaluation),
+            class_=f"verdict {report.look(model)}",
+        ),
         tag("p", *_badges(model), class_="badges"),
         _tiles(model.evaluation),
         class_="model",
     )
 
 
-def sentence(evaluation: Evaluation) -> Html:
+def sentence(name: str, evaluation: Evaluation) -> Html:
     """Return the verdict in a sentence, as far as the intervals allow one."""
     corr = evaluation.rows[0]
     found = corr.summary
@@ -52,7 +61,7 @@ def sentence(evaluation: Evaluation) -> Html:
     if not found.n_eras:
         return join(
             [
-                tag("b", evaluation.model),
+                tag("b", name),
                 f" has no score on any of the {evaluation.n_eras} {evaluation.on} "
                 "eras.",
             ]
@@ -65,7 +74,7 @@ def sentence(evaluation: Evaluation) -> Html:
     )
     return join(
         [
-            tag("b", evaluation.model),
+            tag("b", name),
             f": CORR {number(found.mean)}{reach} on {eras}, ",
             tag("b", _ZERO[side]),
             _against(evaluation, corr),
