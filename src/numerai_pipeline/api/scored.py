@@ -1,6 +1,6 @@
 """What ``score`` returns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from numerai_pipeline.api.figure import CellFigure
-    from numerai_pipeline.evaluation import Evaluation, Trials
+    from numerai_pipeline.evaluation import Evaluation, ScoreRow, Trials
     from numerai_pipeline.submission import Opening
 
 
@@ -61,9 +61,8 @@ class Scored(Outcomes["Evaluation"]):
 
         index = ["who", "score"]
         rows = [
-            {"who": row.who, "score": row.label, **row.summary.to_dict()}
-            for evaluation in self.results.values()
-            for row in evaluation.rows
+            {"who": who, "score": row.label, **row.summary.to_dict()}
+            for who, row in _rows(self.results)
         ]
         frame = pd.DataFrame(rows, columns=None if rows else index)
         return frame.drop_duplicates(index).set_index(index).sort_index()
@@ -74,9 +73,8 @@ class Scored(Outcomes["Evaluation"]):
         import pandas as pd
 
         series = {
-            (row.who, row.label): pd.Series(row.scores.values, index=row.scores.eras)
-            for evaluation in self._evaluations.values()
-            for row in evaluation.rows
+            (who, row.label): pd.Series(row.scores.values, index=row.scores.eras)
+            for who, row in _rows(self._evaluations)
         }
         frame = pd.DataFrame(series).rename_axis("era")
         return frame.rename_axis(columns=["who", "score"])
@@ -102,12 +100,12 @@ class Scored(Outcomes["Evaluation"]):
         """One model beside its references, or several beside each other."""
         from numerai_pipeline.evaluation import draw_comparison, draw_scores
 
-        evaluations = list(self._evaluations.values())
         figure = empty_figure()
-        if len(evaluations) == 1:
-            draw_scores(figure, evaluations[0])
+        if len(self._evaluations) == 1:
+            [evaluation] = self._evaluations.values()
+            draw_scores(figure, evaluation)
         else:
-            draw_comparison(figure, evaluations)
+            draw_comparison(figure, self._evaluations)
         return figure
 
     @property
@@ -116,3 +114,10 @@ class Scored(Outcomes["Evaluation"]):
         if not self.results:
             self.outcomes[0].get()
         return self.results
+
+
+def _rows(evaluations: "Mapping[str, Evaluation]") -> "Iterator[tuple[str, ScoreRow]]":
+    """Yield all scores and whose they are; two runs of a model keep their own names."""
+    for name, evaluation in evaluations.items():
+        for row in evaluation.rows:
+            yield name if row.who == evaluation.model else row.who, row

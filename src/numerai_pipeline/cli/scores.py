@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from numerai_pipeline.api import Compared, Scored
 from numerai_pipeline.cli.tables import Cell, echo, format_value, print_table
+from numerai_pipeline.core import counted
 
 if TYPE_CHECKING:
     from numerai_pipeline.evaluation import Evaluation, ScoreRow, Trials
@@ -26,8 +27,8 @@ def print_scored(result: Scored) -> None:
     """Print a table of the models, then of what they are compared with."""
     evaluations = list(result.results.values())
     rows: list[tuple[object, ...]] = []
-    for evaluation in evaluations:
-        rows += _rows_of(evaluation.model, _own(evaluation), evaluation)
+    for name, evaluation in result.results.items():
+        rows += _rows_of(name, _own(evaluation), evaluation)
     rows += _reference_rows(evaluations)
     rows += [
         (one.name, Cell("failed"), *[""] * 5) for one in result.outcomes if one.error
@@ -36,11 +37,11 @@ def print_scored(result: Scored) -> None:
     title = f"Scores per {' or '.join(parts) or 'test'} era"
     print_table(title, _COLUMNS, rows, padding=0)
     for name, evaluation in result.results.items():
-        _print_notes(evaluation, result.trials[name])
+        _print_notes(name, evaluation, result.trials[name])
     if result.openings:
         last = result.openings[-1]
         echo(
-            f"lockbox: opened {len(result.openings)} times so far, last on "
+            f"lockbox: opened {counted(len(result.openings), 'times')} so far, last on "
             f"{last.opened_at:%Y-%m-%d} by {last.model}"
         )
 
@@ -133,25 +134,25 @@ def _style(row: "ScoreRow", evaluation: "Evaluation") -> str:
     return "green" if found.low > 0 else "red" if found.high < 0 else ""
 
 
-def _print_notes(evaluation: "Evaluation", trials: "Trials") -> None:
+def _print_notes(name: str, evaluation: "Evaluation", trials: "Trials") -> None:
     eras = evaluation.rows[0].scores.eras
     features = evaluation.features
     measured = f", FNC and exposure: {features.feature_set}" if features else ""
     echo(
-        f"{evaluation.model}: {evaluation.folder.name}, {evaluation.on} eras "
+        f"{name}: {evaluation.folder.name}, {evaluation.on} eras "
         f"{eras[0]:04d} to {eras[-1]:04d}, purge {evaluation.purge}{measured}"
     )
     for row in _own(evaluation):
         found = evaluation.versus_benchmark(row)
         if row.metric == "CORR" and found is not None and found.n_eras:
             echo(
-                f"{evaluation.model}: {row.metric} {_versus(found)} of "
+                f"{name}: {row.metric} {_versus(found)} of "
                 f"{evaluation.benchmark} on {found.n_eras} common eras"
             )
     if trials.n > 1:
-        echo(f"{evaluation.model}: {trials.sentence}")
+        echo(f"{name}: {trials.sentence}")
     for warning in evaluation.warnings:
-        echo(f"{evaluation.model}: {warning}")
+        echo(f"{name}: {warning}")
     echo(f"plot: {format_value(evaluation.plot)}")
 
 
