@@ -8,6 +8,7 @@ import numpy as np
 
 from numerai_pipeline.core import (
     SILENT,
+    ConfigError,
     DataError,
     EvaluationSettings,
     Progress,
@@ -161,6 +162,7 @@ def evaluate(
         progress: where to report.
 
     Raises:
+        ConfigError: if a subject has the name of a reference.
         DataError: if a subject has no era that can be scored, or a file is broken.
     """
     found: dict[Subject, Evaluation] = {}
@@ -205,13 +207,13 @@ def _score(
         _reader(shards, subject),
         tuple(dict.fromkeys((target, learned))),
     )
-    compared = Compared(
-        subject.model,
-        found,
-        target,
-        read_references(found.ids, against.meta_model, against.benchmarks),
-        against.settings,
-    )
+    references = read_references(found.ids, against.meta_model, against.benchmarks)
+    if any(one.name == subject.model for one in references):
+        raise ConfigError(
+            f"the model '{subject.model}' has the name of a model that it is compared "
+            "with. Make it again under another name: `nai new`."
+        )
+    compared = Compared(subject.model, found, target, references, against.settings)
     scored = found.eras[compared.has_target]
     if not len(scored):
         eras = format_eras(np.unique(found.eras).tolist())
