@@ -206,6 +206,7 @@ def _score(
         subject.predictions,
         _reader(shards, subject),
         tuple(dict.fromkeys((target, learned))),
+        purge=max(fold.purge for fold in subject.folds),
     )
     references = read_references(found.ids, against.meta_model, against.benchmarks)
     if any(one.name == subject.model for one in references):
@@ -262,6 +263,7 @@ def _fingerprint(subject: Subject, shards: ShardReader, against: Scoring) -> str
             "predictions": sha256_of(subject.predictions),
             "shards": shards.manifest.fingerprint,
             "on": subject.on,
+            "lockbox": _reader(shards, subject).lockbox[:1],
             "folds": [fold.to_dict() for fold in subject.folds],
             "references": [(path.name, sha256_of(path)) for path in files],
             "settings": against.settings.model_dump(exclude={"lockbox_eras"}),
