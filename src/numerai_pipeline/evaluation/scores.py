@@ -92,7 +92,8 @@ class Compared:
             is_there = rows_with_target(self.found, learned)
             if is_there.any():
                 scores = self._corr(learned, is_there)
-                yield self._row(self.model, "CORR", scores, learned)
+                horizon = columns.horizon_eras(learned)
+                yield ScoreRow(self.model, "CORR", scores, horizon, learned)
         yield from self._beside_meta_model(self.model, self.found.predictions, corr)
         if self.meta_model is not None:
             yield from self._reference_corr(self.meta_model)
