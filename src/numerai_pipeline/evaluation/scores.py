@@ -6,7 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from numerai_pipeline.core import EvaluationSettings, columns
+from numerai_pipeline.core import (
+    ConfigError,
+    EvaluationSettings,
+    columns,
+    did_you_mean,
+)
 from numerai_pipeline.evaluation.out_of_sample import OutOfSample
 from numerai_pipeline.evaluation.references import Reference
 from numerai_pipeline.evaluation.result import Coverage, ScoreRow
@@ -220,8 +225,18 @@ def rows_with_target(found: OutOfSample, target: str) -> Mask:
 def _first(
     references: Sequence[Reference], kind: str, name: str = ""
 ) -> Reference | None:
-    """Return the reference to compare with: the named, the usual, or the first one."""
+    """Return the reference to compare with: the named, the usual, or the first one.
+
+    Raises:
+        ConfigError: if there are some, but not the named one.
+    """
     found = [one for one in references if one.kind == kind]
+    known = [one.name for one in found]
+    if name and known and name not in known:
+        raise ConfigError(
+            f"[evaluation] benchmark in numerai.toml is '{name}', which no benchmark "
+            f"file has. {did_you_mean(name, known)}"
+        )
     wanted = (name, _USUAL_BENCHMARK)
     chosen = [one for want in wanted for one in found if one.name == want]
     return next(iter([*chosen, *found]), None)
