@@ -90,6 +90,12 @@ def test_what_was_predicted_before_it_was_closed_is_scored_without_it(
         evaluate([subject], closed, Scoring())
 
 
+def test_where_it_leaves_no_era_the_error_names_it(copied, closed):
+    whole = ShardReader(closed.folder, lockbox_eras=49)
+    with pytest.raises(DataError, match=r"The lockbox, from 0001 on, is closed"):
+        score_run(copied(), whole)
+
+
 def test_a_run_that_saw_the_lockbox_is_not_scored_on_it(copied, closed):
     run = replace(copied(), fold=Fold(tuple(range(1, 49)), (), purge=8))
     with pytest.raises(DataError, match=r"learned from or was chosen on.*nai train"):

@@ -103,10 +103,16 @@ def choose_part(
             f"{run.refit_of}: `nai score {run.name} --run {run.refit_of}`."
         )
     if not part.eras:
+        closed = (
+            f" The lockbox, from {shards.lockbox[0]:04d} on, is closed, and so is the "
+            "purge before it: lower [evaluation] lockbox_eras in numerai.toml."
+            if shards.lockbox
+            else ""
+        )
         raise DataError(
             f"{shards.folder} has none of the {len(whole.eras)} validation eras of "
             f"'{run.name}' ({run.folder.name}), and no later test eras. Run `nai etl` "
-            "with more eras, or score it on other shards."
+            f"with more eras, or score it on other shards.{closed}"
         )
     return "validation", part
 
