@@ -151,6 +151,8 @@ def test_a_killed_training_is_unfinished(project: Project) -> None:
         ({"where": ["num_leaves > 3", "is_production = yes"]}, [0]),
         ({"where": "changes ~ NUM_LEAVES=3"}, [1]),
         ({"where": "best_value < 1", "sort": "id"}, [0, 1]),
+        ({"where": "started > 2020-01-01", "sort": "id"}, [0, 1, 2]),
+        ({"where": "started < 2020-01-01T12:00:00Z"}, []),
         ({"where": "training.evaluate_every = 11"}, []),
     ],
 )
@@ -168,6 +170,7 @@ def test_entries_are_chosen_and_ordered(
         ({"sort": "corr"}, "no key 'corr'. Did you mean 'test_corr'?"),
         ({"where": "test_corr"}, "'test_corr' is not KEY OP VALUE"),
         ({"where": "num_leaves > many"}, "has no order beside 'many'"),
+        ({"limit": -1}, "--limit is -1"),
     ],
 )
 def test_what_cannot_be_chosen_by_is_said(

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import re
 import subprocess
 import sys
@@ -186,6 +187,9 @@ def test_a_report_holds_the_numbers_that_score_prints(
     assert "by tree" in text
     with pytest.raises(ConfigError, match=r"is a folder. Name a file"):
         project.report("mlp", output=tmp_path)
+    os.mkfifo(tmp_path / "pipe")  # stands for /dev/null, which a file would replace
+    with pytest.raises(ConfigError, match=r"is not a file. Name one"):
+        project.report("mlp", output=tmp_path / "pipe")
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from planted_market import write_market
 
+from numerai_pipeline.api import Project
 from numerai_pipeline.cli import run
 from numerai_pipeline.core import Settings, commented_toml
 from numerai_pipeline.training import Run
@@ -253,6 +254,7 @@ def test_a_backtest_is_scored_and_compared_with_another(nai: Nai, root: Path) ->
         "score", "lightgbm", "--on", "backtest", code=3
     )
     words = ("backtest", "lightgbm", "--chunk", "20", "--jobs", "1")
+    assert "--jobs is 0" in nai("backtest", "lightgbm", "--jobs", "0", code=2)
     nai(*words)
     nai(*words, "--set", "n_estimators=10")
     first, second = sorted((root / "models" / "lightgbm" / "backtests").glob("2*"))
@@ -273,6 +275,12 @@ def test_a_backtest_is_scored_and_compared_with_another(nai: Nai, root: Path) ->
     compared = nai("compare", *names, "--on", "backtest", "--json")
     assert [pair["first"] for pair in compared["pairs"]] == [names[0]] * 2
     assert "not distinguishable" in nai("compare", *names, "--on", "backtest")
+    scored = Project(root).score(names, on="backtest")
+    assert set(names) == set(scored.table.index.get_level_values("who"))
+    assert set(names) == set(scored.per_era.columns.get_level_values("who"))
+    assert all(name in nai("score", *names, "--on", "backtest") for name in names)
+    legend = scored.figure.axes[0].get_legend().get_texts()
+    assert [one.get_text().split(":")[0] for one in legend] == names
     assert "has no backtests 'x'" in nai(
         "score", "lightgbm@x", "--on", "backtest", code=2
     )

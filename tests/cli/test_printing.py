@@ -32,3 +32,10 @@ def test_no_number_is_broken(width: int) -> None:
 def test_a_wide_terminal_has_a_table_and_a_narrow_one_paragraphs() -> None:
     assert any("who" in line and "drawdown" in line for line in printed(80))
     assert "  drawdown: 0.10000" in printed(50)
+
+
+def test_square_brackets_in_a_name_are_shown() -> None:
+    file = io.StringIO()
+    print_table("Correlation", ["", "[/]"], [("[red]", 1.0)], Console(file=file))
+    assert "[/]" in file.getvalue()
+    assert "[red]" in file.getvalue()

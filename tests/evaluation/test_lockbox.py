@@ -9,6 +9,7 @@ from small_world import score_run
 
 from numerai_pipeline.core import DataError
 from numerai_pipeline.data import Fold, ShardReader
+from numerai_pipeline.evaluation import Scoring, evaluate, subject_of_run
 from numerai_pipeline.training import Run, TrainingJob, refit_job, train
 
 # Of 49 eras the last five; with a purge of 8 the others end at era 36.
@@ -74,6 +75,25 @@ def test_scores_leave_it_out_until_it_is_opened(run, closed, world):
     assert set(pd.read_parquet(opened.predictions)["era"].astype(int)) == set(LOCKBOX)
     whole = score_run(run, world.shards, on="test").rows[0].scores
     assert whole.values[-4:].tolist() == opened.rows[0].scores.values.tolist()
+
+
+def test_what_was_predicted_before_it_was_closed_is_scored_without_it(
+    copied, closed, world
+):
+    subject = subject_of_run(copied(), world.shards)  # as a backtest is: from a file
+    [whole] = evaluate([subject], world.shards, Scoring())
+    assert max(whole.rows[0].scores.eras) == LOCKBOX[-2]
+    smaller = ShardReader(closed.folder, lockbox_eras=1)
+    [scored] = evaluate([subject], smaller, Scoring())
+    assert max(scored.rows[0].scores.eras) == LOCKBOX[-1] - 9
+    with pytest.raises(DataError, match=r"in the lockbox, from 0045 on.* Set a lower"):
+        evaluate([subject], closed, Scoring())
+
+
+def test_where_it_leaves_no_era_the_error_names_it(copied, closed):
+    whole = ShardReader(closed.folder, lockbox_eras=49)
+    with pytest.raises(DataError, match=r"The lockbox, from 0001 on, is closed"):
+        score_run(copied(), whole)
 
 
 def test_a_run_that_saw_the_lockbox_is_not_scored_on_it(copied, closed):

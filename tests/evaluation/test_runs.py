@@ -14,7 +14,7 @@ from small_world import score_run
 
 from numerai_pipeline.core import ConfigError, DataError, sha256_of
 from numerai_pipeline.data import EtlOptions, Fold, ShardReader, build_shards
-from numerai_pipeline.evaluation import last_corr
+from numerai_pipeline.evaluation import Scoring, evaluate, last_corr, subject_of_run
 from numerai_pipeline.training import Run
 
 TARGETS = ["target", "target_victor_20"]
@@ -340,6 +340,14 @@ def test_a_refit_has_no_eras_to_be_scored_on(world, copied):
             r"meta_model\.parquet has no column 'numerai_meta_model' among its 2",
         ),
         ({"numerai_meta_model": [1.0]}, r"meta_model\.parquet has no column 'id'"),
+        (
+            {"id": ["n"], "numerai_meta_model": ["high"]},
+            r"meta_model\.parquet has the column 'numerai_meta_model', .* no numbers",
+        ),
+        (
+            {"id": ["n"], "numerai_meta_model": [np.inf]},
+            r"meta_model\.parquet has 1 infinite values in the column 'numerai_meta",
+        ),
     ],
 )
 def test_a_broken_reference_is_named(world, copied, tmp_path, content, sentence):
@@ -350,6 +358,13 @@ def test_a_broken_reference_is_named(world, copied, tmp_path, content, sentence)
         pd.DataFrame(content).to_parquet(path)
     with pytest.raises(DataError, match=sentence):
         score_run(copied(), world.shards, meta_model=path)
+
+
+def test_a_model_cannot_have_the_name_of_a_reference(world, copied):
+    subject = replace(subject_of_run(copied(), world.shards), model="v53_lgbm_ender20")
+    against = Scoring(benchmarks=tuple(world.references["benchmarks"]))
+    with pytest.raises(ConfigError, match=r"'v53_lgbm_ender20' has the name of a mode"):
+        evaluate([subject], world.shards, against)
 
 
 def test_a_reference_with_an_id_twice_is_refused(world, copied, tmp_path):

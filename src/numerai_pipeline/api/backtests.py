@@ -14,7 +14,7 @@ from numerai_pipeline.api.parameters import (
 )
 from numerai_pipeline.api.results import frame_of, plain
 from numerai_pipeline.api.scores import open_shards
-from numerai_pipeline.core import columns
+from numerai_pipeline.core import ConfigError, columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,6 +110,8 @@ class BacktestCommands(Base):
 
         overrides = overrides_of({"seed": seed, **parameters})
         chosen = names_of(names)
+        if jobs is not None and jobs < 1:
+            raise ConfigError(f"--jobs is {jobs}. Write a number from 1 on.")
 
         def plan(name: str) -> "BacktestPlan":
             job = training_job(

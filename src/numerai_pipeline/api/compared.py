@@ -45,7 +45,9 @@ class Compared(Result):
     def warnings(self) -> list[str]:
         """What makes scores too good, one sentence each."""
         return [
-            f"{one.model}: {text}" for one in self.evaluations for text in one.warnings
+            f"{name}: {text}"
+            for name, one in self._evaluations.items()
+            for text in one.warnings
         ]
 
     @property
@@ -54,7 +56,7 @@ class Compared(Result):
         from numerai_pipeline.evaluation import draw_comparison
 
         figure = empty_figure()
-        draw_comparison(figure, self.evaluations)
+        draw_comparison(figure, self._evaluations)
         return figure
 
     def to_dict(self) -> dict[str, Any]:
@@ -65,6 +67,11 @@ class Compared(Result):
             "correlations": plain(self.comparison.correlations.tolist()),
             "warnings": self.warnings,
         }
+
+    @property
+    def _evaluations(self) -> "dict[str, Evaluation]":
+        # The last name may be the benchmark's, which has no evaluation of its own.
+        return dict(zip(self.comparison.names, self.evaluations, strict=False))
 
     @property
     def _pairs(self) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from numerai_pipeline.api.entries import Entry, changes_text, entries_of
 from numerai_pipeline.api.parameters import Cli, Names, names_of
 from numerai_pipeline.api.results import Result
 from numerai_pipeline.api.selecting import select
+from numerai_pipeline.core import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +88,8 @@ class HistoryCommands(Base):
             nai runs --filter kind=run --filter model~mlp
         """
         chosen = names_of(names)
+        if limit is not None and limit < 0:
+            raise ConfigError(f"--limit is {limit}. Write a number from 0 on.")
         for name in chosen:
             self.require_model(name)
         _ = self.settings  # outside of a workspace nothing is listed

@@ -93,7 +93,7 @@ class Promoted(Result):
         from numerai_pipeline.evaluation import draw_comparison
 
         figure = empty_figure()
-        draw_comparison(figure, self.evaluations)
+        draw_comparison(figure, {one.folder.name: one for one in self.evaluations})
         return figure
 
 

@@ -95,6 +95,8 @@ class ReportCommands(Base):
             raise ConfigError(
                 f"{path} is a folder. Name a file: `--output {path / 'report.html'}`."
             )
+        if path.exists() and not path.is_file():  # a device, which would be replaced
+            raise ConfigError(f"{path} is not a file. Name one, such as report.html.")
         outcomes = evaluate_models(self, chosen, on=on, run=run)
         write_report(self._report(outcomes), path)
         return Reported(outcomes, path)

@@ -100,12 +100,12 @@ class Scored(Outcomes["Evaluation"]):
         """One model beside its references, or several beside each other."""
         from numerai_pipeline.evaluation import draw_comparison, draw_scores
 
-        evaluations = list(self._evaluations.values())
         figure = empty_figure()
-        if len(evaluations) == 1:
-            draw_scores(figure, evaluations[0])
+        if len(self._evaluations) == 1:
+            [evaluation] = self._evaluations.values()
+            draw_scores(figure, evaluation)
         else:
-            draw_comparison(figure, evaluations)
+            draw_comparison(figure, self._evaluations)
         return figure
 
     def _rows(
@@ -122,3 +122,10 @@ class Scored(Outcomes["Evaluation"]):
         if not self.results:
             self.outcomes[0].get()
         return self.results
+
+
+def _rows(evaluations: "Mapping[str, Evaluation]") -> "Iterator[tuple[str, ScoreRow]]":
+    """Yield all scores and whose they are; two runs of a model keep their own names."""
+    for name, evaluation in evaluations.items():
+        for row in evaluation.rows:
+            yield name if row.who == evaluation.model else row.who, row

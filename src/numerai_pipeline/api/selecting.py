@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, time
 from typing import Any
 
 from numerai_pipeline.core import ConfigError, did_you_mean
@@ -121,9 +122,11 @@ def select(
 
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    # Entries have times as texts, whose order is that of the times.
+    return text if isinstance(value, date | time) else value
 
 
 def _is_missing(value: Any) -> bool:

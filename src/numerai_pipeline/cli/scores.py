@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from numerai_pipeline.api import Compared, Scored
 from numerai_pipeline.cli.tables import Cell, echo, format_value, print_table
+from numerai_pipeline.core import counted
 
 if TYPE_CHECKING:
     from numerai_pipeline.evaluation import Evaluation, ScoreRow, Trials
@@ -44,9 +45,9 @@ def print_scored(result: Scored) -> None:
             f"more: nai backtest {evaluations[0].model}"
         )
     if result.openings:
-        last, n = result.openings[-1], len(result.openings)
+        last = result.openings[-1]
         echo(
-            f"lockbox: opened {n} {'times' if n > 1 else 'time'} so far, last on "
+            f"lockbox: opened {counted(len(result.openings), 'times')} so far, last on "
             f"{last.opened_at:%Y-%m-%d} by {last.model}"
         )
 

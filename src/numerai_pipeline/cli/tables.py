@@ -88,8 +88,9 @@ def print_table(
         values = [row[index] for row in rows]
         texts = _format_column(values)
         is_number = bool(values) and all(v is None or _is_number(v) for v in values)
+        # As Text, so that square brackets in a name are not markup.
         table.add_column(
-            column,
+            Text(column),
             justify="right" if is_number else "left",
             overflow="fold",
             no_wrap=is_number,
@@ -98,7 +99,6 @@ def print_table(
         # The columns are divided by a space.
         least += 2 * padding + 1
         least += width if is_number else min(width, _LEAST_WIDTH)
-        # As Text, so that square brackets in a name are not markup.
         shown.append(
             [
                 Text(text, style=value.style if isinstance(value, Cell) else "")

@@ -8,6 +8,7 @@ import numpy as np
 
 from numerai_pipeline.core import (
     SILENT,
+    ConfigError,
     DataError,
     EvaluationSettings,
     Progress,
@@ -130,21 +131,18 @@ def subject_of_backtest(backtest: Backtest, shards: ShardReader) -> Subject:
         shards: those that it is scored on.
 
     Raises:
-        DataError: if it is not finished, the file is broken, or it learned from or
-            predicts eras of the lockbox, because it was made before that was set.
+        DataError: if it is not finished, the file is broken, or it learned from eras
+            of the lockbox, because it was made before that was set.
     """
     _ = backtest.predictions  # raises if they are not whole
-    eras = {
-        era
-        for fold in backtest.folds
-        for era in (*fold.train, *fold.validation, *fold.test)
-    }
-    closed = sorted(eras & set(shards.lockbox))
+    seen = {era for one in backtest.folds for era in (*one.train, *one.validation)}
+    closed = sorted(seen & set(shards.lockbox))
     if closed:
         raise DataError(
-            f"the backtest {backtest.folder} holds {len(closed)} eras of the lockbox, "
-            f"{format_eras(closed)}: it was made before [evaluation] lockbox_eras was "
-            f"set. Run `nai backtest {backtest.name}` again, which leaves them out."
+            f"the backtest {backtest.folder} learned from {len(closed)} eras of the "
+            f"lockbox, {format_eras(closed)}: it was made before [evaluation] "
+            f"lockbox_eras was set. Run `nai backtest {backtest.name}` again, which "
+            "leaves them out."
         )
     return Subject(
         backtest.folder, backtest.name, "backtest", backtest.folds, backtest.targets
@@ -178,6 +176,7 @@ def evaluate(
         progress: where to report.
 
     Raises:
+        ConfigError: if a subject has the name of a reference.
         DataError: if a subject has no era that can be scored, or a file is broken.
     """
     found: dict[Subject, Evaluation] = {}
@@ -221,14 +220,18 @@ def _score(
         subject.predictions,
         _reader(shards, subject),
         tuple(dict.fromkeys((target, learned))),
+        purge=max(fold.purge for fold in subject.folds),
     )
-    scorer = Scorer(
-        subject.model,
-        found,
-        target,
-        References(found.ids, against.meta_model, against.benchmarks),
-        against.settings,
-    )
+    references = References(found.ids, against.meta_model, against.benchmarks)
+    if subject.model in (
+        *references.names("meta model"),
+        *references.names("benchmark"),
+    ):
+        raise ConfigError(
+            f"the model '{subject.model}' has the name of a model that it is compared "
+            "with. Make it again under another name: `nai new`."
+        )
+    scorer = Scorer(subject.model, found, target, references, against.settings)
     scored = found.eras[scorer.has_target]
     if not len(scored):
         eras = format_eras(np.unique(found.eras).tolist())
@@ -277,6 +280,7 @@ def _fingerprint(subject: Subject, shards: ShardReader, against: Scoring) -> str
             "predictions": sha256_of(subject.predictions),
             "shards": shards.manifest.fingerprint,
             "on": subject.on,
+            "lockbox": _reader(shards, subject).lockbox[:1],
             "folds": [fold.to_dict() for fold in subject.folds],
             "references": [(path.name, sha256_of(path)) for path in files],
             "settings": against.settings.model_dump(exclude={"lockbox_eras"}),

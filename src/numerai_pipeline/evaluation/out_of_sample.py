@@ -192,7 +192,7 @@ def is_made_from(path: Path, made_from: str) -> bool:
 
 
 def read_out_of_sample(
-    path: Path, shards: ShardReader, targets: Sequence[str]
+    path: Path, shards: ShardReader, targets: Sequence[str], *, purge: int
 ) -> OutOfSample:
     """Read predictions, and the targets of their rows from the shards.
 
@@ -200,13 +200,25 @@ def read_out_of_sample(
         path: Parquet with id, era and prediction, in any order.
         shards: hold all these rows.
         targets: which targets to read.
+        purge: eras to leave out before the lockbox, as well as the lockbox itself,
+            which may have been closed after they were predicted.
 
     Raises:
-        DataError: if the file is broken, or the shards lack one of its rows.
+        DataError: if the file is broken, the shards lack one of its rows, or the
+            lockbox has all of them.
     """
     wanted = (columns.ID, columns.ERA, columns.PREDICTION)
     table = read_columns(path, wanted, _REMEDY)
     eras = table[columns.ERA].cast("string").cast("int16").to_numpy()
+    if shards.lockbox:
+        is_open = eras < shards.lockbox[0] - purge
+        if not is_open.any():
+            raise DataError(
+                f"all eras of {path} are in the lockbox, from {shards.lockbox[0]:04d} "
+                f"on, or a purge of {purge} before it. Set a lower [evaluation] "
+                "lockbox_eras in numerai.toml."
+            )
+        table, eras = table.filter(is_open), eras[is_open]
     order = np.argsort(eras, kind="stable")
     found = OutOfSample(
         ids=np.array(table[columns.ID].cast("binary").to_pylist(), "S16")[order],

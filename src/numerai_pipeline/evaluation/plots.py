@@ -1,6 +1,7 @@
 """The plots of scores."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,19 +90,19 @@ def draw_scores(figure: Any, evaluation: Evaluation) -> None:
     figure.suptitle(_title(evaluation), fontsize=11)
 
 
-def draw_comparison(figure: Any, evaluations: Sequence[Evaluation]) -> None:
+def draw_comparison(figure: Any, evaluations: Mapping[str, Evaluation]) -> None:
     """Draw the cumulative CORR of models and references on their common eras.
 
     Args:
         figure: an empty figure of matplotlib; its size is set.
-        evaluations: what to draw, at least one.
+        evaluations: what to draw, by the name to show, at least one.
     """
     from matplotlib.ticker import MaxNLocator
 
     figure.set_size_inches(9, 5)
     axes = figure.subplots()
-    rows = [evaluation.rows[0] for evaluation in evaluations]
-    benchmarks, meta_model = _references(evaluations[0])
+    rows = [replace(one.rows[0], who=name) for name, one in evaluations.items()]
+    benchmarks, meta_model = _references(next(iter(evaluations.values())))
     others = [*benchmarks, *([meta_model] if meta_model else [])]
     # A reference that shares few eras with the models would hide the others.
     others = [row for row in others if _n_common([*rows, row]) == _n_common(rows)]

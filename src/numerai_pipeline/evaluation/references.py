@@ -14,7 +14,7 @@ from numerai_pipeline.data import column_names, read_columns
 # numerai-tools refuses to score an era that is covered less.
 MIN_SHARE_OF_ERA = 0.8
 
-_NO_MODELS = {columns.ID, columns.ERA, columns.DATA_TYPE}
+_NO_MODELS = {columns.ID, columns.ERA, columns.DATA_TYPE, columns.META_MODEL}
 
 _REMEDY = "nai download --meta --benchmarks --force"
 
@@ -131,11 +131,36 @@ class ModelFile:
 
     def read(self, model: str) -> npt.NDArray[np.float64]:
         """Return ``(rows,)`` values of a model; NaN for a row that it lacks."""
-        column = read_columns(self._path, (model,), _REMEDY)[model].to_numpy()
+        table = read_columns(self._path, (model,), _REMEDY)
+        column = _numbers(table, model, self._path)
         is_wanted = self._places >= 0
         values = np.full(self._n_rows, np.nan)
         values[self._places[is_wanted]] = column[is_wanted]
         return values
+
+
+def _numbers(table: Any, name: str, path: Path) -> npt.NDArray[np.float64]:
+    """Return a column as float64, NaN where a value is missing.
+
+    Raises:
+        DataError: if it holds something else than finite numbers.
+    """
+    import pyarrow as pa
+
+    try:
+        values: npt.NDArray[np.float64] = table[name].cast(pa.float64()).to_numpy()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(
+            f"{path} has the column '{name}', which holds no numbers. Fetch it again "
+            f"with `{_REMEDY}`."
+        ) from error
+    n_infinite = int(np.isinf(values).sum())
+    if n_infinite:
+        raise DataError(
+            f"{path} has {n_infinite:,} infinite values in the column '{name}'. Fetch "
+            f"it again with `{_REMEDY}`."
+        )
+    return values
 
 
 def _rows_of(

@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from numerai_pipeline.core import EvaluationSettings, columns
+from numerai_pipeline.core import (
+    ConfigError,
+    EvaluationSettings,
+    columns,
+    did_you_mean,
+)
 from numerai_pipeline.evaluation.out_of_sample import OutOfSample
 from numerai_pipeline.evaluation.references import Kind, References
 from numerai_pipeline.evaluation.result import Coverage, ScoreRow
@@ -93,7 +98,8 @@ class Scorer:
             is_there = rows_with_target(self.found, learned)
             if is_there.any():
                 scores = self._corr(learned, is_there)
-                yield self._row(self.model, "CORR", scores, learned)
+                horizon = columns.horizon_eras(learned)
+                yield ScoreRow(self.model, "CORR", scores, horizon, learned)
         own = np.ones(len(self.has_target), bool)
         yield from self._beside_meta_model(
             self.model, self.found.predictions, own, corr
@@ -239,10 +245,18 @@ def rows_with_target(found: OutOfSample, target: str) -> Mask:
 def _main_first(names: Sequence[str], wanted: str) -> list[str]:
     """Return the benchmarks, the one to compare with first.
 
+    Raises:
+        ConfigError: if there are some, but not the wanted one.
+
     >>> _main_first(["a", "v53_lgbm_ender20", "b"], "b")
     ['b', 'a', 'v53_lgbm_ender20']
     >>> _main_first(["a", "v53_lgbm_ender20", "b"], "")
     ['v53_lgbm_ender20', 'a', 'b']
     """
+    if wanted and names and wanted not in names:
+        raise ConfigError(
+            f"[evaluation] benchmark in numerai.toml is '{wanted}', which no benchmark "
+            f"file has. {did_you_mean(wanted, names)}"
+        )
     main = next((one for one in (wanted, _USUAL_BENCHMARK) if one in names), "")
     return sorted(names, key=lambda name: name != main)
