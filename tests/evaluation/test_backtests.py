@@ -281,7 +281,7 @@ KILLS = """
     from numerai_pipeline.evaluation import run_backtest
 
     sys.path.insert(0, sys.argv[3])
-    from test_backtest import make_plan
+    from test_backtests import make_plan
 
     root, shards = Path(sys.argv[1]), ShardReader(Path(sys.argv[2]))
     fork = multiprocessing.get_context("fork")

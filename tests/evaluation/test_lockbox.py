@@ -92,7 +92,7 @@ def test_what_was_predicted_before_it_was_closed_is_scored_without_it(
 
 def test_where_it_leaves_no_era_the_error_names_it(copied, closed):
     whole = ShardReader(closed.folder, lockbox_eras=49)
-    with pytest.raises(DataError, match=r"The lockbox, from 0001 on, is closed"):
+    with pytest.raises(DataError, match=r"The lockbox takes the newest 49 eras"):
         score_run(copied(), whole)
 
 

@@ -86,7 +86,8 @@ class BacktestCommands(Base):
             train_eras: Eras before a chunk that a rolling fold trains on.
             every: Train on every Nth era; all eras are predicted.
             jobs: Folds at a time; by default as memory and cores allow.
-            max_ram: Memory of all folds together: 6GB, 50%; by default 75%.
+            max_ram: Memory of all folds together: 6GB, 50%; by default 75%. One fold
+                is trained at a time even where it takes more.
             seed: Seed of initial weights, row order, dropout and sampling.
             allow_leak: Accept a purge shorter than the target's horizon; scores say so.
             restart: Replace this backtest, even a broken one, by a new one.

@@ -187,6 +187,8 @@ def _(result: Backtested) -> None:
             )
         echo(f"{backtest.name}: purge {backtest.purge}; mean CORR of each fold's eras")
         echo(f"predictions: {format_value(backtest.predictions)}")
+    if result.results:
+        echo(f"next: nai score {' '.join(result.results)} --on backtest")
 
 
 @print_result.register

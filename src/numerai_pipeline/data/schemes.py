@@ -110,8 +110,9 @@ def backtest_folds(
         raise ConfigError(
             f"none of the {len(chunks)} chunks of {scheme.chunk} eras can be "
             f"predicted: of {len(eras)} eras, {format_eras(eras)}, too few are left to "
-            f"learn from after a purge of {purge}. Lower --chunk, raise --train-eras, "
-            "or pack more eras: `nai etl`."
+            f"learn from after a purge of {purge}. Lower --chunk"
+            f"{', raise --train-eras' if scheme.train_eras else ''}, or pack more "
+            "eras: `nai etl`."
         )
     return found
 

@@ -320,7 +320,7 @@ class Evaluation:
             "plot": str(self.plot),
             "predictions": str(self.predictions),
             "versus_benchmark": [
-                {"metric": row.metric, "of": row.of, **asdict(found)}
+                {"metric": row.metric, "of": row.of, **_plain(found)}
                 for row in self.rows
                 if row.who == self.model
                 and (found := self.versus_benchmark(row)) is not None
@@ -466,6 +466,14 @@ def predictions_path(folder: Path, on: EvaluatedPart) -> Path:
 
 def _suffix(on: EvaluatedPart) -> str:
     return "" if on in ("test", "backtest") else f"_{on}"
+
+
+def _plain(found: Difference) -> dict[str, float | int | None]:
+    """Return a difference for JSON, which has no NaN."""
+    return {
+        name: None if isinstance(value, float) and math.isnan(value) else value
+        for name, value in asdict(found).items()
+    }
 
 
 def _values(scores: Scores) -> list[float | None]:
