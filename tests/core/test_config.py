@@ -34,6 +34,11 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
     ("text", "sentence"),
     [
         (
+            "[evaluation]\npayout_factor = 2.0",
+            "numerai.toml [evaluation]: 'payout_factor' is 2.0, but input should be "
+            "less than or equal to 1.",
+        ),
+        (
             "[data]\nversoin = 'v5.0'",
             "numerai.toml [data] has no key 'versoin'. Did you mean 'version'?",
         ),

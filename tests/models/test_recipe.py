@@ -18,6 +18,7 @@ from numerai_pipeline.models import (
     family,
     load_recipe,
     new_model,
+    override,
 )
 
 
@@ -97,6 +98,12 @@ def test_a_wrong_key_or_value_is_told_and_nothing_is_written(
         make(tmp_path / "m", overrides=overrides)
     assert str(caught.value) == sentence
     assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31])
+def test_a_seed_that_a_library_refuses_is_refused(seed):
+    with pytest.raises(ConfigError, match=rf"'seed' is {seed}, but input should be"):
+        override(Recipe(family="mlp"), {"seed": seed})
 
 
 def test_a_network_refuses_a_missing_value_that_is_no_number():

@@ -101,7 +101,7 @@ class EvaluationSettings(Frozen):
         default=2.25, description="multiplier of MMC; it comes with each round"
     )
     payout_factor: float = Field(
-        default=1.0, gt=0, description="at most 1; it falls as more is staked"
+        default=1.0, gt=0, le=1, description="at most 1; it falls as more is staked"
     )
     payout_clip: float = Field(
         default=0.05, gt=0, description="the largest gain or loss of a round"

@@ -61,7 +61,8 @@ class Recipe(Frozen):
         description="value of a missing feature; 2 is the middle bin, "
         "which Numerai itself uses",
     )
-    seed: int = Field(default=1, description="makes a run repeatable")
+    # NumPy takes no negative seed, and LightGBM none of more than 31 bits.
+    seed: int = Field(default=1, ge=0, lt=2**31, description="makes a run repeatable")
     parameters: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
 
