@@ -96,12 +96,11 @@ def test_scores_are_frames(project: Project) -> None:
     assert [text.get_text().split(":")[0] for text in drawn] == [
         *MODELS,
         "v53_lgbm_ender20",
-        "numerai_meta_model",
     ]
     assert "trees" in scored._repr_html_()
     one = project.score("trees")
-    # Cumulative CORR, drawdown, CORR and MMC.
-    assert len(one.figure.axes) == 4
+    # Cumulative CORR, once more since the meta model starts, drawdown, CORR and MMC.
+    assert len(one.figure.axes) == 5
 
 
 def test_a_round_is_predicted_submitted_and_scored(
