@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from numerai_pipeline.api.results import Result, html_of, plain
 from numerai_pipeline.core import explain
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 T = TypeVar("T")
 
@@ -86,10 +89,15 @@ class Outcomes(Result, Generic[T]):
 
     def _repr_html_(self) -> str:
         failed = (f"<p>{escape(line)}</p>" for line in self._failed)
-        return html_of(self.table) + "".join(failed)
+        return html_of(self._shown) + "".join(failed)
 
     def __repr__(self) -> str:
-        return "\n".join([repr(self.table), *self._failed])
+        return "\n".join([repr(self._shown), *self._failed])
+
+    @property
+    def _shown(self) -> "pd.DataFrame":
+        """What a notebook shows."""
+        return self.table
 
     @property
     def _failed(self) -> list[str]:

@@ -51,12 +51,17 @@ class Scored(Outcomes["Evaluation"]):
 
         return {name: trials_of(found) for name, found in self.results.items()}
 
-    @cached_property
+    @property
     def table(self) -> "pd.DataFrame":
         """A row per score, by ``who`` and ``metric``: mean, low, high, std, ...
 
         The metric is written with what it is of, such as ``CORR``, ``FNC(medium)``.
         """
+        return self._shown.sort_index()
+
+    @cached_property
+    def _shown(self) -> "pd.DataFrame":
+        """The same rows, the models' own first."""
         import pandas as pd
 
         index = ["who", "metric"]
@@ -65,7 +70,7 @@ class Scored(Outcomes["Evaluation"]):
             for who, row in self._rows(self.results)
         ]
         frame = pd.DataFrame(rows, columns=None if rows else index)
-        return frame.drop_duplicates(index).set_index(index).sort_index()
+        return frame.drop_duplicates(index).set_index(index)
 
     @cached_property
     def per_era(self) -> "pd.DataFrame":
