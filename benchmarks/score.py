@@ -19,7 +19,7 @@ from measuring import measured, write_market
 
 ROWS_OF_ERA = 5_000
 N_MODELS = 3
-WAYS = ("none", "medium", "all")
+WAYS = ("none", "medium")
 
 
 def write_models(folder: Path) -> None:

@@ -87,7 +87,8 @@ class LeakCommands(Base):
         deleted. The result is kept as leaks.json in the run.
 
         Args:
-            names: Models of the workspace; by default all.
+            names: Models of the workspace, NAME@RUN for a run of its own; by default
+                all.
             full: All eras and trainings of full length, or a part in a minute.
             run: latest, production, or a run's name (its end is enough).
             force: Check again even if up to date.
@@ -126,7 +127,8 @@ class LeakCommands(Base):
     ) -> "LeakReport":
         from numerai_pipeline.evaluation import check_leaks
 
-        chosen = tested_run(find_run(self, name, run, is_tested=True))
+        model, _, own = name.partition("@")
+        chosen = tested_run(find_run(self, model, own or run, is_tested=True))
         release = chosen.data_version or self.settings.data.version
         return check_leaks(
             chosen,

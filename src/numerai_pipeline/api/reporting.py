@@ -1,8 +1,10 @@
 """The command that shows all that is known of some models: ``report``."""
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 from numerai_pipeline.api.base import Base
@@ -10,7 +12,7 @@ from numerai_pipeline.api.entries import changes_of, flat_recipe, wanted_recipe
 from numerai_pipeline.api.outcomes import Outcome, Outcomes
 from numerai_pipeline.api.parameters import Cli, Names, names_of
 from numerai_pipeline.api.scored import Scored
-from numerai_pipeline.api.scores import ScoredPart, evaluate_models
+from numerai_pipeline.api.scores import ScoredPart, evaluate_models, openings_of
 from numerai_pipeline.core import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ class ReportCommands(Base):
         from numerai_pipeline.evaluation import on_common_eras
         from numerai_pipeline.reports import Report, gather
 
-        openings = self.read_ledger().openings()
+        openings = openings_of(self)
         scored = Scored(outcomes, openings)
         if not scored.results:
             outcomes[0].get()
@@ -122,7 +124,7 @@ class ReportCommands(Base):
                 name,
                 evaluation,
                 workspace=self.workspace,
-                n_openings=sum(one.model == evaluation.model for one in openings),
+                n_openings=len(openings),
                 changes=self._changes(evaluation),
                 notes=_note(scored.results[name], evaluation),
             )
@@ -139,14 +141,25 @@ class ReportCommands(Base):
         )
 
     def _changes(self, evaluation: "Evaluation") -> list[str]:
-        """Return how its recipe differs from the model's present one, for --set."""
+        """Return the options by which its recipe differs from the present model.toml.
+
+        The keys at the top of a recipe have no options; the report prints them.
+        """
         from numerai_pipeline.evaluation import Backtest
         from numerai_pipeline.training import Run
 
         kind = Backtest if evaluation.on == "backtest" else Run
-        flat = flat_recipe(kind.open(evaluation.folder).recipe)
-        changes = changes_of(flat, wanted_recipe(self, evaluation.model))
-        return [f"{key}={value}" for key, value in changes.items()]
+        recipe = kind.open(evaluation.folder).recipe
+        wanted = wanted_recipe(self, evaluation.model)
+        changes = changes_of(flat_recipe(recipe), wanted)
+        seed = [f"--seed {changes.pop('seed')}"] if "seed" in changes else []
+        top = set(type(recipe).model_fields)
+        pairs = (
+            f"{key}={json.dumps(value)}"
+            for key, value in changes.items()
+            if key not in top
+        )
+        return [*seed, *(f"--set {quote(pair)}" for pair in pairs)]
 
 
 def _note(whole: "Evaluation", shown: "Evaluation") -> list[str]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Subject,
     )
     from numerai_pipeline.models import Recipe
+    from numerai_pipeline.submission import Opening
     from numerai_pipeline.training import Run
 
 ScoredPart = Literal["test", "validation", "backtest"]
@@ -83,7 +84,7 @@ class ScoreCommands(Base):
         outcomes = evaluate_models(
             self, names_of(names), on=part, run=run, fnc=fnc, force=force
         )
-        return Scored(outcomes, self.read_ledger().openings())
+        return Scored(outcomes, openings_of(self))
 
     def compare(
         self,
@@ -249,6 +250,18 @@ def _record_opening(project: Base, run: "Run", reader: "ShardReader") -> None:
     now = project.clock.now()
     opening = Opening(run.name, run.folder.name, format_eras(part.eras), now)
     project.ledger.record_opening(opening)
+
+
+def openings_of(project: Base) -> "list[Opening]":
+    """Return each time that the lockbox was opened.
+
+    A ledger that cannot be read stops no score: there is a note instead.
+    """
+    try:
+        return project.read_ledger().openings()
+    except PipelineError as error:
+        project.progress.note(f"how often the lockbox was opened is unknown: {error}")
+        return []
 
 
 def open_shards(project: Base, recipe: "Recipe") -> "ShardReader":

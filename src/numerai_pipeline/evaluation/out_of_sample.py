@@ -13,6 +13,7 @@ from numerai_pipeline.data import (
     Part,
     ShardReader,
     decode_features,
+    format_eras,
     read_columns,
 )
 from numerai_pipeline.evaluation.result import EvaluatedPart
@@ -256,6 +257,13 @@ class Rows:
 def _join_targets(found: OutOfSample, path: Path, shards: ShardReader) -> None:
     """Fill in the targets of the rows, by era and id."""
     of_era = dict(found.by_era())
+    lacking = sorted(set(of_era) - set(shards.eras()))
+    if lacking:
+        raise DataError(
+            f"{path} predicts {len(lacking)} eras that {shards.folder} does not have, "
+            f"{format_eras(lacking)}. Pack them again with `nai etl`, or predict again "
+            "on the present shards."
+        )
     n_found, era, rows = 0, -1, Rows(found.ids[:0])
     for block in shards.blocks(
         None, eras=tuple(of_era), features=(), targets=tuple(found.targets)

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from shlex import quote
 
 from numerai_pipeline.core import (
     DataError,
@@ -42,7 +41,7 @@ def gather(
         evaluation: its scores.
         workspace: where its runs are.
         n_openings: how often its lockbox eras were scored.
-        changes: ``KEY=VALUE``: how its recipe differs from the model's present one.
+        changes: options by which its recipe differs from the model's present one.
         notes: what else to know of its scores, a sentence each.
 
     Raises:
@@ -60,7 +59,10 @@ def gather(
     leaks = _leak_report(evaluation.folder, runs_dir)
     if leaks and newest and _is_other_recipe(leaks, newest):
         notes = [*notes, "The leak check is of a run with another recipe."]
-    made = " ".join([make, *(f"--set {quote(change)}" for change in changes)])
+    options = list(changes)
+    if evaluation.purge < evaluation.needed_purge:
+        options.append("--allow-leak")
+    made = " ".join([make, *options])
     return ModelReport(
         name=name,
         evaluation=evaluation,
@@ -137,7 +139,8 @@ def _backtest_command(backtest: Backtest) -> str:
     usual, scheme = Scheme(), backtest.scheme
     given = {
         "--scheme": (scheme.name, usual.name),
-        "--chunk": (scheme.chunk, usual.chunk),
+        # The default follows the number of eras, which new data changes.
+        "--chunk": (scheme.chunk, None),
         "--train-eras": (scheme.train_eras, usual.train_eras),
         "--every": (scheme.every, usual.every),
     }

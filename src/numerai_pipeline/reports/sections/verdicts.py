@@ -115,8 +115,7 @@ def _openings(model: ModelReport) -> list[str]:
         return []
     times = "once" if model.n_openings == 1 else f"{model.n_openings} times"
     return [
-        f"The lockbox eras of {model.name} were scored {times}; each time takes some "
-        "of their worth."
+        f"The lockbox was opened {times} so far; each time takes some of its worth."
     ]
 
 
