@@ -10,7 +10,7 @@ from small_world import score_run
 
 from numerai_pipeline.core import DataError
 from numerai_pipeline.evaluation import compare
-from numerai_pipeline.evaluation.result import ScoreRow
+from numerai_pipeline.evaluation.rows import ScoreRow
 from numerai_pipeline.scoring import Scores, similarity_per_era
 
 

@@ -33,16 +33,18 @@ from numerai_pipeline.evaluation.out_of_sample import (
 )
 from numerai_pipeline.evaluation.plots import draw_comparison, draw_scores
 from numerai_pipeline.evaluation.result import (
-    Coverage,
     EvaluatedPart,
     Evaluation,
+    last_corr,
+    on_common_eras,
+    read_evaluation,
+)
+from numerai_pipeline.evaluation.rows import (
+    Coverage,
     FeatureScores,
     ScoreRow,
     SweepPoint,
     common_eras,
-    last_corr,
-    on_common_eras,
-    read_evaluation,
 )
 from numerai_pipeline.evaluation.trials import Trials, trials_of
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from numerai_pipeline.core import DataError, columns
 from numerai_pipeline.data import read_columns
 from numerai_pipeline.evaluation.references import ModelFile
-from numerai_pipeline.evaluation.result import Evaluation, ScoreRow
+from numerai_pipeline.evaluation.result import Evaluation
+from numerai_pipeline.evaluation.rows import ScoreRow
 from numerai_pipeline.scoring import Difference, difference, holm, similarity_per_era
 
 # What the tournament pays for, and what is left without the features' linear part.

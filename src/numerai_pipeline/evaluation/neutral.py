@@ -10,7 +10,7 @@ import numpy.typing as npt
 from numerai_pipeline.core import Progress, columns
 from numerai_pipeline.data import ShardReader
 from numerai_pipeline.evaluation.out_of_sample import Ids, Rows
-from numerai_pipeline.evaluation.result import FeatureScores, ScoreRow, SweepPoint
+from numerai_pipeline.evaluation.rows import FeatureScores, ScoreRow, SweepPoint
 from numerai_pipeline.evaluation.scores import FeatureSubject
 from numerai_pipeline.scoring import (
     EraFeatures,

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from numerai_pipeline.core import atomic_path
-from numerai_pipeline.evaluation.result import Evaluation, ScoreRow, common_eras
+from numerai_pipeline.evaluation.result import Evaluation
+from numerai_pipeline.evaluation.rows import ScoreRow, common_eras
 
 _MODEL = "#1f5fa8"
 _META_MODEL = "#b3541e"

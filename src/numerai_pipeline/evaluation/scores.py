@@ -15,7 +15,7 @@ from numerai_pipeline.core import (
 )
 from numerai_pipeline.evaluation.out_of_sample import OutOfSample
 from numerai_pipeline.evaluation.references import Kind, References
-from numerai_pipeline.evaluation.result import Coverage, ScoreRow
+from numerai_pipeline.evaluation.rows import Coverage, ScoreRow
 from numerai_pipeline.scoring import (
     Scores,
     contribution_per_era,

@@ -5,11 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numerai_pipeline.evaluation.result import (
-    Evaluation,
-    common_eras,
-    last_corr_row,
-)
+from numerai_pipeline.evaluation.result import Evaluation, last_corr_row
+from numerai_pipeline.evaluation.rows import common_eras
 from numerai_pipeline.scoring import deflated_sharpe, overfit_probability
 from numerai_pipeline.training import DONE_FILE
 
