@@ -126,7 +126,7 @@ def test_warnings_come_before_the_verdict() -> None:
     page = render(report)
     order = [
         page.index(text)
-        for text in ("The column target leaks.", "scored 2 times", "clearly above zero")
+        for text in ("The column target leaks.", "opened 2 times", "clearly above zero")
     ]
     assert order == sorted(order)
     assert "Fast leak check: 1 failed" in page
