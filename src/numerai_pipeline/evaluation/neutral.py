@@ -194,8 +194,8 @@ class _Group:
 
 
 def _groups(measured: Sequence[_Measured], era: int, rows: Rows) -> Iterable[_Group]:
-    """Return the models of an era by their rows."""
-    found: dict[bytes, _Group] = {}
+    """Return the models of an era by their target and rows."""
+    found: dict[tuple[str, bytes], _Group] = {}
     for one in measured:
         if era not in one.rows_of_era:
             continue
@@ -208,7 +208,7 @@ def _groups(measured: Sequence[_Measured], era: int, rows: Rows) -> Iterable[_Gr
                 continue
             # In the order of the shards, so that equal rows are found to be equal.
             kept = kept[np.argsort(places[kept])]
-            key = places[kept].tobytes()
+            key = (subject.target, places[kept].tobytes())
             group = found.setdefault(key, _Group(places[kept], targets[kept]))
             group.add(column[kept], (one, name))
     return found.values()
