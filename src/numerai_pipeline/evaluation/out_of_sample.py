@@ -17,7 +17,7 @@ from numerai_pipeline.data import (
     read_columns,
 )
 from numerai_pipeline.evaluation.result import EvaluatedPart
-from numerai_pipeline.scoring import mean_rank
+from numerai_pipeline.scoring import Scores, corr_per_era, mean_rank
 from numerai_pipeline.training import Run
 
 Ids = npt.NDArray[np.bytes_]
@@ -47,6 +47,22 @@ class OutOfSample:
         ends = [*starts[1:].tolist(), len(self.eras)]
         for era, start, end in zip(eras.tolist(), starts.tolist(), ends, strict=True):
             yield era, slice(start, end)
+
+
+def rows_with_target(found: OutOfSample, target: str) -> npt.NDArray[np.bool_]:
+    """Return which rows have the target, in eras where at least two do."""
+    has_target = ~np.isnan(found.targets[target])
+    n_rows = np.bincount(found.eras, weights=has_target)
+    rows: npt.NDArray[np.bool_] = has_target & (n_rows[found.eras] >= 2)
+    return rows
+
+
+def corr_of(found: OutOfSample, target: str) -> Scores:
+    """Return the CORR of the eras in which at least two rows have the target."""
+    rows = rows_with_target(found, target)
+    return corr_per_era(
+        found.predictions[rows], found.targets[target][rows], found.eras[rows]
+    )
 
 
 def fold_of(run: Run) -> Fold:

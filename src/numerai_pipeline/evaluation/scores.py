@@ -13,7 +13,7 @@ from numerai_pipeline.core import (
     columns,
     did_you_mean,
 )
-from numerai_pipeline.evaluation.out_of_sample import OutOfSample
+from numerai_pipeline.evaluation.out_of_sample import OutOfSample, rows_with_target
 from numerai_pipeline.evaluation.references import Kind, References
 from numerai_pipeline.evaluation.rows import Coverage, ScoreRow
 from numerai_pipeline.scoring import (
@@ -233,13 +233,6 @@ class _Covered:
     values: Values
     covered: Mask
     same: Mask
-
-
-def rows_with_target(found: OutOfSample, target: str) -> Mask:
-    """Return which rows have the target, in eras where at least two do."""
-    has_target = ~np.isnan(found.targets[target])
-    n_rows = np.bincount(found.eras, weights=has_target)
-    return has_target & (n_rows[found.eras] >= 2)
 
 
 def _main_first(names: Sequence[str], wanted: str) -> list[str]:

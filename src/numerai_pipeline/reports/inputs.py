@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from numerai_pipeline.core import EvaluationSettings
 from numerai_pipeline.evaluation import (
     Comparison,
@@ -14,6 +12,7 @@ from numerai_pipeline.evaluation import (
     LeakReport,
     ScoreRow,
     Trials,
+    common_eras,
 )
 from numerai_pipeline.reports.scales import Floats
 from numerai_pipeline.training import Chart
@@ -132,12 +131,7 @@ class Report:
         return self.models[0].evaluation
 
 
-def on_common_eras(rows: Sequence[ScoreRow]) -> tuple[Floats, list[Floats]]:
+def common_values(rows: Sequence[ScoreRow]) -> tuple[Floats, list[Floats]]:
     """Return the eras in which all rows have a score, and the scores of each."""
-    scores = [row.scores.defined for row in rows]
-    eras = scores[0].eras
-    for each in scores[1:]:
-        eras = np.intersect1d(eras, each.eras)
-    return eras.astype(float), [
-        each.values[np.isin(each.eras, eras)] for each in scores
-    ]
+    scores = common_eras(rows)
+    return scores[0].eras.astype(float), [one.values for one in scores]

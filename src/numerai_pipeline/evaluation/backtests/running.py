@@ -12,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from numerai_pipeline.core import (
     PARTIAL_SUFFIX,
@@ -40,11 +39,12 @@ from numerai_pipeline.evaluation.backtests.folder import (
 from numerai_pipeline.evaluation.backtests.plan import BacktestPlan
 from numerai_pipeline.evaluation.out_of_sample import (
     OutOfSample,
+    corr_of,
     fold_of,
     predict_part,
+    rows_with_target,
     write_out_of_sample,
 )
-from numerai_pipeline.scoring import corr_per_era
 from numerai_pipeline.training import (
     RUN_CONFIG,
     Executor,
@@ -209,14 +209,9 @@ def _shards(fold: FoldJob) -> ShardReader:
 
 def _corr(found: OutOfSample, target: str) -> float:
     """Return the mean CORR of the eras that have the target; NaN if none has."""
-    targets = found.targets[target]
-    has_target: npt.NDArray[np.bool_] = ~np.isnan(targets)
-    n_rows = np.bincount(found.eras, weights=has_target)
-    rows = has_target & (n_rows[found.eras] >= 2)
-    if not rows.any():
+    if not rows_with_target(found, target).any():
         return math.nan
-    scores = corr_per_era(found.predictions[rows], targets[rows], found.eras[rows])
-    return scores.summary().mean
+    return corr_of(found, target).summary().mean
 
 
 def _join(backtest: Backtest, progress: Progress) -> None:
@@ -236,9 +231,6 @@ def _join(backtest: Backtest, progress: Progress) -> None:
                     f"{path} cannot be read ({error}). {retrain(path)}"
                 ) from error
             of_rows = pa.array(np.full(len(table), number, np.int16))
-            # Mean ranks of several models have 64 bits.
-            predictions = table[columns.PREDICTION].cast(pa.float32())
-            table = table.set_column(2, columns.PREDICTION, predictions)
             tables.append(table.add_column(2, "fold", of_rows))
             advance(1)
     whole = pa.concat_tables(tables).unify_dictionaries()

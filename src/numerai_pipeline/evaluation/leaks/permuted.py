@@ -8,8 +8,8 @@ from numerai_pipeline.core import SILENT
 from numerai_pipeline.data import Block, Fold, Part
 from numerai_pipeline.evaluation.leaks.report import CheckResult, Finding
 from numerai_pipeline.evaluation.leaks.retraining import Retraining
-from numerai_pipeline.evaluation.leaks.suspect import corr_of, result_of
-from numerai_pipeline.evaluation.out_of_sample import predict_part
+from numerai_pipeline.evaluation.leaks.suspect import result_of
+from numerai_pipeline.evaluation.out_of_sample import corr_of, predict_part
 from numerai_pipeline.scoring import Interval, mean_interval
 
 # By luck alone one interval of twenty does not cover zero, two in a row on the same

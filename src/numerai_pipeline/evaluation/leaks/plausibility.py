@@ -6,7 +6,8 @@ import numpy as np
 
 from numerai_pipeline.core import columns
 from numerai_pipeline.evaluation.leaks.report import CheckResult, Finding
-from numerai_pipeline.evaluation.leaks.suspect import Suspect, corr_of, result_of
+from numerai_pipeline.evaluation.leaks.suspect import Suspect, result_of
+from numerai_pipeline.evaluation.out_of_sample import corr_of
 from numerai_pipeline.evaluation.references import References
 from numerai_pipeline.scoring import Scores, corr_per_era, mean_interval
 
@@ -59,7 +60,7 @@ def _above_benchmark(
     horizon = columns.horizon_eras(suspect.target)
     difference = mean_interval(own - other, horizon=horizon)
     times = float(np.nanmean(own) / np.nanmean(other))
-    # A model beside a benchmark without skill is no leak; nor is a few eras' luck.
+    # Neither a benchmark without skill nor the luck of a few eras is a leak.
     is_more = np.nanmean(other) > 0 and times > _MOST_TIMES
     if is_more and not difference.low <= 0:
         yield Finding(

@@ -14,8 +14,8 @@ from numerai_pipeline.evaluation.leaks.retraining import (
     Retraining,
 )
 from numerai_pipeline.evaluation.leaks.structure import apart, parts_of
-from numerai_pipeline.evaluation.leaks.suspect import Suspect, corr_of, result_of
-from numerai_pipeline.evaluation.out_of_sample import predict_part
+from numerai_pipeline.evaluation.leaks.suspect import Suspect, result_of
+from numerai_pipeline.evaluation.out_of_sample import corr_of, predict_part
 from numerai_pipeline.scoring import Scores
 
 # By luck one era lies three standard deviations above the others in one case of 700.

@@ -23,7 +23,6 @@ from numerai_pipeline.evaluation.out_of_sample import (
     predict_part,
 )
 from numerai_pipeline.evaluation.result import EvaluatedPart
-from numerai_pipeline.scoring import Scores, corr_per_era
 from numerai_pipeline.training import Run
 
 # Ids and predictions of live rows: the path of a file -> ``(rows,)`` of each.
@@ -124,16 +123,6 @@ class Suspect:
         return self.shards.read(
             self.part.split, eras=(era,), features=self.run.features, targets=()
         )
-
-
-def corr_of(found: OutOfSample, target: str) -> Scores:
-    """Return the CORR of the eras in which at least two rows have the target."""
-    has_target = ~np.isnan(found.targets[target])
-    n_rows = np.bincount(found.eras, weights=has_target)
-    scored = has_target & (n_rows[found.eras] >= 2)
-    return corr_per_era(
-        found.predictions[scored], found.targets[target][scored], found.eras[scored]
-    )
 
 
 def spread(eras: Sequence[int], n: int) -> tuple[int, ...]:

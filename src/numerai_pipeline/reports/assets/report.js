@@ -117,7 +117,7 @@
     const plot = plots[figure.dataset.plot];
     const width = figure.clientWidth;
     figure.live = new uPlot(options(plot, width), columns(plot), figure);
-    // What has no name, such as the ends of a band, is no matter of the legend.
+    // The legend leaves out what has no name, such as the ends of a band.
     const names = [plot.name, ...plot.series.flatMap((series) => (series.kind === "band" ? [series.label, ""] : [series.label]))];
     const rows = figure.querySelectorAll(".u-legend .u-series");
     names.forEach((name, place) => { if (!name) rows[place].style.display = "none"; });

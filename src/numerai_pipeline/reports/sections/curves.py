@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from numerai_pipeline.reports.inputs import ModelReport, Report, Shown, on_common_eras
+from numerai_pipeline.reports.inputs import ModelReport, Report, Shown, common_values
 from numerai_pipeline.reports.interactive import Canvas
 from numerai_pipeline.reports.markup import Html, join
 from numerai_pipeline.reports.plots import Plot, Series
@@ -55,7 +55,7 @@ def cumulative(report: Report, canvas: Canvas) -> Html:
 def _common(
     report: Report, canvas: Canvas, shown: Sequence[Shown], *, meta: bool = False
 ) -> Html:
-    eras, values = on_common_eras([one.row for one in shown])
+    eras, values = common_values([one.row for one in shown])
     if not len(eras):
         return note(
             "These models, the benchmark and the meta model have no era in common."
@@ -112,7 +112,7 @@ def _difference(model: ModelReport, report: Report, canvas: Canvas) -> Html | No
     found = evaluation.versus_benchmark(model.corr)
     if other is None or found is None:
         return None
-    eras, (own, theirs) = on_common_eras([model.corr, other])
+    eras, (own, theirs) = common_values([model.corr, other])
     if not len(eras):
         return None
     # A sum of n differences with the standard error of the mean, were the mean zero.

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from numerai_pipeline.evaluation import Pair, ScoreRow
-from numerai_pipeline.reports.inputs import Report, Shown, on_common_eras
+from numerai_pipeline.reports.inputs import Report, Shown, common_values
 from numerai_pipeline.reports.interactive import Canvas
 from numerai_pipeline.reports.markup import Html, join, tag
 from numerai_pipeline.reports.plots import Plot, Series
@@ -178,7 +178,7 @@ def _bad_eras(report: Report) -> Html:
 
 
 def _together(one: ScoreRow, other: ScoreRow) -> float:
-    eras, (a, b) = on_common_eras([one, other])
+    eras, (a, b) = common_values([one, other])
     if len(eras) < 3 or not (a.std() and b.std()):
         return math.nan
     return float(np.corrcoef(a, b)[0, 1])

@@ -137,7 +137,7 @@ def _versus(owner: Evaluation, shown: Shown) -> Html:
     found = owner.versus_benchmark(shown.row)
     if found is None:
         return Html("–")
-    # A larger exposure is no merit.
+    # A larger exposure is not better.
     side = "open" if shown.row.metric == "exposure" else verdict(found.low, found.high)
     mean = tag("span", number(found.mean, sign=True), class_=f"versus {side}")
     return join([mean, _small(interval(found.low, found.high))])
