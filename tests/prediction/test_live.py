@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from numerai_tools.scoring import tie_kept_rank
 
-from numerai_pipeline.core import ConfigError, DataError
+from numerai_pipeline.core import DataError
 from numerai_pipeline.prediction import live_ids, predict_live, write_predictions
 
 
@@ -34,7 +34,7 @@ def written(tmp_path):
 
 def test_predictions_are_ranks_of_the_runs_predictions(world, copied, written):
     run = copied()
-    frame = predict_live([run], written(live_frame(world), row_group_size=7))
+    frame = predict_live(run, written(live_frame(world), row_group_size=7))
     assert list(frame.columns) == ["id", "prediction"]
     assert frame["id"].tolist() == list(live_frame(world).index)
     np.testing.assert_allclose(
@@ -48,8 +48,8 @@ def test_a_run_predicts_without_recipe_and_shards(world, copied, trained):
     """`copied` left everything but the run's own folder behind."""
     from numerai_pipeline.training import Run
 
-    original = predict_live([Run.open(trained["trees"])], world.live)
-    pd.testing.assert_frame_equal(predict_live([copied()], world.live), original)
+    original = predict_live(Run.open(trained["trees"]), world.live)
+    pd.testing.assert_frame_equal(predict_live(copied(), world.live), original)
 
 
 def test_features_are_found_by_name(world, copied, written):
@@ -57,7 +57,7 @@ def test_features_are_found_by_name(world, copied, written):
     shuffled = frame[sorted(frame.columns, reverse=True)]
     run = copied("few")
     pd.testing.assert_frame_equal(
-        predict_live([run], written(shuffled)), predict_live([run], world.live)
+        predict_live(run, written(shuffled)), predict_live(run, world.live)
     )
 
 
@@ -69,21 +69,8 @@ def test_missing_features_are_what_the_run_took_them_for(world, copied, written)
     filled = frame.copy()
     filled[list(run.features)] = filled[list(run.features)].fillna(1)
     pd.testing.assert_frame_equal(
-        predict_live([run], written(filled)), predict_live([run], world.live)
+        predict_live(run, written(filled)), predict_live(run, world.live)
     )
-
-
-def test_an_ensemble_is_the_rank_of_the_mean_rank(world, copied):
-    runs = [copied("trees"), copied("few")]
-    frame = predict_live(runs, world.live)
-    ranks = [expected_ranks(run, live_frame(world)) for run in runs]
-    expected = tie_kept_rank(pd.Series(np.mean(ranks, axis=0)))
-    np.testing.assert_allclose(frame["prediction"], expected, atol=1e-12)
-
-
-def test_no_run_is_refused(world):
-    with pytest.raises(ConfigError, match="no model was named to predict with"):
-        predict_live([], world.live)
 
 
 def test_a_missing_feature_is_counted_and_named(world, copied, written):
@@ -93,7 +80,7 @@ def test_a_missing_feature_is_counted_and_named(world, copied, written):
         match=r"live\.parquet has 6 of the 8 features that 'trees' was trained on; "
         r"feature_b is missing\. Download live data of the release",
     ):
-        predict_live([copied()], path)
+        predict_live(copied(), path)
 
 
 def test_equal_predictions_are_refused(world, copied, with_leaves):
@@ -102,7 +89,7 @@ def test_equal_predictions_are_refused(world, copied, with_leaves):
         match=r"^'trees' predicts the same for all 100 live rows, which earns no "
         r"score\. .*train again\.$",
     ):
-        predict_live([with_leaves(copied(), "0.5")], world.live)
+        predict_live(with_leaves(copied(), "0.5"), world.live)
 
 
 def test_predictions_that_are_no_numbers_are_refused(world, copied, with_leaves):
@@ -111,7 +98,7 @@ def test_predictions_that_are_no_numbers_are_refused(world, copied, with_leaves)
         match=r"^'trees' predicts NaN or infinity for 100 of 100 live rows\. "
         r"Lower its learning_rate",
     ):
-        predict_live([with_leaves(copied(), "inf")], world.live)
+        predict_live(with_leaves(copied(), "inf"), world.live)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +129,7 @@ def test_ids_are_checked(world, copied, written, change, sentence):
     with pytest.raises(DataError, match=sentence):
         live_ids(path)
     with pytest.raises(DataError, match=sentence):
-        predict_live([copied()], path)
+        predict_live(copied(), path)
 
 
 def test_live_ids_keep_the_files_order(world):

@@ -149,5 +149,5 @@ def _predict_live(
     from numerai_pipeline.core import columns
     from numerai_pipeline.prediction import predict_live
 
-    frame = predict_live([run], live)
+    frame = predict_live(run, live)
     return frame[columns.ID].tolist(), frame[columns.PREDICTION].to_numpy()

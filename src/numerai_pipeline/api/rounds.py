@@ -248,7 +248,7 @@ class RoundCommands(Base):
             n_rows = None if force else noted_rows(path, origin)
             was_current = n_rows is not None
             if n_rows is None:
-                frame = predict_live([run], live, progress=self.progress)
+                frame = predict_live(run, live, progress=self.progress)
                 n_rows = len(frame)
                 write_noted(frame, path, origin)
             return Prediction(

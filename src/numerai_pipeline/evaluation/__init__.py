@@ -32,6 +32,12 @@ from numerai_pipeline.evaluation.out_of_sample import (
     write_out_of_sample,
 )
 from numerai_pipeline.evaluation.plots import draw_comparison, draw_scores
+from numerai_pipeline.evaluation.predicting import (
+    PredictedRows,
+    RowSource,
+    ShardRows,
+    predict_rows,
+)
 from numerai_pipeline.evaluation.result import (
     EvaluatedPart,
     Evaluation,
@@ -62,8 +68,11 @@ __all__ = [
     "LeakReport",
     "OutOfSample",
     "Pair",
+    "PredictedRows",
+    "RowSource",
     "ScoreRow",
     "Scoring",
+    "ShardRows",
     "Subject",
     "SweepPoint",
     "Trials",
@@ -81,6 +90,7 @@ __all__ = [
     "on_common_eras",
     "plan_backtest",
     "predict_part",
+    "predict_rows",
     "read_evaluation",
     "read_leak_report",
     "read_out_of_sample",

@@ -12,12 +12,12 @@ from numerai_pipeline.data import (
     Fold,
     Part,
     ShardReader,
-    decode_features,
     format_eras,
     read_columns,
 )
+from numerai_pipeline.evaluation.predicting import ShardRows, predict_rows
 from numerai_pipeline.evaluation.result import EvaluatedPart
-from numerai_pipeline.scoring import Scores, corr_per_era, mean_rank
+from numerai_pipeline.scoring import Scores, corr_per_era
 from numerai_pipeline.training import Run
 
 Ids = npt.NDArray[np.bytes_]
@@ -147,26 +147,13 @@ def predict_part(
         targets: what to read beside the predictions.
         progress: where to report.
     """
-    pieces = []
-    with progress.task(
-        f"predicting with {run.name}", shards.n_rows(part.split, part.eras), "rows"
-    ) as advance:
-        predictor = run.predictor()
-        for block in shards.blocks(
-            part.split, eras=part.eras, features=run.features, targets=targets
-        ):
-            predictions = predictor.predict(decode_features(block.x, run.missing))
-            pieces.append((block.ids, block.eras, predictions, block.y))
-            advance(len(block))
-    ids, eras, predictions, y = (
-        np.concatenate(column) for column in zip(*pieces, strict=True)
-    )
-    by_era = np.argsort(eras, kind="stable")
+    found = predict_rows(run, ShardRows(shards, part, targets), progress)
+    by_era = np.argsort(found.eras, kind="stable")
     return OutOfSample(
-        ids=ids[by_era],
-        eras=eras[by_era],
-        predictions=mean_rank(predictions, eras)[by_era].astype(np.float32, copy=False),
-        targets={name: y[by_era, place] for place, name in enumerate(targets)},
+        ids=found.ids[by_era],
+        eras=found.eras[by_era],
+        predictions=found.predictions[by_era].astype(np.float32, copy=False),
+        targets={name: found.y[by_era, place] for place, name in enumerate(targets)},
     )
 
 

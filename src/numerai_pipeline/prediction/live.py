@@ -1,7 +1,8 @@
 """Predictions for live data, ready to be checked and submitted."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,6 @@ import numpy.typing as npt
 
 from numerai_pipeline.core import (
     SILENT,
-    ConfigError,
     DataError,
     Progress,
     atomic_path,
@@ -18,12 +18,13 @@ from numerai_pipeline.core import (
     sha256_of,
 )
 from numerai_pipeline.data import (
+    Block,
     column_names,
-    decode_features,
     read_columns,
     read_parquet_blocks,
 )
-from numerai_pipeline.scoring import mean_rank, rank_per_era
+from numerai_pipeline.evaluation import predict_rows
+from numerai_pipeline.scoring import rank_per_era
 from numerai_pipeline.training import Run
 
 if TYPE_CHECKING:
@@ -32,15 +33,34 @@ if TYPE_CHECKING:
 _REMEDY = "nai download --live --force"
 
 
-def predict_live(
-    runs: Sequence[Run], live: Path, *, progress: Progress = SILENT
-) -> "pd.DataFrame":
-    """Predict live data with one run, or with several whose ranks are averaged.
+@dataclass(frozen=True)
+class LiveRows:
+    """The rows of a live file; see ``RowSource``.
 
-    Each run's predictions are ranked within the era; the ranks' mean is ranked again.
+    Attributes:
+        path: Numerai's ``live.parquet``.
+        n_rows: how many rows it has.
+    """
+
+    path: Path
+    n_rows: int
+
+    def blocks(self, features: Sequence[str]) -> Iterator[Block]:
+        """Read the rows in the file's order.
+
+        Raises:
+            DataError: if the file is broken or lacks a feature.
+        """
+        return read_parquet_blocks(self.path, features)
+
+
+def predict_live(
+    run: Run, live: Path, *, progress: Progress = SILENT
+) -> "pd.DataFrame":
+    """Predict live data with a run, and rank the predictions within the era.
 
     Args:
-        runs: finished runs; each sees the features that it was trained on, by name,
+        run: a finished run; it sees the features that it was trained on, by name,
             through the transform of training.
         live: Numerai's ``live.parquet``.
         progress: where to report.
@@ -50,35 +70,20 @@ def predict_live(
         of the live data, in its order.
 
     Raises:
-        ConfigError: if no run is given.
-        DataError: if a feature is missing, an id occurs twice, or a model predicts
+        DataError: if a feature is missing, an id occurs twice, or the model predicts
             NaN or infinity, or the same value for all rows.
     """
     import pandas as pd
 
-    if not runs:
-        raise ConfigError("no model was named to predict with. Run `nai predict NAME`.")
     ids = live_ids(live)
-    names = column_names(live, _REMEDY)
-    for run in runs:
-        _check_features(run, live, names)
-    ranks = []
-    with progress.task("predicting live data", len(ids) * len(runs), "rows") as advance:
-        for run in runs:
-            predictor = run.predictor()
-            pieces, eras = [], []
-            for block in read_parquet_blocks(live, run.features):
-                pieces.append(predictor.predict(decode_features(block.x, run.missing)))
-                eras.append(block.eras)
-                advance(len(block))
-            live_eras = np.concatenate(eras)
-            predictions = mean_rank(np.concatenate(pieces), live_eras)
-            _check_predictions(f"'{run.name}'", predictions)
-            ranks.append(rank_per_era(predictions, live_eras))
-    mean = np.mean(ranks, axis=0)
-    _check_predictions("the mean of " + ", ".join(run.name for run in runs), mean)
+    _check_features(run, live, column_names(live, _REMEDY))
+    found = predict_rows(run, LiveRows(live, len(ids)), progress)
+    _check_predictions(f"'{run.name}'", found.predictions)
     return pd.DataFrame(
-        {columns.ID: ids, columns.PREDICTION: rank_per_era(mean, live_eras)}
+        {
+            columns.ID: ids,
+            columns.PREDICTION: rank_per_era(found.predictions, found.eras),
+        }
     )
 
 

@@ -33,7 +33,7 @@ FAMILY = KerasFamily("mine", "mine", KerasParameters, build)
 
 
 def live_ranks(run, live):
-    frame = predict_live([run], live)
+    frame = predict_live(run, live)
     return frame["id"].tolist(), frame["prediction"].to_numpy()
 
 
