@@ -4,6 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.core import Positive, PositiveFloat
+from numerai_pipeline.models.ensembles import (
+    ENSEMBLE_SUMMARY,
+    EnsembleParameters,
+    complete_ensemble,
+    ensemble_parameters,
+    is_ensemble,
+    write_ensemble,
+)
 from numerai_pipeline.models.networks.dense import (
     DenseParameters,
     LayerParameters,
@@ -38,7 +46,7 @@ from numerai_pipeline.models.recipe import (
     new_model,
     override,
 )
-from numerai_pipeline.models.registry import families, family
+from numerai_pipeline.models.registry import ENSEMBLE, families, family
 from numerai_pipeline.models.trees.family import (
     TreesFamily,
     TreesParameters,
@@ -65,10 +73,13 @@ _LAYERS = {
 
 __all__ = [
     "CLASS_VALUES",
+    "ENSEMBLE",
+    "ENSEMBLE_SUMMARY",
     "CheckedRecipe",
     "ClassesTraining",
     "DenseParameters",
     "Engine",
+    "EnsembleParameters",
     "Family",
     "KerasFamily",
     "KerasParameters",
@@ -90,9 +101,12 @@ __all__ = [
     "UserFamilies",
     "check_recipe",
     "class_head",
+    "complete_ensemble",
     "dense_layers",
+    "ensemble_parameters",
     "families",
     "family",
+    "is_ensemble",
     "load_keras",
     "load_network",
     "load_recipe",
@@ -104,6 +118,7 @@ __all__ = [
     "run_user_family",
     "save_network",
     "target_head",
+    "write_ensemble",
 ]
 
 

@@ -16,7 +16,7 @@ from numerai_pipeline.models.networks.family import KerasFamily
 from numerai_pipeline.models.networks.keras_backend import load_keras
 from numerai_pipeline.models.networks.parts import KerasParameters
 from numerai_pipeline.models.protocol import Family
-from numerai_pipeline.models.registry import families, family
+from numerai_pipeline.models.registry import ENSEMBLE, families, family
 
 # Keras must first be imported by `load_keras`, which chooses its backend.
 _IMPORTS_KERAS = re.compile(r"^\s*(?:import|from)\s+(?:keras|tensorflow)\b", re.M)
@@ -65,7 +65,7 @@ def load_user_families(folder: Path) -> UserFamilies:
             its name begins with ``_``, must define ``FAMILY = KerasFamily(...)``.
     """
     files = [f for f in sorted(folder.glob("*.py")) if not f.name.startswith("_")]
-    taken = {kind.name for kind in families()}
+    taken = {ENSEMBLE, *(kind.name for kind in families())}
     found: list[KerasFamily] = []
     broken: list[PipelineError] = []
     for file in files:

@@ -14,6 +14,7 @@ from statistics import fmean
 from typing import Annotated, Any, Literal, get_type_hints
 
 from numerai_pipeline.core import DataError, atomic_path, retrain
+from numerai_pipeline.models import ENSEMBLE
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,8 @@ class Chart:
     @property
     def best(self) -> int | None:
         """Place of the best row so far; None if there is none."""
+        if not self.rows:
+            return None
         number = best_epoch(self.column(self.monitor), mode=_mode(self.monitor))
         return None if number is None else number - 1
 
@@ -221,7 +224,7 @@ def measured_of_window(rows: Sequence[Epoch], best: Epoch) -> dict[str, float]:
 
 
 def unit_of(recipe: Mapping[str, Any], *, of_run: bool = True) -> str:
-    """Return what a history counts: ``epoch``, ``tree`` or ``window``.
+    """Return what a history counts: ``epoch``, ``tree``, ``window``, ``member``.
 
     Args:
         recipe: the run's, with all defaults.
@@ -230,6 +233,8 @@ def unit_of(recipe: Mapping[str, Any], *, of_run: bool = True) -> str:
     """
     if of_run and recipe["training"].get("window_eras"):
         return "window"
+    if recipe["family"] == ENSEMBLE:
+        return "member"
     return (
         "tree" if recipe["family"] in ("lightgbm", "xgboost", "catboost") else "epoch"
     )
