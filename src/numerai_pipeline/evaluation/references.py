@@ -10,9 +10,7 @@ import numpy.typing as npt
 
 from numerai_pipeline.core import DataError, columns
 from numerai_pipeline.data import column_names, read_columns
-
-# numerai-tools refuses to score an era that is covered less.
-MIN_SHARE_OF_ERA = 0.8
+from numerai_pipeline.scoring import covered_rows
 
 _NO_MODELS = {columns.ID, columns.ERA, columns.DATA_TYPE, columns.META_MODEL}
 
@@ -39,23 +37,13 @@ class Reference:
     def covers(
         self, eras: npt.NDArray[np.int16], has_target: npt.NDArray[np.bool_]
     ) -> npt.NDArray[np.bool_]:
-        """Return which rows can be compared.
+        """Return which rows can be compared, as ``scoring.covered_rows`` does.
 
         Args:
             eras: ``(rows,)``, era of each row.
             has_target: ``(rows,)``.
-
-        Returns:
-            ``(rows,)``: those with a value and a target, in eras of which the
-            reference knows ``MIN_SHARE_OF_ERA`` of the rows with a target.
         """
-        known = has_target & ~np.isnan(self.values)
-        # Eras are small numbers, so they count themselves.
-        n_wanted = np.bincount(eras, weights=has_target)
-        n_known = np.bincount(eras, weights=known)
-        is_covered = n_known >= np.maximum(MIN_SHARE_OF_ERA * n_wanted, 2)
-        covered: npt.NDArray[np.bool_] = known & is_covered[eras]
-        return covered
+        return covered_rows(self.values, has_target, eras)
 
 
 class References:

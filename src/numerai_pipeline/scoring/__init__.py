@@ -1,6 +1,8 @@
 """Numerai's scores as arithmetic on arrays, one number per era, and their intervals."""
 
+from numerai_pipeline.scoring.blending import blend, gaussian_columns
 from numerai_pipeline.scoring.comparisons import Difference, difference, holm
+from numerai_pipeline.scoring.eras import covered_rows
 from numerai_pipeline.scoring.features import EraFeatures, Projection, fnc_of_era
 from numerai_pipeline.scoring.intervals import (
     Interval,
@@ -25,27 +27,43 @@ from numerai_pipeline.scoring.trials import (
     overfit_probability,
     probabilistic_sharpe,
 )
+from numerai_pipeline.scoring.weights import (
+    MemberScores,
+    Weighting,
+    WeightStep,
+    member_scores,
+    step_of,
+    walk_forward,
+    weights_of,
+)
 
 __all__ = [
     "Difference",
     "EraFeatures",
     "Interval",
+    "MemberScores",
     "Projection",
     "Scores",
     "Summary",
+    "WeightStep",
+    "Weighting",
+    "blend",
     "churn_per_era",
     "contribution_per_era",
     "corr_of_era",
     "corr_per_era",
+    "covered_rows",
     "cwmm_per_era",
     "deflated_sharpe",
     "difference",
     "expected_best_sharpe",
     "fnc_of_era",
+    "gaussian_columns",
     "gaussian_ranks",
     "holm",
     "mean_interval",
     "mean_rank",
+    "member_scores",
     "n_effective",
     "overfit_probability",
     "payout_per_era",
@@ -53,4 +71,7 @@ __all__ = [
     "rank_per_era",
     "sharpe_interval",
     "similarity_per_era",
+    "step_of",
+    "walk_forward",
+    "weights_of",
 ]

@@ -17,6 +17,9 @@ Mask = npt.NDArray[np.bool_]
 # Two rows are the least that can be correlated.
 MIN_ROWS = 2
 
+# numerai-tools refuses to score an era that a reference covers less.
+MIN_SHARE_OF_ERA = 0.8
+
 # At most so many eras are named in an error; a broken column would name hundreds.
 _NAMED_ERAS = 5
 
@@ -47,6 +50,27 @@ def rows_by_era(
                 f"score needs {MIN_ROWS}. Leave this era out."
             )
         yield era, rows, kept
+
+
+def covered_rows(reference: Floats, has_target: Mask, eras: Integers) -> Mask:
+    """Return which rows can be compared with a reference.
+
+    Args:
+        reference: ``(rows,)`` float, NaN where it has no row.
+        has_target: ``(rows,)``.
+        eras: ``(rows,)``, not negative.
+
+    Returns:
+        ``(rows,)``: those with a value and a target, in eras of which the reference
+        has ``MIN_SHARE_OF_ERA`` of the rows with a target, two at least.
+    """
+    is_known = has_target & ~np.isnan(reference)
+    # Eras are small numbers, so they count themselves.
+    n_wanted = np.bincount(eras, weights=has_target)
+    n_known = np.bincount(eras, weights=is_known)
+    is_covered = n_known >= np.maximum(MIN_SHARE_OF_ERA * n_wanted, MIN_ROWS)
+    covered: Mask = is_known & is_covered[eras]
+    return covered
 
 
 def check_lengths(eras: Integers, **columns: Floats) -> None:

@@ -1,0 +1,316 @@
+"""What weights the members of an ensemble earn, learned from earlier eras only.
+
+The mean of a blend's per-era score is w'mu / sqrt(w'Cw), where mu are the members' mean
+scores and C is the correlation of their gaussianized predictions: the Sharpe ratio of
+a portfolio. The best weights are those of the tangency portfolio, w ~ C^-1 mu.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from numerai_pipeline.core import DataError
+from numerai_pipeline.scoring.blending import gaussian_columns
+from numerai_pipeline.scoring.eras import (
+    Doubles,
+    Floats,
+    Integers,
+    Mask,
+    check_lengths,
+    covered_rows,
+    is_known,
+    segments,
+)
+from numerai_pipeline.scoring.intervals import mean_error
+from numerai_pipeline.scoring.metrics import contribution_per_era, corr_per_era
+from numerai_pipeline.scoring.scores import Scores
+
+Weighting = Literal["equal", "shrunk", "fitted"]
+
+# So many horizons of eras, 80 or 240, are the least that weights are learned from:
+# fewer independent eras say less about the members than that they are alike.
+LEAST_HORIZONS_OF_WEIGHTS = 20
+
+# Added to the diagonal of C. Members that correlate above about 0.99 are copies: the
+# difference of their scores is noise, which C^-1 would blow up; so they share a weight.
+_COPIES = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class MemberScores:
+    """The scores of the members of an ensemble, era by era.
+
+    Attributes:
+        eras: ``(n,)`` integers, ascending.
+        corr: ``(n, k)`` float64, CORR of each member; NaN where it is not defined.
+        mmc: ``(n, k)`` float64, MMC; NaN where the meta model does not cover the era.
+        similarity: ``(n, k, k)`` float64, correlation of the gaussianized predictions
+            within the era; 0 beside a member whose predictions are all equal.
+    """
+
+    eras: Integers
+    corr: Doubles
+    mmc: Doubles
+    similarity: Doubles
+
+    @property
+    def n_members(self) -> int:
+        """How many members there are."""
+        return int(self.corr.shape[1])
+
+    def before(self, era: int) -> "MemberScores":
+        """Return the scores of the eras before one."""
+        n = int(np.searchsorted(self.eras, era))
+        return MemberScores(
+            self.eras[:n], self.corr[:n], self.mmc[:n], self.similarity[:n]
+        )
+
+
+@dataclass(frozen=True)
+class WeightStep:
+    """Weights that hold from an era on, until the next step.
+
+    Attributes:
+        start: first era that they hold for.
+        weights: one per member, not negative, sum 1.
+        n_eras: eras that they were learned from; 0 where they are equal by rule.
+    """
+
+    start: int
+    weights: tuple[float, ...]
+    n_eras: int
+
+
+def member_scores(
+    predictions: Floats, targets: Floats, meta_model: Floats | None, eras: Integers
+) -> MemberScores:
+    """Score the members of an ensemble.
+
+    Args:
+        predictions: ``(rows, k)`` float, finite; a column per member.
+        targets: ``(rows,)`` float; rows without a target (NaN) are dropped.
+        meta_model: ``(rows,)`` float, NaN where it has no row; None: no MMC.
+        eras: ``(rows,)`` integers, in any order.
+
+    Raises:
+        DataError: as ``corr_per_era``.
+    """
+    check_lengths(eras, predictions=predictions, targets=targets)
+    has_target = is_known(targets, eras, "targets")
+    predictions, targets = predictions[has_target], targets[has_target]
+    eras = eras[has_target]
+    corr = [corr_per_era(member, targets, eras) for member in predictions.T]
+    found = np.unique(eras)
+    mmc = np.full((len(found), predictions.shape[1]), np.nan)
+    if meta_model is not None:
+        known = meta_model[has_target]
+        is_covered = covered_rows(known, np.ones(len(eras), np.bool_), eras)
+        if is_covered.any():
+            same, values = _mmc(predictions, targets, known, eras, is_covered)
+            mmc[np.isin(found, same)] = values
+    return MemberScores(
+        eras=found,
+        corr=np.column_stack([scores.values for scores in corr]),
+        mmc=mmc,
+        similarity=_similarity(predictions, eras),
+    )
+
+
+def _mmc(
+    predictions: Floats,
+    targets: Floats,
+    meta_model: Floats,
+    eras: Integers,
+    is_covered: Mask,
+) -> tuple[Integers, Doubles]:
+    """Return the covered eras and their MMC, ``(n_covered, k)``."""
+    found = [
+        contribution_per_era(
+            member[is_covered],
+            meta_model[is_covered],
+            targets[is_covered],
+            eras[is_covered],
+        )
+        for member in predictions.T
+    ]
+    return found[0].eras, np.column_stack([scores.values for scores in found])
+
+
+def _similarity(predictions: Floats, eras: Integers) -> Doubles:
+    """Return ``(n, k, k)`` correlations of the gaussianized predictions per era."""
+    gaussian = gaussian_columns(predictions, eras)
+    found = []
+    for _, rows in segments(eras):
+        # Gaussianized ranks have a mean of 0, unless many are tied.
+        centred = gaussian[rows] - gaussian[rows].mean(axis=0)
+        norms = np.linalg.norm(centred, axis=0)
+        scaled = centred / np.where(norms > 0, norms, 1)
+        products = scaled.T @ scaled
+        np.fill_diagonal(products, 1)
+        found.append(products)
+    return np.array(found)
+
+
+def weights_of(
+    scores: MemberScores,
+    kind: Weighting,
+    *,
+    corr_factor: float,
+    mmc_factor: float,
+    horizon: int,
+) -> Doubles:
+    """Return the weights that the members earned in some eras.
+
+    Args:
+        scores: of the eras to learn from.
+        kind: ``equal``; ``fitted``, the tangency portfolio of the mean scores;
+            ``shrunk``, the same after moving the mean scores towards each other, by as
+            much as their differences may be noise.
+        corr_factor: multiplier of CORR in the payout.
+        mmc_factor: multiplier of MMC. MMC counts by its mean over the eras that the
+            meta model covers, and not at all while these are too few.
+        horizon: era numbers that the target looks ahead: 4 for 20 days, 12 for 60.
+
+    Returns:
+        ``(k,)`` float64, not negative, sum 1. Equal below twenty horizons of eras, and
+        where no member has a mean score above 0.
+    """
+    equal = np.full(scores.n_members, 1 / scores.n_members)
+    if kind == "equal" or not _is_enough(scores.eras, horizon):
+        return equal
+    earned = _earned(scores, corr_factor, mmc_factor, horizon)
+    means: Doubles = earned.mean(axis=0)
+    if kind == "shrunk":
+        apart = Scores(scores.eras, means).horizon_in_scores(horizon)
+        means = means.mean() + _reliability(earned, apart) * (means - means.mean())
+    found = _tangency(scores.similarity.mean(axis=0), means)
+    return found / found.sum() if found.sum() > 0 else equal
+
+
+def walk_forward(
+    scores: MemberScores,
+    kind: Weighting,
+    starts: Sequence[int],
+    *,
+    purge: int,
+    corr_factor: float,
+    mmc_factor: float,
+    horizon: int,
+) -> tuple[WeightStep, ...]:
+    """Return weights for each stretch of eras, learned from earlier eras only.
+
+    Args:
+        scores: of all eras.
+        kind: as in ``weights_of``.
+        starts: the first era of each stretch, ascending.
+        purge: eras between the last one learned from and the first one of a stretch.
+        corr_factor: as in ``weights_of``.
+        mmc_factor: as in ``weights_of``.
+        horizon: as in ``weights_of``.
+
+    Returns:
+        A step per start: the one at era s is learned from eras below ``s - purge``.
+    """
+    steps = []
+    for start in starts:
+        known = scores.before(start - purge)
+        weights = weights_of(
+            known,
+            kind,
+            corr_factor=corr_factor,
+            mmc_factor=mmc_factor,
+            horizon=horizon,
+        )
+        is_learned = kind != "equal" and _is_enough(known.eras, horizon)
+        n_eras = len(known.eras) if is_learned else 0
+        steps.append(WeightStep(start, tuple(weights.tolist()), n_eras))
+    return tuple(steps)
+
+
+def step_of(steps: Sequence[WeightStep], era: int) -> WeightStep:
+    """Return the step whose weights hold for an era.
+
+    Args:
+        steps: ascending by their start.
+        era: the era.
+
+    Raises:
+        DataError: if it is before the first step.
+
+    >>> steps = [WeightStep(1, (0.5, 0.5), 0), WeightStep(157, (0.8, 0.2), 148)]
+    >>> step_of(steps, 156).start, step_of(steps, 157).start
+    (1, 157)
+    """
+    place = bisect_right([step.start for step in steps], era) - 1
+    if place < 0:
+        first = f"from era {steps[0].start} on" if steps else "nowhere"
+        raise DataError(
+            f"era {era} has no weights, which hold {first}. Choose later eras."
+        )
+    return steps[place]
+
+
+def _is_enough(eras: Integers, horizon: int) -> bool:
+    apart = Scores(eras, np.zeros(len(eras))).horizon_in_scores(horizon)
+    return len(eras) >= LEAST_HORIZONS_OF_WEIGHTS * apart
+
+
+def _earned(
+    scores: MemberScores, corr_factor: float, mmc_factor: float, horizon: int
+) -> Doubles:
+    """Return ``(n, k)`` whose means are the members' mean payouts before the clip.
+
+    Where MMC is known for a part of the eras, its deviations from its mean are scaled
+    up there and 0 elsewhere. So the mean of a column is corr_factor * (mean CORR) +
+    mmc_factor * (mean MMC where known), and the standard error of the column's mean is
+    that of this sum.
+    """
+    # A member that predicts all rows of an era alike earns nothing there.
+    earned = corr_factor * np.nan_to_num(scores.corr)
+    is_covered = ~np.isnan(scores.mmc).any(axis=1)
+    if not _is_enough(scores.eras[is_covered], horizon):
+        return earned
+    known = scores.mmc[is_covered]
+    mean = known.mean(axis=0)
+    earned += mmc_factor * mean
+    earned[is_covered] += mmc_factor / is_covered.mean() * (known - mean)
+    return earned
+
+
+def _reliability(earned: Doubles, horizon: int) -> float:
+    """Return which share of the variance of the mean scores is not noise.
+
+    a = s^2 / (s^2 + LRV/n): s^2 is the variance of the members' true means, LRV/n the
+    squared standard error of what a member's mean differs from the mean of all by. The
+    variance of the observed means estimates the denominator.
+
+    Args:
+        earned: ``(n, k)``.
+        horizon: scores that the target looks ahead.
+    """
+    n_members = earned.shape[1]
+    if n_members < 2:
+        return 0.0
+    apart = earned - earned.mean(axis=1, keepdims=True)
+    errors = np.array([mean_error(column, horizon).error for column in apart.T])
+    noise = float((errors**2).sum()) / (n_members - 1)
+    observed = float(apart.mean(axis=0).var(ddof=1))
+    return max(0.0, 1 - noise / observed) if observed > 0 else 0.0
+
+
+def _tangency(similarity: Doubles, means: Doubles) -> Doubles:
+    """Return the weights, of any sum, that maximise w'means / sqrt(w'Cw), w >= 0.
+
+    They minimise |L'w - L^-1 means| for C = LL': w'Cw - 2 w'means, and a constant.
+    All are 0 where no mean is above 0.
+    """
+    # Another 0.1 s at the start of each command that scores.
+    from scipy.linalg import solve_triangular
+    from scipy.optimize import nnls
+
+    factor = np.linalg.cholesky(similarity + _COPIES * np.eye(len(means)))
+    found: Doubles = nnls(factor.T, solve_triangular(factor, means, lower=True))[0]
+    return found
