@@ -9,6 +9,16 @@ from numerai_pipeline.evaluation.backtests.folder import (
 from numerai_pipeline.evaluation.backtests.plan import BacktestPlan, plan_backtest
 from numerai_pipeline.evaluation.backtests.running import run_backtest
 from numerai_pipeline.evaluation.comparison import Comparison, Pair, compare
+from numerai_pipeline.evaluation.ensembles.blended import Blends, MemberRows
+from numerai_pipeline.evaluation.ensembles.contributions import (
+    Contribution,
+    contributions,
+)
+from numerai_pipeline.evaluation.ensembles.weightings import (
+    Weighted,
+    WeightingComparison,
+    compare_weightings,
+)
 from numerai_pipeline.evaluation.evaluating import (
     Scoring,
     Subject,
@@ -57,8 +67,10 @@ from numerai_pipeline.evaluation.trials import Trials, trials_of
 __all__ = [
     "Backtest",
     "BacktestPlan",
+    "Blends",
     "CheckResult",
     "Comparison",
+    "Contribution",
     "Coverage",
     "EvaluatedPart",
     "Evaluation",
@@ -66,6 +78,7 @@ __all__ = [
     "Finding",
     "FoldResult",
     "LeakReport",
+    "MemberRows",
     "OutOfSample",
     "Pair",
     "PredictedRows",
@@ -76,11 +89,15 @@ __all__ = [
     "Subject",
     "SweepPoint",
     "Trials",
+    "Weighted",
+    "WeightingComparison",
     "backtests_dir",
     "check_leaks",
     "choose_part",
     "common_eras",
     "compare",
+    "compare_weightings",
+    "contributions",
     "draw_comparison",
     "draw_scores",
     "evaluate",

@@ -1,7 +1,7 @@
 """Several models on the same eras, in pairs: which is better, and is that clear?"""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -13,7 +13,13 @@ from numerai_pipeline.data import read_columns
 from numerai_pipeline.evaluation.references import ModelFile
 from numerai_pipeline.evaluation.result import Evaluation
 from numerai_pipeline.evaluation.rows import ScoreRow
-from numerai_pipeline.scoring import Difference, difference, holm, similarity_per_era
+from numerai_pipeline.scoring import (
+    Difference,
+    Scores,
+    difference,
+    holm,
+    similarity_per_era,
+)
 
 # What the tournament pays for, and what is left without the features' linear part.
 _METRICS = ("CORR", "MMC", "FNC", "payout")
@@ -114,9 +120,26 @@ def _pairs(
         rows[benchmark] = max(of_benchmark, key=_n_eras)
     scores = {name: row.scores for name, row in rows.items() if row is not None}
     horizon = several[0].rows[0].horizon
+    return pairs_by(metric, scores, combinations(scores, 2), horizon)
+
+
+def pairs_by(
+    metric: str,
+    scores: Mapping[str, Scores],
+    of: Iterable[tuple[str, str]],
+    horizon: int,
+) -> list[Pair]:
+    """Compare models in pairs by one metric.
+
+    Args:
+        metric: its name.
+        scores: of each model.
+        of: the pairs; p-values are adjusted for their number.
+        horizon: era numbers that the target looks ahead.
+    """
     found = [
         (first, second, difference(scores[first], scores[second], horizon=horizon))
-        for first, second in combinations(scores, 2)
+        for first, second in of
     ]
     adjusted = holm(np.array([each.p_value for _, _, each in found]))
     return [
