@@ -5,21 +5,32 @@ neutralizing, is done here, so that a score cannot be of something else than wha
 submitted.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from numerai_pipeline.core import Progress
+from numerai_pipeline.core import DataError, PipelineError, Progress
 from numerai_pipeline.data import Block, Part, ShardReader, decode_features
+from numerai_pipeline.evaluation.ensembles.members import named, open_member
+from numerai_pipeline.evaluation.ensembles.weight_file import EnsembleWeights
+from numerai_pipeline.models import ensemble_parameters
 from numerai_pipeline.scoring import mean_rank
-from numerai_pipeline.training import Run
+from numerai_pipeline.training import Member, Run
+
+# Called with a sentence for each member that an ensemble predicts without.
+OnMissing = Callable[[str], None]
 
 
 class RowSource(Protocol):
     """Rows to predict, whole eras of them; they can be read more than once."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether they are of a round that is open, later than all that is known."""
+        ...
 
     @property
     def n_rows(self) -> int:
@@ -44,6 +55,11 @@ class ShardRows:
     reader: ShardReader
     part: Part
     targets: tuple[str, ...] = ()
+
+    @property
+    def is_live(self) -> bool:
+        """They are not."""
+        return False
 
     @property
     def n_rows(self) -> int:
@@ -77,20 +93,33 @@ class PredictedRows:
     predictions: npt.NDArray[np.floating[Any]]
 
 
-def predict_rows(run: Run, rows: RowSource, progress: Progress) -> PredictedRows:
+def predict_rows(
+    run: Run,
+    rows: RowSource,
+    progress: Progress,
+    on_missing: OnMissing = lambda _sentence: None,
+) -> PredictedRows:
     """Predict rows with a run.
 
-    One block of features is in memory at a time.
+    One block of features is in memory at a time, and of an ensemble what each member
+    predicts.
 
     Args:
         run: a finished run.
         rows: what to predict.
         progress: where to report.
+        on_missing: called for each member of an ensemble that is left out.
 
     Raises:
-        DataError: if a file of the run or of the rows is broken, or the rows lack a
-            feature.
+        DataError: if a file of the run or of the rows is broken, the rows lack a
+            feature, or a member of an ensemble cannot predict and may not be missing.
     """
+    if run.members:
+        return _predict_ensemble(run, rows, progress, on_missing)
+    return _predict_model(run, rows, progress)
+
+
+def _predict_model(run: Run, rows: RowSource, progress: Progress) -> PredictedRows:
     predictor = run.predictor()
     pieces = []
     title = f"predicting with {run.name}"
@@ -103,3 +132,52 @@ def predict_rows(run: Run, rows: RowSource, progress: Progress) -> PredictedRows
         np.concatenate(column) for column in zip(*pieces, strict=True)
     )
     return PredictedRows(ids, eras, y, mean_rank(predictions, eras))
+
+
+def _predict_ensemble(
+    run: Run, rows: RowSource, progress: Progress, on_missing: OnMissing
+) -> PredictedRows:
+    weights = EnsembleWeights.read(run.best().path)
+    may_miss = ensemble_parameters(run.recipe).missing_member == "drop"
+    found: list[PredictedRows | None] = []
+    for member in run.members:
+        try:
+            with named(run, member):
+                found.append(_predict_member(run, member, rows, progress))
+        except PipelineError as error:
+            if not (rows.is_live and may_miss):
+                raise
+            on_missing(f"without the member '{member.model}': {error}")
+            found.append(None)
+    there = [one for one in found if one is not None]
+    if not there:
+        raise DataError(
+            f"no member of the ensemble '{run.name}' ({run.folder.name}) can predict. "
+            f"Train and promote them again, then run `nai train {run.name}`."
+        )
+    columns = np.column_stack([one.predictions for one in there])
+    eras = there[0].eras
+    if rows.is_live:
+        is_there = [one is not None for one in found]
+        blended = weights.blend_live(columns, eras, is_there)
+    else:
+        blended = weights.blend(columns, eras)
+    return replace(there[0], predictions=blended)
+
+
+def _predict_member(
+    ensemble: Run, member: Member, rows: RowSource, progress: Progress
+) -> PredictedRows:
+    """Predict with a member alone.
+
+    Raises:
+        DataError: if its run has changed, or what it predicts is not usable.
+    """
+    run = open_member(ensemble, member, is_live=rows.is_live)
+    found = _predict_model(run, rows, progress)
+    n_broken = int((~np.isfinite(found.predictions)).sum())
+    if n_broken:
+        raise DataError(f"it predicts NaN or infinity for {n_broken:,} rows.")
+    if rows.is_live and np.ptp(found.predictions) == 0:
+        raise DataError("it predicts the same for all rows.")
+    return found

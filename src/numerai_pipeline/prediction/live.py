@@ -23,7 +23,7 @@ from numerai_pipeline.data import (
     read_columns,
     read_parquet_blocks,
 )
-from numerai_pipeline.evaluation import predict_rows
+from numerai_pipeline.evaluation import OnMissing, predict_rows
 from numerai_pipeline.scoring import rank_per_era
 from numerai_pipeline.training import Run
 
@@ -45,6 +45,11 @@ class LiveRows:
     path: Path
     n_rows: int
 
+    @property
+    def is_live(self) -> bool:
+        """They are."""
+        return True
+
     def blocks(self, features: Sequence[str]) -> Iterator[Block]:
         """Read the rows in the file's order.
 
@@ -55,7 +60,11 @@ class LiveRows:
 
 
 def predict_live(
-    run: Run, live: Path, *, progress: Progress = SILENT
+    run: Run,
+    live: Path,
+    *,
+    progress: Progress = SILENT,
+    on_missing: OnMissing = lambda _sentence: None,
 ) -> "pd.DataFrame":
     """Predict live data with a run, and rank the predictions within the era.
 
@@ -64,20 +73,22 @@ def predict_live(
             through the transform of training.
         live: Numerai's ``live.parquet``.
         progress: where to report.
+        on_missing: called for each member of an ensemble that is left out.
 
     Returns:
         Columns ``id`` (str) and ``prediction`` (float64 in (0, 1)), a row per row
         of the live data, in its order.
 
     Raises:
-        DataError: if a feature is missing, an id occurs twice, or the model predicts
-            NaN or infinity, or the same value for all rows.
+        DataError: if a feature is missing, an id occurs twice, the model predicts
+            NaN or infinity, or the same value for all rows, or an ensemble lacks a
+            member that may not be missing.
     """
     import pandas as pd
 
     ids = live_ids(live)
     _check_features(run, live, column_names(live, _REMEDY))
-    found = predict_rows(run, LiveRows(live, len(ids)), progress)
+    found = predict_rows(run, LiveRows(live, len(ids)), progress, on_missing)
     _check_predictions(f"'{run.name}'", found.predictions)
     return pd.DataFrame(
         {

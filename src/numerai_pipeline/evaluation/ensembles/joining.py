@@ -1,6 +1,6 @@
 """What the members of an ensemble predict out-of-sample, side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import DataError, Progress, columns, sha256_of
-from numerai_pipeline.data import ShardReader, format_eras
+from numerai_pipeline.data import Fold, ShardReader, format_eras
 from numerai_pipeline.evaluation.backtests.folder import Backtest
 from numerai_pipeline.evaluation.ensembles.blended import MemberRows
 from numerai_pipeline.evaluation.evaluating import (
@@ -90,13 +90,13 @@ class Joined:
 
 
 def join_runs(
-    runs: Sequence[Run], shards: ShardReader, target: str, progress: Progress
+    runs: Mapping[str, Run], shards: ShardReader, target: str, progress: Progress
 ) -> Joined:
     """Join what runs predict for the test eras that all of them have.
 
     Args:
-        runs: finished ones, no refits; their predictions are made where they are not
-            there.
+        runs: finished ones, no refits, by the members' names; they predict what they
+            have not predicted yet.
         shards: have the rows.
         target: what weights are learned by.
         progress: where to report.
@@ -104,41 +104,44 @@ def join_runs(
     Raises:
         DataError: if there is no such era.
     """
-    subjects = []
-    for run in runs:
+    subjects = {}
+    for name, run in runs.items():
         subject = subject_of_run(run, shards, progress=progress)
         if subject.on != "test":
             raise DataError(f"'{run.name}' has no test eras in {shards.folder}.")
-        subjects.append(subject)
+        subjects[name] = subject
     return _join("test", subjects, shards, target)
 
 
 def join_backtests(
-    backtests: Sequence[Backtest], shards: ShardReader, target: str
+    backtests: Mapping[str, Backtest], shards: ShardReader, target: str
 ) -> Joined:
     """Join what backtests predict for the eras that all of them have.
 
     Args:
-        backtests: finished ones.
+        backtests: finished ones, by the members' names.
         shards: have the rows.
         target: what weights are learned by.
 
     Raises:
         DataError: if there is no such era, or a backtest is broken.
     """
-    subjects = [subject_of_backtest(backtest, shards) for backtest in backtests]
+    subjects = {
+        name: subject_of_backtest(backtest, shards)
+        for name, backtest in backtests.items()
+    }
     return _join("backtest", subjects, shards, target)
 
 
 def _join(
     on: Literal["backtest", "test"],
-    subjects: Sequence[Subject],
+    subjects: Mapping[str, Subject],
     shards: ShardReader,
     target: str,
 ) -> Joined:
-    folds = [fold for subject in subjects for fold in subject.folds]
+    folds = [fold for subject in subjects.values() for fold in subject.folds]
     purge = max(columns.purge_eras((target,)), *(fold.purge for fold in folds))
-    paths = [subject.predictions for subject in subjects]
+    paths = [subject.predictions for subject in subjects.values()]
     first = read_out_of_sample(paths[0], shards, (target,), purge=purge)
     values = [first.predictions]
     is_common = np.ones(len(first.ids), bool)
@@ -148,8 +151,7 @@ def _join(
         is_common &= places >= 0
         values.append(other.predictions[places])
     if not is_common.any():
-        names = ", ".join(f"'{subject.model}'" for subject in subjects)
-        raise DataError(f"{names} have no {on} era in common.")
+        raise DataError(f"{', '.join(subjects)} have no {on} era in common.")
     found = OutOfSample(
         ids=first.ids[is_common],
         eras=first.eras[is_common],
@@ -157,10 +159,10 @@ def _join(
         targets={name: each[is_common] for name, each in first.targets.items()},
     )
     eras = np.unique(found.eras).tolist()
-    starts = _first_of_folds(subjects, eras) if on == "backtest" else eras[::BLOCK_ERAS]
+    starts = _first_of_folds(folds, eras) if on == "backtest" else eras[::BLOCK_ERAS]
     return Joined(
         on=on,
-        names=tuple(subject.model for subject in subjects),
+        names=tuple(subjects),
         found=found,
         predictions=np.column_stack(values)[is_common],
         target=target,
@@ -170,9 +172,8 @@ def _join(
     )
 
 
-def _first_of_folds(subjects: Sequence[Subject], eras: Sequence[int]) -> list[int]:
+def _first_of_folds(folds: Sequence[Fold], eras: Sequence[int]) -> list[int]:
     """Return the eras at which a fold of any member begins."""
-    folds = [fold for subject in subjects for fold in subject.folds if fold.test]
-    begins = sorted({fold.test[0] for fold in folds})
+    begins = sorted({fold.test[0] for fold in folds if fold.test})
     found = {next((era for era in eras if era >= begin), None) for begin in begins}
     return sorted(era for era in found if era is not None)

@@ -1,8 +1,9 @@
 """Weights learned from what the members predicted out-of-sample."""
 
 from pathlib import Path
+from typing import Any
 
-from numerai_pipeline.core import EvaluationSettings, columns
+from numerai_pipeline.core import EvaluationSettings, columns, sha256_of
 from numerai_pipeline.data import format_eras
 from numerai_pipeline.evaluation.ensembles.joining import Joined
 from numerai_pipeline.evaluation.ensembles.weight_file import EnsembleWeights
@@ -17,6 +18,10 @@ from numerai_pipeline.scoring import (
 def scores_of_members(joined: Joined, meta_model: Path | None) -> MemberScores:
     """Score the members on the eras that have the target.
 
+    Args:
+        joined: their predictions.
+        meta_model: Numerai's ``meta_model.parquet``; without it only CORR counts.
+
     Raises:
         DataError: if no era has it.
     """
@@ -24,26 +29,33 @@ def scores_of_members(joined: Joined, meta_model: Path | None) -> MemberScores:
     return member_scores(rows.predictions, rows.targets, rows.meta_model, rows.eras)
 
 
+def weighed_by(
+    joined: Joined, meta_model: Path | None, settings: EvaluationSettings
+) -> dict[str, Any]:
+    """Return what learned weights depend on, for a fingerprint."""
+    return {
+        "predictions": joined.checksums,
+        "starts": joined.starts,
+        "purge": joined.purge,
+        "n_rows": len(joined.predictions),
+        "meta_model": sha256_of(meta_model) if meta_model else "",
+        "payout": [settings.payout_corr, settings.payout_mmc],
+    }
+
+
 def learn_weights(
-    joined: Joined,
-    kind: Weighting,
-    meta_model: Path | None,
-    settings: EvaluationSettings,
+    joined: Joined, kind: Weighting, scores: MemberScores, settings: EvaluationSettings
 ) -> EnsembleWeights:
     """Learn weights walk-forward, and those of live data from all eras.
 
     Args:
         joined: predictions of the members.
         kind: how to find the weights.
-        meta_model: Numerai's ``meta_model.parquet``; without it only CORR counts.
+        scores: of the members, ``scores_of_members``.
         settings: what CORR and MMC earn.
-
-    Raises:
-        DataError: if no era has the target.
     """
     if kind == "equal":
         return EnsembleWeights.equal(joined.names)
-    scores = scores_of_members(joined, meta_model)
     # Eras before the first stretch have equal weights, those after the last one what
     # all eras have shown; in between there is a purge, as everywhere.
     last = int(scores.eras[-1]) + joined.purge + 1
