@@ -219,18 +219,22 @@ def prepare_ensemble(
     )
 
     members = choose_members(project, name, recipe)
-    plans = {
-        text: plan_of(project, one.tested.name, cut, {}, one.tested)
-        for text, one in members.items()
-    }
+
+    def plan(text: str) -> "BacktestPlan":
+        tested = members[text].tested
+        return plan_of(project, tested.name, cut, {}, tested)
+
+    for text in members:  # raises before the first training begins
+        plan(text)
 
     def work() -> "Backtest":
+        # Planned again: another model of the command may have done a member's.
         job = EnsembleBacktest(
             name=name,
             recipe=recipe,
             members={
-                text: run_backtest(plan, progress=project.progress)
-                for text, plan in plans.items()
+                text: run_backtest(plan(text), progress=project.progress)
+                for text in members
             },
             shards=open_shards(project, recipe),
             backtests=backtests_dir(project.workspace.runs_dir(name)),

@@ -114,9 +114,8 @@ class Ensembled(Result):
             )
         if self.comparison.advice == "equal" and self.kind != "equal":
             found.append(
-                "equal weights are advised: others are not clearly better. Run "
-                f"`nai ensemble {self.run.name} {' '.join(self.joined.names)} "
-                "--force`."
+                "equal weights are advised: others are not clearly better. Set weights "
+                f'= "equal" in model.toml, then run `nai train {self.run.name}`.'
             )
         return found
 

@@ -199,4 +199,5 @@ def plus_minus(mean: float, low: float, form: str) -> str:
 
 
 def show_number(value: float, form: str) -> str:
+    """Write a number, or a dash where it is not defined."""
     return "–" if math.isnan(value) else format(value, form)

@@ -52,7 +52,8 @@ class EnsembleParameters(Frozen):
     @classmethod
     def _check_members(cls, members: tuple[str, ...]) -> tuple[str, ...]:
         if len(members) < 2:
-            raise ValueError(f"an ensemble needs two members or more, not {members}")
+            found = ", ".join(members) or "none"
+            raise ValueError(f"an ensemble needs two members or more, but has {found}")
         if len(set(members)) < len(members):
             raise ValueError(f"{', '.join(members)} names a member twice")
         return members
