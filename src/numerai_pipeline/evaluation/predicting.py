@@ -115,8 +115,10 @@ def predict_rows(
             feature, or a member of an ensemble cannot predict and may not be missing.
     """
     if run.members:
-        return _predict_ensemble(run, rows, progress, on_missing)
-    return _predict_model(run, rows, progress)
+        found = _predict_ensemble(run, rows, progress, on_missing)
+    else:
+        found = _predict_model(run, rows, progress)
+    return found
 
 
 def _predict_model(run: Run, rows: RowSource, progress: Progress) -> PredictedRows:

@@ -59,9 +59,7 @@ def _weights(found: EnsembleWeights, title: str) -> Html:
         )
         for step in found.steps
     ]
-    learned = f", learned from {found.learned_from} eras {found.eras}" * bool(
-        found.eras
-    )
+    learned = f", learned from {found.learned_from} eras {found.eras}"
     return join(
         [
             tag("h4", f"{title}: {found.kind}{learned if found.eras else ''}"),
