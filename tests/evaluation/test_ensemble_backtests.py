@@ -78,7 +78,7 @@ def member(market, models, name, skill, *, changed_from=N_ERAS + 1, **fields):
         **fields,
     )
     backtest.write_plan(backtest.folder)
-    random = np.random.default_rng(len(name))
+    random = np.random.default_rng(sum(name.encode()))
     found = market.rows[["era", "target"]].assign(fold=np.int16(1))
     eras = found["era"].astype(int)
     noise = random.normal(0, 1, len(found))
