@@ -1,6 +1,6 @@
 """Numerai's scores as arithmetic on arrays, one number per era, and their intervals."""
 
-from numerai_pipeline.scoring.blending import blend, gaussian_columns
+from numerai_pipeline.scoring.blending import blend, gaussian_columns, weighted_sum
 from numerai_pipeline.scoring.comparisons import Difference, difference, holm
 from numerai_pipeline.scoring.eras import covered_rows
 from numerai_pipeline.scoring.features import EraFeatures, Projection, fnc_of_era
@@ -73,5 +73,6 @@ __all__ = [
     "similarity_per_era",
     "step_of",
     "walk_forward",
+    "weighted_sum",
     "weights_of",
 ]
