@@ -41,7 +41,11 @@ from numerai_pipeline.evaluation.out_of_sample import (
     read_out_of_sample,
     write_out_of_sample,
 )
-from numerai_pipeline.evaluation.plots import draw_comparison, draw_scores
+from numerai_pipeline.evaluation.plots import (
+    draw_comparison,
+    draw_scores,
+    draw_similarity,
+)
 from numerai_pipeline.evaluation.predicting import (
     PredictedRows,
     RowSource,
@@ -100,6 +104,7 @@ __all__ = [
     "contributions",
     "draw_comparison",
     "draw_scores",
+    "draw_similarity",
     "evaluate",
     "fold_of",
     "last_corr",
