@@ -2,8 +2,8 @@
 
 Run ``python benchmarks/ensembles.py``; it takes half a minute. It prints the mean score
 in later eras of the member that was best in the known eras, of each kind of weights,
-and of the best weights there are. Then the scores of members without any skill: with
-weights learned from the scored eras, and from earlier ones.
+and of the best weights there are. Then how far members without any skill are above
+zero: with weights learned from the scored eras, and from earlier ones.
 """
 
 from collections.abc import Iterator
@@ -92,6 +92,8 @@ def main() -> None:
         World(10, 300),
         World(5, 400, horizon=4),
         World(10, 600, horizon=4),
+        World(5, 80, horizon=4),
+        World(5, 80, horizon=4, spread=0.005),
         World(5, 400, horizon=4, spread=0.006),
         World(5, 400, horizon=4, n_copies=4),
     ):
@@ -99,11 +101,12 @@ def main() -> None:
         found = np.array([*learned(world, np.random.default_rng(1))])
         for name, values in zip(("best single", *KINDS, "best"), found.T, strict=True):
             print(f"  {name:12} {shown(values)}")
-    print("no member has any skill: score of the eras that weights were ...")
+    print("no member has any skill: score above equal weights, which is 0 in the mean")
     world = World(5, 500, horizon=4, mean=0.0, spread=0.0)
     found = np.array([*without_skill(world, np.random.default_rng(2))])
-    for kind, values in zip(KINDS, found.transpose(1, 2, 0), strict=True):
-        print(f"  {kind:12} learned from {shown(values[0])}; not {shown(values[1])}")
+    for kind, (same, earlier) in zip(KINDS, found.transpose(1, 2, 0), strict=True):
+        print(f"  {kind:12} weights of the same eras: {shown(same)}")
+        print(f"  {'':12} weights of earlier eras: {shown(earlier)}")
 
 
 def learned(world: World, rng: np.random.Generator) -> Iterator[list[float]]:
@@ -125,7 +128,11 @@ def learned(world: World, rng: np.random.Generator) -> Iterator[list[float]]:
 
 
 def without_skill(world: World, rng: np.random.Generator) -> Iterator[Values]:
-    """Yield, ``(kinds, 2)``, scores with weights of the same and of earlier eras."""
+    """Yield, for each market, what the kinds of weights score above equal ones.
+
+    Yields:
+        ``(kinds, 2)``: with weights learned from the same eras, and from earlier ones.
+    """
     starts = [*range(1, world.n_eras, 50)]
     purge = 2 * world.horizon
     alike = world.similarity()
@@ -139,7 +146,7 @@ def without_skill(world: World, rng: np.random.Generator) -> Iterator[Values]:
             )
             earlier = np.array([step_of(steps, era).weights for era in scores.eras])
             found.append([earned(scores, same, alike), earned(scores, earlier, alike)])
-        yield np.array(found)
+        yield np.array(found) - found[0]
 
 
 def earned(scores: MemberScores, weights: Values, alike: Values) -> float:

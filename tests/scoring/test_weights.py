@@ -145,6 +145,33 @@ def test_shrunk_weights_are_as_fitted_where_the_differences_are_clear():
         assert least <= np.ptp(shrunk) / np.ptp(fitted) < most
 
 
+def test_what_moves_all_members_alike_says_nothing_about_their_weights():
+    rng = np.random.default_rng(9)
+    scores = market(rng, np.array([0.025, 0.02, 0.02, 0.015]), 200)
+    common = rng.normal(0, 0.2, size=(200, 1))
+    moved = replace(scores, corr=scores.corr + common - common.mean())
+    found = weights_of(scores, "shrunk", **PLAIN)
+    np.testing.assert_allclose(weights_of(moved, "shrunk", **PLAIN), found, atol=1e-6)
+    assert np.ptp(found) > 0.01
+
+
+@pytest.mark.parametrize(("horizon", "n_covered"), [(1, 0), (4, 0), (1, 60)])
+def test_differences_that_are_luck_are_taken_as_such(horizon, n_covered):
+    """Members equally good differ by more than their errors in about half of cases."""
+    rng = np.random.default_rng(10)
+    is_luck = []
+    for _ in range(400):
+        scores = market(rng, np.full(5, 0.02), 240, horizon)
+        if n_covered:
+            mmc = np.full(scores.corr.shape, np.nan)
+            mmc[-n_covered:] = scores.corr[-n_covered:]
+            scores = replace(scores, corr=np.zeros(mmc.shape), mmc=mmc)
+        how = {"corr_factor": 1, "mmc_factor": 1, "horizon": horizon}
+        is_luck.append(np.ptp(weights_of(scores, "shrunk", **how)) < 1e-6)
+    # With known errors in 0.59, where chi2(4) / 4 is below 1.
+    assert 0.44 < np.mean(is_luck) < 0.7
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_weights_are_equal_without_a_mean_above_zero_or_with_too_few_eras(kind):
     rng = np.random.default_rng(4)
@@ -251,6 +278,7 @@ def test_members_are_scored_as_any_other_model(rows):
         # A member that predicts nothing is like no other.
         expected = np.nan_to_num(expected)
         np.testing.assert_allclose(found.similarity[:, place, 0], expected, atol=1e-12)
+    np.testing.assert_array_equal(np.diagonal(found.similarity, axis1=1, axis2=2), 1)
     assert np.isnan(found.mmc[[0, 3]]).all()
     assert np.isnan(member_scores(predictions, targets, None, eras).mmc).all()
 

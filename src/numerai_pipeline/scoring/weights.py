@@ -31,8 +31,8 @@ from numerai_pipeline.scoring.scores import Scores
 Weighting = Literal["equal", "shrunk", "fitted"]
 
 # So many horizons of eras, 80 or 240, are the least that weights are learned from. Then
-# shrunk weights lose 1 % to equal ones where the members are nearly alike, and gain up
-# to 10 % where they are not; with 8 horizons they lose 2 %. See docs/ensembles.md.
+# shrunk weights lose 1 % to equal ones where five members are nearly alike, and gain
+# 6 % where they are not; with 8 horizons they lose 2 % and gain 2 %: docs/ensembles.md.
 LEAST_HORIZONS_OF_WEIGHTS = 20
 
 # Added to the diagonal of C. Members that correlate above about 0.99 are copies: the
