@@ -10,6 +10,7 @@ from numerai_pipeline.scoring.intervals import (
     n_effective,
     sharpe_interval,
 )
+from numerai_pipeline.scoring.members import MemberScores, member_scores
 from numerai_pipeline.scoring.metrics import (
     churn_per_era,
     contribution_per_era,
@@ -28,10 +29,8 @@ from numerai_pipeline.scoring.trials import (
     probabilistic_sharpe,
 )
 from numerai_pipeline.scoring.weights import (
-    MemberScores,
     Weighting,
     WeightStep,
-    member_scores,
     step_of,
     walk_forward,
     weights_of,
