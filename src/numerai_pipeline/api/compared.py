@@ -59,6 +59,15 @@ class Compared(Result):
         draw_comparison(figure, self._evaluations)
         return figure
 
+    @property
+    def heat_map(self) -> "CellFigure":
+        """How alike the models' predictions are, a cell per pair."""
+        from numerai_pipeline.evaluation import draw_similarity
+
+        figure = empty_figure()
+        draw_similarity(figure, self.comparison)
+        return figure
+
     def to_dict(self) -> dict[str, Any]:
         """Return names, pairs, correlations and warnings."""
         return {

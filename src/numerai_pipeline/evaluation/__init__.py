@@ -58,7 +58,11 @@ from numerai_pipeline.evaluation.out_of_sample import (
     read_out_of_sample,
     write_out_of_sample,
 )
-from numerai_pipeline.evaluation.plots import draw_comparison, draw_scores
+from numerai_pipeline.evaluation.plots import (
+    draw_comparison,
+    draw_scores,
+    draw_similarity,
+)
 from numerai_pipeline.evaluation.predicting import (
     OnMissing,
     PredictedRows,
@@ -124,6 +128,7 @@ __all__ = [
     "draw_comparison",
     "draw_scores",
     "draw_weightings",
+    "draw_similarity",
     "evaluate",
     "fold_of",
     "join_backtests",

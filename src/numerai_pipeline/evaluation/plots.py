@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from numerai_pipeline.core import atomic_path
+from numerai_pipeline.evaluation.comparison import Comparison
 from numerai_pipeline.evaluation.result import Evaluation
 from numerai_pipeline.evaluation.rows import ScoreRow, common_eras
 
@@ -18,6 +19,10 @@ _LOSS = "#c0504d"
 
 # Margins around the panels, and what is between two of them, in inches.
 _LEFT, _RIGHT, _TOP, _BOTTOM, _GAP = 0.9, 0.15, 0.65, 0.55, 0.32
+
+# Side of a cell of the heat map and width of a letter beside it, in inches; a number
+# is white in cells darker than this.
+_CELL, _LETTER, _DARK = 0.6, 0.075, 0.7
 
 # More bars than these get no gaps: a gap would be thinner than a pixel.
 _SEPARATE_BARS = 80
@@ -126,6 +131,39 @@ def draw_rows(
     _tidy(axes)
     axes.set_xlabel("era")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def draw_similarity(figure: Any, comparison: Comparison) -> None:
+    """Draw how alike the models' predictions are, a cell with its value per pair.
+
+    Args:
+        figure: an empty figure of matplotlib; its size is set.
+        comparison: what to draw.
+    """
+    names, values = comparison.names, comparison.correlations
+    # Names stand beside the cells and, slanted, below them.
+    side = _CELL * len(names) + _LETTER * max(map(len, names)) + 0.4
+    # The title has to fit above two cells, too.
+    figure.set_size_inches(max(side, 3.2), max(side, 3.2))
+    axes = figure.subplots()
+    # Below 0 there is as little in common as at 0; that models are opposed is rare.
+    axes.imshow(np.ma.masked_invalid(values), cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(values.shape):
+        value = values[row, column]
+        axes.text(
+            column,
+            row,
+            "–" if np.isnan(value) else f"{value:.2f}",
+            ha="center",
+            va="center",
+            color="white" if value > _DARK else "black",
+        )
+    places = range(len(names))
+    axes.set_xticks(places, names, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(places, names)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    figure.suptitle("correlation of the predictions", fontsize=11)
 
 
 def _references(evaluation: Evaluation) -> tuple[list[ScoreRow], ScoreRow | None]:

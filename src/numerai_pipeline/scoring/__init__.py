@@ -1,6 +1,6 @@
 """Numerai's scores as arithmetic on arrays, one number per era, and their intervals."""
 
-from numerai_pipeline.scoring.blending import blend, gaussian_columns
+from numerai_pipeline.scoring.blending import blend, gaussian_columns, weighted_sum
 from numerai_pipeline.scoring.comparisons import Difference, difference, holm
 from numerai_pipeline.scoring.eras import covered_rows
 from numerai_pipeline.scoring.features import EraFeatures, Projection, fnc_of_era
@@ -10,6 +10,7 @@ from numerai_pipeline.scoring.intervals import (
     n_effective,
     sharpe_interval,
 )
+from numerai_pipeline.scoring.members import MemberScores, member_scores
 from numerai_pipeline.scoring.metrics import (
     churn_per_era,
     contribution_per_era,
@@ -28,10 +29,8 @@ from numerai_pipeline.scoring.trials import (
     probabilistic_sharpe,
 )
 from numerai_pipeline.scoring.weights import (
-    MemberScores,
     Weighting,
     WeightStep,
-    member_scores,
     step_of,
     walk_forward,
     weights_of,
@@ -73,5 +72,6 @@ __all__ = [
     "similarity_per_era",
     "step_of",
     "walk_forward",
+    "weighted_sum",
     "weights_of",
 ]

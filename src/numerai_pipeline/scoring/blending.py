@@ -38,7 +38,16 @@ def blend(predictions: Floats, eras: Integers, weights: Doubles) -> Doubles:
     [-0.484, -0.242, 0.726]
     """
     check_weights(weights, predictions.shape[1])
-    blended: Doubles = gaussian_columns(predictions, eras) @ weights
+    return weighted_sum(gaussian_columns(predictions, eras), weights)
+
+
+def weighted_sum(gaussian: Doubles, weights: Doubles) -> Doubles:
+    """Return ``(rows,)`` sums of ``(rows, k)`` gaussianized members.
+
+    Rounded to 12 decimals: sums that are equal stay ties, in whatever order they were
+    added.
+    """
+    blended: Doubles = (gaussian @ weights).round(12)
     return blended
 
 
@@ -56,7 +65,8 @@ def gaussian_columns(predictions: Floats, eras: Integers) -> Doubles:
         DataError: if a prediction is NaN or infinite, or the lengths differ.
     """
     check_lengths(eras, predictions=predictions)
-    check_finite(predictions, eras)
+    for member in predictions.T:
+        check_finite(member, eras)
     # A column lies in one piece: it is written era by era, and read by its rows.
     columns = np.empty(predictions.shape[::-1])
     for _, rows in segments(eras):

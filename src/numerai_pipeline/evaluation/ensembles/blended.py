@@ -16,6 +16,7 @@ from numerai_pipeline.scoring import (
     covered_rows,
     gaussian_columns,
     payout_per_era,
+    weighted_sum,
 )
 
 
@@ -83,7 +84,7 @@ class Blends:
         for step in steps:
             # What a later step holds for is written by it afterwards.
             rows = self.rows.eras >= step.start
-            blended[rows] = self._gaussian[rows] @ np.array(step.weights)
+            blended[rows] = weighted_sum(self._gaussian[rows], np.array(step.weights))
         return blended
 
     def _payout(self, corr: Scores, mmc: Scores) -> Scores:
