@@ -12,9 +12,11 @@ from pydantic import Field, create_model
 from numerai_pipeline.core import (
     ConfigError,
     Frozen,
+    TargetText,
     atomic_path,
     commented_toml,
     parse_table,
+    parse_target,
     read_toml,
     write_text,
 )
@@ -24,6 +26,7 @@ from numerai_pipeline.models.networks.parts import KerasParameters
 from numerai_pipeline.models.networks.transform import parse_transform
 from numerai_pipeline.models.protocol import Family, TrainingTable, UntrainedSpec
 from numerai_pipeline.models.registry import family
+from numerai_pipeline.models.trees.family import TreesParameters
 
 RECIPE_FILE = "model.toml"
 
@@ -44,7 +47,11 @@ class Recipe(Frozen):
     feature_set: str = Field(
         default="all", description="features it sees: a set of features.json"
     )
-    target: str = Field(default="target", description="the target it learns, by name")
+    target: TargetText = Field(
+        default="target",
+        description="the target it learns: a name, a mean or a weighted sum of some, "
+        "also neutral to features or a benchmark; see docs/training.md",
+    )
     shards: str = Field(
         default="",
         description="the set of shards it learns from; empty: [data] shards of "
@@ -174,7 +181,7 @@ def check_recipe(recipe: Recipe, kind: Family | None = None) -> CheckedRecipe:
             kind.check(parameters, target=recipe.target, missing=recipe.missing)
         except ConfigError as error:
             raise ConfigError(f"{RECIPE_FILE}: {error}") from error
-    return CheckedRecipe(
+    checked = CheckedRecipe(
         recipe=recipe,
         family=kind,
         parameters=parameters,
@@ -182,6 +189,25 @@ def check_recipe(recipe: Recipe, kind: Family | None = None) -> CheckedRecipe:
             kind.Training, recipe.training, where=f"{RECIPE_FILE} [training]"
         ),
     )
+    _check_classes(checked)
+    return checked
+
+
+def _check_classes(checked: CheckedRecipe) -> None:
+    """Check that what is learned as five classes has five values."""
+    kind, parameters = checked.family, checked.parameters
+    as_network = isinstance(kind, KerasFamily) and kind.learns == "classes"
+    as_trees = (
+        isinstance(parameters, TreesParameters)
+        and parameters.objective == "classification"
+    )
+    derived = [text for text in checked.targets if parse_target(text).is_derived]
+    if derived and (as_network or as_trees):
+        raise ConfigError(
+            f"{RECIPE_FILE}: '{kind.name}' learns five classes here, but the derived "
+            f"target '{derived[0]}' has more values than five. Name a target of "
+            "features.json, or take a model that learns values."
+        )
 
 
 def override(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from numerai_pipeline.core import (
+    SILENT,
     ConfigError,
     DataError,
     Progress,
     columns,
     digest_of,
+    parse_target,
     sha256_of,
 )
 from numerai_pipeline.data import Fold, ShardReader, rolling_folds
@@ -59,6 +61,8 @@ class TrainingJob:
         shared_eras: all eras of a backtest, whose rows are prepared together for all
             of its folds where that pays; empty: for this job alone. It does not change
             the result either.
+        data: folder of the release that the shards were made from, for targets that
+            are neutralized; None: there are none.
     """
 
     name: str
@@ -77,6 +81,18 @@ class TrainingJob:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_ram_bytes: int | None = None
     shared_eras: tuple[int, ...] = ()
+    data: Path | None = None
+
+    def reader(self, progress: Progress = SILENT) -> ShardReader:
+        """Return the reader of its shards.
+
+        Args:
+            progress: where the making of neutralized targets is reported.
+
+        Raises:
+            DataError: if the shards are missing or broken.
+        """
+        return ShardReader(self.shards, data=self.data, progress=progress)
 
     def checked_recipe(self) -> CheckedRecipe:
         """Return the recipe with its family and all defaults.
@@ -129,27 +145,25 @@ class ModelPlan:
     window: int = 0
 
 
-def make_plan(job: TrainingJob) -> Plan:
+def make_plan(job: TrainingJob, progress: Progress = SILENT) -> Plan:
     """Check a job's recipe against its family and against its shards.
+
+    Args:
+        job: what to train.
+        progress: where the making of neutralized targets is reported.
 
     Raises:
         ConfigError: if the recipe is wrong, or the fold has no eras to choose by.
         DataError: if the shards are broken or lack what the recipe names.
     """
     checked = job.checked_recipe()
-    reader = ShardReader(job.shards)
+    reader = job.reader(progress)
     if not job.fold.validation and not job.stop_at:
         raise ConfigError(
             f"{job.shards} has no validation eras to choose the best epoch of "
             f"'{job.name}' by. Run `nai etl --split 0.2`."
         )
-    for target in checked.targets:
-        if target not in reader.manifest.target_names:
-            raise DataError(
-                f"{job.shards} has no target '{target}', which model '{job.name}' "
-                f"learns. Run `nai etl --targets {','.join(checked.targets)}`, or name "
-                f"one of {', '.join(reader.manifest.target_names)} in model.toml."
-            )
+    _check_targets(job, checked, reader)
     features = _features(job, reader)
     fingerprint = digest_of(
         {
@@ -160,10 +174,32 @@ def make_plan(job: TrainingJob) -> Plan:
             "shards": reader.manifest.fingerprint,
             "untrained": _hand_made(job, checked),
             "source": checked.family.source,
+            **_neutralized(checked, reader),
         }
     )
     models = _models(job, checked, reader)
     return Plan(job, checked, reader, features, fingerprint, models)
+
+
+def _check_targets(
+    job: TrainingJob, checked: CheckedRecipe, reader: ShardReader
+) -> None:
+    """Check that the shards hold what the recipe learns."""
+    known = reader.manifest.target_names
+    parts = [name for text in checked.targets for name in parse_target(text).names]
+    missing = next((name for name in parts if name not in known), None)
+    if missing is not None:
+        raise DataError(
+            f"{job.shards} has no target '{missing}', which model '{job.name}' "
+            f"learns. Run `nai etl --targets {','.join(dict.fromkeys(parts))}`, or "
+            f"name one of {', '.join(known)} in model.toml."
+        )
+
+
+def _neutralized(checked: CheckedRecipe, reader: ShardReader) -> dict[str, list[str]]:
+    """Return what decides neutralized targets; nothing where there are none."""
+    digests = reader.neutral_digests(checked.targets)
+    return {"neutralized": digests} if digests else {}
 
 
 def _models(
@@ -181,7 +217,7 @@ def _models(
         for targets in several:
             parts = [f"window-{window:03d}"] if window else []
             if targets[0] != checked.targets[0]:
-                parts.append(targets[0])
+                parts.append(parse_target(targets[0]).folder_name)
             models.append(ModelPlan("-".join(parts), fold, targets, window))
     return tuple(models)
 

@@ -132,7 +132,7 @@ def train(
         DataError: if the shards lack what the recipe names, a file of the run is
             broken, or the loss becomes NaN or infinite.
     """
-    plan = make_plan(job)
+    plan = make_plan(job, progress)
     with locked(job.runs / _short(plan), doing=f"training '{job.name}'"):
         _heal(job.runs, plan)
         folder = find_run(job.runs, plan.fingerprint)

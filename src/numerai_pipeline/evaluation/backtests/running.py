@@ -178,7 +178,7 @@ def run_fold(fold: FoldJob, progress: Progress) -> FoldResult:
     """
     run = train(fold.job, progress=progress)
     started = stopwatch()
-    reader, target = _shards(fold), run.target
+    reader, target = _shards(fold, progress), run.target
     if columns.TARGET in reader.manifest.target_names:
         target = columns.TARGET
     found = predict_part(run, reader, fold_of(run).part("test"), (target,), progress)
@@ -197,8 +197,8 @@ def run_fold(fold: FoldJob, progress: Progress) -> FoldResult:
     return result
 
 
-def _shards(fold: FoldJob) -> ShardReader:
-    reader = ShardReader(fold.job.shards)
+def _shards(fold: FoldJob, progress: Progress) -> ShardReader:
+    reader = fold.job.reader(progress)
     if reader.manifest.fingerprint != fold.shards_fingerprint:
         raise DataError(
             f"{fold.job.shards} was rebuilt since the backtest of '{fold.job.name}' "
