@@ -139,6 +139,7 @@ class ModelCommands(Base):
         monitor: str | None = None,
         patience: int | None = None,
         seed: int | None = None,
+        seeds: int | None = None,
         allow_leak: bool = False,
         restart: bool = False,
         **parameters: Set,
@@ -162,6 +163,7 @@ class ModelCommands(Base):
             patience: Epochs without improvement before training stops; for trees,
                 evaluations.
             seed: Seed of initial weights, row order, dropout and sampling.
+            seeds: Train models of so many seeds, from --seed on, as one model.
             allow_leak: Accept a purge shorter than the target's horizon; scores say so.
             restart: Replace the run of this recipe, even a broken one, by a new one.
             **parameters: A parameter of the recipe, or training.KEY; can be repeated.
@@ -188,7 +190,9 @@ class ModelCommands(Base):
             "patience": patience,
         }
         given = {key: value for key, value in options.items() if value is not None}
-        overrides = overrides_of({"training": given, "seed": seed, **parameters})
+        overrides = overrides_of(
+            {"training": given, "seed": seed, "seeds": seeds, **parameters}
+        )
         chosen = names_of(names)
 
         def job(name: str) -> "TrainingJob":

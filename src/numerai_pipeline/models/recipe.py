@@ -30,6 +30,9 @@ from numerai_pipeline.models.trees.family import TreesParameters
 
 RECIPE_FILE = "model.toml"
 
+# NumPy takes no negative seed, and LightGBM none of more than 31 bits.
+SEED_END = 2**31
+
 _HEADER = """\
 # The recipe of this model: edit it, then run `nai train`. The same recipe, data and
 # seed make the same model; a changed one makes a new run beside the old ones.
@@ -68,8 +71,15 @@ class Recipe(Frozen):
         description="value of a missing feature; 2 is the middle bin, "
         "which Numerai itself uses",
     )
-    # NumPy takes no negative seed, and LightGBM none of more than 31 bits.
-    seed: int = Field(default=1, ge=0, lt=2**31, description="makes a run repeatable")
+    seed: int = Field(
+        default=1, ge=0, lt=SEED_END, description="makes a run repeatable"
+    )
+    seeds: int = Field(
+        default=1,
+        ge=1,
+        description="models of as many seeds, seed, seed + 1 and so on, in one run; "
+        "the prediction is the mean of their ranks within the era",
+    )
     parameters: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
 
@@ -118,16 +128,38 @@ class CheckedRecipe:
             }
         )
 
-    def write_untrained(self, existing: Path, *, n_features: int, into: Path) -> bool:
+    def identity(self) -> dict[str, Any]:
+        """Return what of the complete recipe decides a run, for its fingerprint.
+
+        A single seed is left out: runs of before there were several are found.
+        """
+        table = self.complete().model_dump(mode="json")
+        if self.recipe.seeds == 1:
+            del table["seeds"]
+        return table
+
+    def seed(self, number: int) -> int:
+        """Return one of its seeds, which are numbered from 1."""
+        return (self.recipe.seed + number - 1) % SEED_END
+
+    def untrained_file(self, number: int) -> str:
+        """Return the name of the untrained model of a seed in a run folder."""
+        name = self.family.untrained_file
+        return name if number == 1 else f"seed-{number}-{name}"
+
+    def write_untrained(
+        self, existing: Path, *, n_features: int, into: Path, number: int = 1
+    ) -> bool:
         """Write the model from which training starts.
 
         ``existing`` is copied if it was made from this recipe, or by hand. Otherwise
-        the recipe was edited since, and the model is built from it.
+        the recipe was edited since, or the seed is another, and the model is built.
 
         Args:
             existing: the untrained model in the model's folder; may be missing.
             n_features: width of the data.
             into: where to write.
+            number: of the seed, from 1.
 
         Returns:
             Whether ``existing`` was taken.
@@ -139,7 +171,7 @@ class CheckedRecipe:
             self.family,
             self.parameters,
             n_features=n_features,
-            seed=self.recipe.seed,
+            seed=self.seed(number),
         )
         if existing.is_file():
             found = self.family.spec_of(existing)
@@ -148,7 +180,7 @@ class CheckedRecipe:
                     partial.write_bytes(existing.read_bytes())
                 return True
         self.family.write_untrained(
-            self.parameters, n_features=n_features, seed=self.recipe.seed, path=into
+            self.parameters, n_features=n_features, seed=self.seed(number), path=into
         )
         return False
 
@@ -215,7 +247,7 @@ def override(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
 
     Args:
         recipe: as it stands in the file.
-        overrides: as ``new_model`` takes them, and ``seed``.
+        overrides: as ``new_model`` takes them, ``seed`` and ``seeds``.
 
     >>> recipe = Recipe(family="mlp", feature_set="all", parameters={"dropout": 0.5})
     >>> changed = override(recipe, {"seed": 7, "training.epochs": 3, "dropout": 0.1})
@@ -223,12 +255,14 @@ def override(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
     (7, {'epochs': 3}, {'dropout': 0.1})
     """
     parameters, training = _split(overrides)
-    seed = parameters.pop("seed", recipe.seed)
+    seeds: dict[str, Any] = {
+        key: parameters.pop(key) for key in ("seed", "seeds") if key in parameters
+    }
     return parse_table(
         Recipe,
         {
             **recipe.model_dump(),
-            "seed": seed,
+            **seeds,
             "parameters": {**recipe.parameters, **parameters},
             "training": {**recipe.training, **training},
         },

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from numerai_pipeline.models import (
     CheckedRecipe,
     Recipe,
     TrainingTable,
+    TreesFamily,
     check_recipe,
     run_user_family,
 )
@@ -137,12 +139,14 @@ class ModelPlan:
         fold: the eras that it learns from and is chosen on.
         targets: what it learns; the first one is scored.
         window: number of its rolling window from 1; 0: there are none.
+        seed_number: of the recipe's seeds, from 1.
     """
 
     name: str
     fold: Fold
     targets: tuple[str, ...]
     window: int = 0
+    seed_number: int = 1
 
 
 def make_plan(job: TrainingJob, progress: Progress = SILENT) -> Plan:
@@ -167,12 +171,12 @@ def make_plan(job: TrainingJob, progress: Progress = SILENT) -> Plan:
     features = _features(job, reader)
     fingerprint = digest_of(
         {
-            "recipe": checked.complete().model_dump(mode="json"),
+            "recipe": checked.identity(),
             "fold": job.fold.to_dict(),
             "stop_at": dict(job.stop_at),
             "features": features,
             "shards": reader.manifest.fingerprint,
-            "untrained": _hand_made(job, checked),
+            "untrained": _hand_made(job, checked, progress),
             "source": checked.family.source,
             **_neutralized(checked, reader),
         }
@@ -205,7 +209,7 @@ def _neutralized(checked: CheckedRecipe, reader: ShardReader) -> dict[str, list[
 def _models(
     job: TrainingJob, checked: CheckedRecipe, reader: ShardReader
 ) -> tuple[ModelPlan, ...]:
-    """Return the models of a run: one per window and, of trees, per target."""
+    """Return the models of a run: one per window, seed and, of trees, per target."""
     folds = {0: job.fold}
     if checked.training.window_eras:
         folds = dict(enumerate(_windows(job, checked, reader), start=1))
@@ -213,12 +217,15 @@ def _models(
     is_joint = checked.family.engine == "keras"
     several = [checked.targets] if is_joint else [(name,) for name in checked.targets]
     models = []
-    for window, fold in folds.items():
-        for targets in several:
-            parts = [f"window-{window:03d}"] if window else []
-            if targets[0] != checked.targets[0]:
-                parts.append(parse_target(targets[0]).folder_name)
-            models.append(ModelPlan("-".join(parts), fold, targets, window))
+    numbers = range(1, checked.recipe.seeds + 1)
+    for window, number, targets in product(folds, numbers, several):
+        parts = [f"window-{window:03d}"] if window else []
+        if targets[0] != checked.targets[0]:
+            parts.append(parse_target(targets[0]).folder_name)
+        if number > 1:
+            parts.append(f"seed-{number}")
+        name = "-".join(parts)
+        models.append(ModelPlan(name, folds[window], targets, window, number))
     return tuple(models)
 
 
@@ -288,7 +295,13 @@ class Task:
     @property
     def untrained(self) -> Path:
         """The model from which training starts."""
-        return self.folder / self.plan.checked.family.untrained_file
+        name = self.plan.checked.untrained_file(self.model.seed_number)
+        return self.folder / name
+
+    @property
+    def seed(self) -> int:
+        """The seed of all its randomness."""
+        return self.plan.checked.seed(self.model.seed_number)
 
     @property
     def checkpoints(self) -> Path:
@@ -356,14 +369,27 @@ def make_task(plan: Plan, model: ModelPlan, folder: Path, run: Recorder) -> Task
     return task
 
 
-def _hand_made(job: TrainingJob, checked: CheckedRecipe) -> str:
+def _hand_made(job: TrainingJob, checked: CheckedRecipe, progress: Progress) -> str:
     """Return the checksum of an untrained model that was made by hand.
 
     One that `nai new` made follows from the recipe, but not byte for byte: it is dated.
+
+    Raises:
+        ConfigError: if it holds the only seed of trees, which are to have several.
     """
     path = job.untrained
     if not path.is_file() or checked.family.spec_of(path) is not None:
         return ""
+    n_seeds = checked.recipe.seeds
+    if n_seeds > 1 and isinstance(checked.family, TreesFamily):
+        raise ConfigError(
+            f"{path} was made by hand and holds one seed, so all {n_seeds} seeds would "
+            "grow the same trees. Delete it, or train with seeds = 1."
+        )
+    if n_seeds > 1:
+        progress.note(
+            f"{path.name} was made by hand: all {n_seeds} seeds start from its weights"
+        )
     return sha256_of(path)
 
 

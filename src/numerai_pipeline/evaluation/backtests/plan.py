@@ -232,7 +232,7 @@ def _estimate(
         if run.fold is None or run.recipe != job.checked_recipe().complete():
             return None, ""
         n_rows = job.reader().n_rows(None, run.fold.train)
-        spent = sum(row.seconds for row in run.history())
+        spent = run.seconds
     except DataError:  # no run, a broken one, or one of other eras
         return None, ""
     return spent / max(1, n_rows) * left, f"the run {run.folder.name}"

@@ -183,7 +183,6 @@ def run_fold(fold: FoldJob, progress: Progress) -> FoldResult:
         target = columns.TARGET
     found = predict_part(run, reader, fold_of(run).part("test"), (target,), progress)
     write_out_of_sample(found, fold.folder / PREDICTIONS_FILE)
-    trained = math.fsum(row.seconds for row in run.history())
     result = FoldResult(
         number=fold.number,
         n_train_rows=reader.n_rows(None, fold.job.fold.train),
@@ -191,7 +190,7 @@ def run_fold(fold: FoldJob, progress: Progress) -> FoldResult:
         best_epoch=run.best().epoch,
         unit=run.unit,
         corr=_corr(found, target),
-        seconds=trained + stopwatch() - started,
+        seconds=run.seconds + stopwatch() - started,
     )
     result.write(fold.folder)
     return result

@@ -130,8 +130,10 @@ class Retraining:
     def _job(self, shards: ShardReader, fold: Fold, runs: Path) -> TrainingJob:
         run = self.suspect.run
         recipe = run.recipe
-        if not self.suspect.is_full and run.unit == "window":
-            recipe = override(recipe, {"training.window_eras": 0})
+        if not self.suspect.is_full:
+            recipe = override(recipe, {"seeds": 1})
+            if run.unit == "window":
+                recipe = override(recipe, {"training.window_eras": 0})
         source = run.family.source
         if source:
             # Another text is run again: what it reads when it is imported is seen.
