@@ -136,6 +136,16 @@ def make_job(tmp_path, shards):
     return make
 
 
+@pytest.fixture(scope="module")
+def make_job_once(tmp_path_factory, shards):
+    """The same for the tests of a file."""
+
+    def make(family, **options):
+        return new_job(tmp_path_factory.mktemp(family), family, shards, **options)
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def trained(made_once, shards):
     """A function that returns a family's job and its run, trained once; read only."""

@@ -74,6 +74,7 @@ class BacktestCommands(Base):
         jobs: int | None = None,
         max_ram: Size = None,
         seed: int | None = None,
+        seeds: int | None = None,
         allow_leak: bool = False,
         restart: bool = False,
         **parameters: Set,
@@ -99,6 +100,7 @@ class BacktestCommands(Base):
             max_ram: Memory of all folds together: 6GB, 50%; by default 75%. One fold
                 is trained at a time even where it takes more.
             seed: Seed of initial weights, row order, dropout and sampling.
+            seeds: Train models of so many seeds, from --seed on, as one model.
             allow_leak: Accept a purge shorter than the target's horizon; scores say so.
             restart: Replace this backtest, even a broken one, by a new one.
             **parameters: A parameter of the recipe, or training.KEY; can be repeated.
@@ -118,7 +120,7 @@ class BacktestCommands(Base):
         """
         from numerai_pipeline.evaluation import run_backtest
 
-        overrides = overrides_of({"seed": seed, **parameters})
+        overrides = overrides_of({"seed": seed, "seeds": seeds, **parameters})
         chosen = names_of(names)
         if jobs is not None and jobs < 1:
             raise ConfigError(f"--jobs is {jobs}. Write a number from 1 on.")

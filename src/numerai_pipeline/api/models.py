@@ -23,17 +23,29 @@ from numerai_pipeline.api.production import (
     tested_run,
 )
 from numerai_pipeline.api.results import Best, Written, Zoo, ZooEntry
-from numerai_pipeline.api.scores import evaluate_models, open_shards
+from numerai_pipeline.api.scores import (
+    benchmark_files,
+    evaluate_models,
+    open_shards,
+)
 from numerai_pipeline.api.tensorboard import (
     TensorBoardServer,
     gather_curves,
     start_tensorboard,
 )
 from numerai_pipeline.api.trained import Trained, Training
-from numerai_pipeline.core import ConfigError, DataError, PipelineError, columns
+from numerai_pipeline.core import (
+    ConfigError,
+    DataError,
+    PipelineError,
+    columns,
+    parse_target,
+)
 
 if TYPE_CHECKING:
-    from numerai_pipeline.data import Fold
+    from collections.abc import Sequence
+
+    from numerai_pipeline.data import FeatureCatalog, Fold
     from numerai_pipeline.models import Family
     from numerai_pipeline.training import Run, TrainingJob
 
@@ -89,7 +101,8 @@ class ModelCommands(Base):
             name: Name of the model; by default that of the family.
             preset: A named set of parameters of the family; `nai zoo` lists them.
             feature_set: Feature set; by default that of numerai.toml.
-            target: Target that it learns.
+            target: Target that it learns: a name, or "mean of A, B", "0.7 A + 0.3 B",
+                each also "neutral to features SET" or "neutral to benchmark NAME".
             force: Overwrite an existing model; its runs stay.
             **parameters: A parameter of the recipe, or training.KEY; can be repeated.
 
@@ -110,7 +123,8 @@ class ModelCommands(Base):
         kind = models.load_user_families(self.workspace.zoo_dir).family(family)
         chosen = feature_set or self.settings.data.feature_set
         catalog = FeatureCatalog.load(self.data_dir / "features.json")
-        catalog.select_targets((target,))
+        overrides = overrides_of(parameters)
+        _check_targets(self, catalog, (target, *overrides.get("also_targets", ())))
         folder = self.workspace.model_dir(name or family)
         models.new_model(
             folder,
@@ -118,7 +132,7 @@ class ModelCommands(Base):
             feature_set=chosen,
             n_features=len(catalog.columns(chosen)),
             target=target,
-            overrides=overrides_of(parameters),
+            overrides=overrides,
             preset=preset,
             force=force,
         )
@@ -139,6 +153,7 @@ class ModelCommands(Base):
         monitor: str | None = None,
         patience: int | None = None,
         seed: int | None = None,
+        seeds: int | None = None,
         allow_leak: bool = False,
         restart: bool = False,
         **parameters: Set,
@@ -163,6 +178,7 @@ class ModelCommands(Base):
             patience: Epochs without improvement before training stops; for trees,
                 evaluations.
             seed: Seed of initial weights, row order, dropout and sampling.
+            seeds: Train models of so many seeds, from --seed on, as one model.
             allow_leak: Accept a purge shorter than the target's horizon; scores say so.
             restart: Replace the run of this recipe, even a broken one, by a new one.
             **parameters: A parameter of the recipe, or training.KEY; can be repeated.
@@ -189,7 +205,9 @@ class ModelCommands(Base):
             "patience": patience,
         }
         given = {key: value for key, value in options.items() if value is not None}
-        overrides = overrides_of({"training": given, "seed": seed, **parameters})
+        overrides = overrides_of(
+            {"training": given, "seed": seed, "seeds": seeds, **parameters}
+        )
         chosen = names_of(names)
 
         def prepare(name: str) -> "Callable[[], Run]":
@@ -430,7 +448,28 @@ def training_job(
             if name in FEATURE_GROUPS
         },
         max_ram_bytes=size_of(max_ram),
+        data=reader.data,
     )
+
+
+def _check_targets(
+    project: Base, catalog: "FeatureCatalog", targets: "Sequence[str]"
+) -> None:
+    """Check the targets of a new model against what there is of the release.
+
+    Raises:
+        ConfigError: if a text cannot be read, or there is no such target, feature set
+            or benchmark; benchmarks are checked where their files are downloaded.
+    """
+    from numerai_pipeline.data import check_benchmark
+
+    parsed = [parse_target(text) for text in targets]
+    catalog.select_targets([name for one in parsed for name in one.names])
+    for neutral in (one.neutral for one in parsed if one.neutral):
+        if neutral.to == "features":
+            catalog.columns(neutral.name)
+        elif files := benchmark_files(project):
+            check_benchmark(files, neutral.name)
 
 
 def _zoo_entry(project: Base, name: str) -> ZooEntry:

@@ -266,11 +266,15 @@ def openings_of(project: Base) -> "list[Opening]":
 
 def open_shards(project: Base, recipe: "Recipe") -> "ShardReader":
     """Return the reader of a recipe's shards, which leaves out the lockbox."""
-    from numerai_pipeline.data import ShardReader
+    from numerai_pipeline.data import ShardManifest, ShardReader
 
+    folder = project.workspace.shards_dir(recipe.shards or project.settings.data.shards)
+    release = ShardManifest.load(folder).data_version
     return ShardReader(
-        project.workspace.shards_dir(recipe.shards or project.settings.data.shards),
+        folder,
         lockbox_eras=project.settings.evaluation.lockbox_eras,
+        data=project.workspace.data_dir(release),
+        progress=project.progress,
     )
 
 

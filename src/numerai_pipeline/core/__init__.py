@@ -51,6 +51,7 @@ from numerai_pipeline.core.files import (
 )
 from numerai_pipeline.core.machine import memory_bytes, parse_bytes, show_bytes
 from numerai_pipeline.core.progress import SILENT, Advance, Progress, counted
+from numerai_pipeline.core.targets import Neutral, Target, TargetText, parse_target
 from numerai_pipeline.core.text import did_you_mean, printable
 from numerai_pipeline.core.workspace import Workspace, retrain
 
@@ -66,6 +67,7 @@ __all__ = [
     "DataSettings",
     "EvaluationSettings",
     "Frozen",
+    "Neutral",
     "PipelineError",
     "Positive",
     "PositiveFloat",
@@ -73,6 +75,8 @@ __all__ = [
     "Settings",
     "SubmissionSettings",
     "SystemClock",
+    "Target",
+    "TargetText",
     "TournamentBusy",
     "TournamentRefused",
     "TournamentSettings",
@@ -96,6 +100,7 @@ __all__ = [
     "memory_bytes",
     "parse_bytes",
     "parse_table",
+    "parse_target",
     "parse_time",
     "printable",
     "read_json",

@@ -5,6 +5,8 @@ Columns are chosen by name everywhere in this product, never by position.
 
 import re
 
+from numerai_pipeline.core.targets import parse_target
+
 ID = "id"
 ERA = "era"
 DATA_TYPE = "data_type"
@@ -38,10 +40,19 @@ def is_target(column: str) -> bool:
 def horizon_days(target: str) -> int:
     """Return how many business days a target looks ahead: 20 or 60.
 
+    Args:
+        target: its name, or the text of a derived one, whose parts' longest it is.
+
     >>> horizon_days("target"), horizon_days("target_victor_60")
     (20, 60)
+    >>> horizon_days("mean of target_victor_60, target_victor_20")
+    60
     """
-    match = re.search(r"_(\d+)$", target)
+    return max(_days_of(name) for name in parse_target(target).names)
+
+
+def _days_of(name: str) -> int:
+    match = re.search(r"_(\d+)$", name)
     return int(match.group(1)) if match else 20
 
 

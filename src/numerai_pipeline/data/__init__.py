@@ -16,11 +16,16 @@ from numerai_pipeline.data.folds import (
     rolling_folds,
 )
 from numerai_pipeline.data.inspection import inspect_path
+from numerai_pipeline.data.parquet.benchmarks import check_benchmark
 from numerai_pipeline.data.parquet.columns import column_names, read_columns
 from numerai_pipeline.data.parquet.reading import read_parquet_blocks
 from numerai_pipeline.data.readers.packed_rows import PackedRows
 from numerai_pipeline.data.readers.reader import ShardReader
-from numerai_pipeline.data.readers.transforms import decode_features, decode_packed
+from numerai_pipeline.data.readers.transforms import (
+    decode_features,
+    decode_packed,
+    fill_missing,
+)
 from numerai_pipeline.data.schemes import (
     Scheme,
     SchemeName,
@@ -45,6 +50,7 @@ __all__ = [
     "ShardReader",
     "backtest_folds",
     "build_shards",
+    "check_benchmark",
     "column_names",
     "copy_shards",
     "decode_features",
@@ -52,6 +58,7 @@ __all__ = [
     "default_fold",
     "download",
     "eras_subset",
+    "fill_missing",
     "format_eras",
     "inspect_path",
     "read_columns",

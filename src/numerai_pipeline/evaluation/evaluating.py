@@ -274,6 +274,7 @@ def _fingerprint(subject: Subject, shards: ShardReader, against: Scoring) -> str
             raise DataError(
                 f"{path} does not exist. Run `nai download --meta --benchmarks`."
             )
+    neutralized = shards.neutral_digests(subject.targets[:1])
     return digest_of(
         {
             "layout": LAYOUT,
@@ -285,5 +286,6 @@ def _fingerprint(subject: Subject, shards: ShardReader, against: Scoring) -> str
             "references": [(path.name, sha256_of(path)) for path in files],
             "settings": against.settings.model_dump(exclude={"lockbox_eras"}),
             "features": [against.feature_set, *against.features],
+            **({"neutralized": neutralized} if neutralized else {}),
         }
     )

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from numerai_pipeline.core import Progress, columns
-from numerai_pipeline.data import ShardReader
+from numerai_pipeline.core import Progress
+from numerai_pipeline.data import ShardReader, fill_missing
 from numerai_pipeline.evaluation.out_of_sample import Ids, Rows
 from numerai_pipeline.evaluation.rows import FeatureScores, ScoreRow, SweepPoint
 from numerai_pipeline.evaluation.scores import FeatureSubject
@@ -25,9 +25,6 @@ Codes = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.float64]
 
 PROPORTIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
-
-# Numerai's releases write this bin for a missing value.
-_MIDDLE_BIN = 2
 
 
 def score_features(
@@ -221,8 +218,7 @@ def _whole_eras(
     for era, group in groupby(blocks, key=lambda block: int(block.eras[0])):
         parts = list(group)
         x = np.concatenate([block.x for block in parts])
-        x[x == columns.MISSING_CODE] = _MIDDLE_BIN
-        yield era, np.concatenate([block.ids for block in parts]), x
+        yield era, np.concatenate([block.ids for block in parts]), fill_missing(x)
 
 
 def _largest(exposures: npt.NDArray[Any]) -> float:

@@ -12,9 +12,11 @@ from pydantic import Field, create_model
 from numerai_pipeline.core import (
     ConfigError,
     Frozen,
+    TargetText,
     atomic_path,
     commented_toml,
     parse_table,
+    parse_target,
     read_toml,
     write_text,
 )
@@ -24,8 +26,12 @@ from numerai_pipeline.models.networks.parts import KerasParameters
 from numerai_pipeline.models.networks.transform import parse_transform
 from numerai_pipeline.models.protocol import Family, TrainingTable, UntrainedSpec
 from numerai_pipeline.models.registry import family
+from numerai_pipeline.models.trees.family import TreesParameters
 
 RECIPE_FILE = "model.toml"
+
+# NumPy takes no negative seed, and LightGBM none of more than 31 bits.
+SEED_END = 2**31
 
 _HEADER = """\
 # The recipe of this model: edit it, then run `nai train`. The same recipe, data and
@@ -44,7 +50,11 @@ class Recipe(Frozen):
     feature_set: str = Field(
         default="all", description="features it sees: a set of features.json"
     )
-    target: str = Field(default="target", description="the target it learns, by name")
+    target: TargetText = Field(
+        default="target",
+        description="the target it learns: a name, a mean or a weighted sum of some, "
+        "also neutral to features or a benchmark; see docs/training.md",
+    )
     shards: str = Field(
         default="",
         description="the set of shards it learns from; empty: [data] shards of "
@@ -61,8 +71,15 @@ class Recipe(Frozen):
         description="value of a missing feature; 2 is the middle bin, "
         "which Numerai itself uses",
     )
-    # NumPy takes no negative seed, and LightGBM none of more than 31 bits.
-    seed: int = Field(default=1, ge=0, lt=2**31, description="makes a run repeatable")
+    seed: int = Field(
+        default=1, ge=0, lt=SEED_END, description="makes a run repeatable"
+    )
+    seeds: int = Field(
+        default=1,
+        ge=1,
+        description="models of as many seeds, seed, seed + 1 and so on, in one run; "
+        "the prediction is the mean of their ranks within the era",
+    )
     parameters: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
 
@@ -111,16 +128,38 @@ class CheckedRecipe:
             }
         )
 
-    def write_untrained(self, existing: Path, *, n_features: int, into: Path) -> bool:
+    def identity(self) -> dict[str, Any]:
+        """Return what of the complete recipe decides a run, for its fingerprint.
+
+        A single seed is left out: runs of before there were several are found.
+        """
+        table = self.complete().model_dump(mode="json")
+        if self.recipe.seeds == 1:
+            del table["seeds"]
+        return table
+
+    def seed(self, number: int) -> int:
+        """Return one of its seeds, which are numbered from 1."""
+        return (self.recipe.seed + number - 1) % SEED_END
+
+    def untrained_file(self, number: int) -> str:
+        """Return the name of the untrained model of a seed in a run folder."""
+        name = self.family.untrained_file
+        return name if number == 1 else f"seed-{number}-{name}"
+
+    def write_untrained(
+        self, existing: Path, *, n_features: int, into: Path, number: int = 1
+    ) -> bool:
         """Write the model from which training starts.
 
         ``existing`` is copied if it was made from this recipe, or by hand. Otherwise
-        the recipe was edited since, and the model is built from it.
+        the recipe was edited since, or the seed is another, and the model is built.
 
         Args:
             existing: the untrained model in the model's folder; may be missing.
             n_features: width of the data.
             into: where to write.
+            number: of the seed, from 1.
 
         Returns:
             Whether ``existing`` was taken.
@@ -132,7 +171,7 @@ class CheckedRecipe:
             self.family,
             self.parameters,
             n_features=n_features,
-            seed=self.recipe.seed,
+            seed=self.seed(number),
         )
         if existing.is_file():
             found = self.family.spec_of(existing)
@@ -141,7 +180,7 @@ class CheckedRecipe:
                     partial.write_bytes(existing.read_bytes())
                 return True
         self.family.write_untrained(
-            self.parameters, n_features=n_features, seed=self.recipe.seed, path=into
+            self.parameters, n_features=n_features, seed=self.seed(number), path=into
         )
         return False
 
@@ -174,7 +213,7 @@ def check_recipe(recipe: Recipe, kind: Family | None = None) -> CheckedRecipe:
             kind.check(parameters, target=recipe.target, missing=recipe.missing)
         except ConfigError as error:
             raise ConfigError(f"{RECIPE_FILE}: {error}") from error
-    return CheckedRecipe(
+    checked = CheckedRecipe(
         recipe=recipe,
         family=kind,
         parameters=parameters,
@@ -182,6 +221,25 @@ def check_recipe(recipe: Recipe, kind: Family | None = None) -> CheckedRecipe:
             kind.Training, recipe.training, where=f"{RECIPE_FILE} [training]"
         ),
     )
+    _check_classes(checked)
+    return checked
+
+
+def _check_classes(checked: CheckedRecipe) -> None:
+    """Check that what is learned as five classes has five values."""
+    kind, parameters = checked.family, checked.parameters
+    as_network = isinstance(kind, KerasFamily) and kind.learns == "classes"
+    as_trees = (
+        isinstance(parameters, TreesParameters)
+        and parameters.objective == "classification"
+    )
+    derived = [text for text in checked.targets if parse_target(text).is_derived]
+    if derived and (as_network or as_trees):
+        raise ConfigError(
+            f"{RECIPE_FILE}: '{kind.name}' learns five classes here, but the derived "
+            f"target '{derived[0]}' has more values than five. Name a target of "
+            "features.json, or take a model that learns values."
+        )
 
 
 def override(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
@@ -189,7 +247,7 @@ def override(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
 
     Args:
         recipe: as it stands in the file.
-        overrides: as ``new_model`` takes them, and ``seed``.
+        overrides: as ``new_model`` takes them, ``seed`` and ``seeds``.
 
     >>> recipe = Recipe(family="mlp", feature_set="all", parameters={"dropout": 0.5})
     >>> changed = override(recipe, {"seed": 7, "training.epochs": 3, "dropout": 0.1})
@@ -197,12 +255,14 @@ def override(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
     (7, {'epochs': 3}, {'dropout': 0.1})
     """
     parameters, training = _split(overrides)
-    seed = parameters.pop("seed", recipe.seed)
+    seeds: dict[str, Any] = {
+        key: parameters.pop(key) for key in ("seed", "seeds") if key in parameters
+    }
     return parse_table(
         Recipe,
         {
             **recipe.model_dump(),
-            "seed": seed,
+            **seeds,
             "parameters": {**recipe.parameters, **parameters},
             "training": {**recipe.training, **training},
         },

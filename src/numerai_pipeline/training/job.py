@@ -4,16 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
 from numerai_pipeline.core import (
+    SILENT,
     ConfigError,
     DataError,
     Progress,
     columns,
     digest_of,
+    parse_target,
     sha256_of,
 )
 from numerai_pipeline.data import Fold, ShardReader, rolling_folds
@@ -21,6 +24,7 @@ from numerai_pipeline.models import (
     CheckedRecipe,
     Recipe,
     TrainingTable,
+    TreesFamily,
     check_recipe,
     run_user_family,
 )
@@ -59,6 +63,8 @@ class TrainingJob:
         shared_eras: all eras of a backtest, whose rows are prepared together for all
             of its folds where that pays; empty: for this job alone. It does not change
             the result either.
+        data: folder of the release that the shards were made from, for targets that
+            are neutralized; None: there are none.
     """
 
     name: str
@@ -77,6 +83,18 @@ class TrainingJob:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_ram_bytes: int | None = None
     shared_eras: tuple[int, ...] = ()
+    data: Path | None = None
+
+    def reader(self, progress: Progress = SILENT) -> ShardReader:
+        """Return the reader of its shards.
+
+        Args:
+            progress: where the making of neutralized targets is reported.
+
+        Raises:
+            DataError: if the shards are missing or broken.
+        """
+        return ShardReader(self.shards, data=self.data, progress=progress)
 
     def checked_recipe(self) -> CheckedRecipe:
         """Return the recipe with its family and all defaults.
@@ -121,55 +139,77 @@ class ModelPlan:
         fold: the eras that it learns from and is chosen on.
         targets: what it learns; the first one is scored.
         window: number of its rolling window from 1; 0: there are none.
+        seed_number: of the recipe's seeds, from 1.
     """
 
     name: str
     fold: Fold
     targets: tuple[str, ...]
     window: int = 0
+    seed_number: int = 1
 
 
-def make_plan(job: TrainingJob) -> Plan:
+def make_plan(job: TrainingJob, progress: Progress = SILENT) -> Plan:
     """Check a job's recipe against its family and against its shards.
+
+    Args:
+        job: what to train.
+        progress: where the making of neutralized targets is reported.
 
     Raises:
         ConfigError: if the recipe is wrong, or the fold has no eras to choose by.
         DataError: if the shards are broken or lack what the recipe names.
     """
     checked = job.checked_recipe()
-    reader = ShardReader(job.shards)
+    reader = job.reader(progress)
     if not job.fold.validation and not job.stop_at:
         raise ConfigError(
             f"{job.shards} has no validation eras to choose the best epoch of "
             f"'{job.name}' by. Run `nai etl --split 0.2`."
         )
-    for target in checked.targets:
-        if target not in reader.manifest.target_names:
-            raise DataError(
-                f"{job.shards} has no target '{target}', which model '{job.name}' "
-                f"learns. Run `nai etl --targets {','.join(checked.targets)}`, or name "
-                f"one of {', '.join(reader.manifest.target_names)} in model.toml."
-            )
+    _check_targets(job, checked, reader)
     features = _features(job, reader)
     fingerprint = digest_of(
         {
-            "recipe": checked.complete().model_dump(mode="json"),
+            "recipe": checked.identity(),
             "fold": job.fold.to_dict(),
             "stop_at": dict(job.stop_at),
             "features": features,
             "shards": reader.manifest.fingerprint,
-            "untrained": _hand_made(job, checked),
+            "untrained": _hand_made(job, checked, progress),
             "source": checked.family.source,
+            **_neutralized(checked, reader),
         }
     )
     models = _models(job, checked, reader)
     return Plan(job, checked, reader, features, fingerprint, models)
 
 
+def _check_targets(
+    job: TrainingJob, checked: CheckedRecipe, reader: ShardReader
+) -> None:
+    """Check that the shards hold what the recipe learns."""
+    known = reader.manifest.target_names
+    parts = [name for text in checked.targets for name in parse_target(text).names]
+    missing = next((name for name in parts if name not in known), None)
+    if missing is not None:
+        raise DataError(
+            f"{job.shards} has no target '{missing}', which model '{job.name}' "
+            f"learns. Run `nai etl --targets {','.join(dict.fromkeys(parts))}`, or "
+            f"name one of {', '.join(known)} in model.toml."
+        )
+
+
+def _neutralized(checked: CheckedRecipe, reader: ShardReader) -> dict[str, list[str]]:
+    """Return what decides neutralized targets; nothing where there are none."""
+    digests = reader.neutral_digests(checked.targets)
+    return {"neutralized": digests} if digests else {}
+
+
 def _models(
     job: TrainingJob, checked: CheckedRecipe, reader: ShardReader
 ) -> tuple[ModelPlan, ...]:
-    """Return the models of a run: one per window and, of trees, per target."""
+    """Return the models of a run: one per window, seed and, of trees, per target."""
     folds = {0: job.fold}
     if checked.training.window_eras:
         folds = dict(enumerate(_windows(job, checked, reader), start=1))
@@ -177,12 +217,15 @@ def _models(
     is_joint = checked.family.engine == "keras"
     several = [checked.targets] if is_joint else [(name,) for name in checked.targets]
     models = []
-    for window, fold in folds.items():
-        for targets in several:
-            parts = [f"window-{window:03d}"] if window else []
-            if targets[0] != checked.targets[0]:
-                parts.append(targets[0])
-            models.append(ModelPlan("-".join(parts), fold, targets, window))
+    numbers = range(1, checked.recipe.seeds + 1)
+    for window, number, targets in product(folds, numbers, several):
+        parts = [f"window-{window:03d}"] if window else []
+        if targets[0] != checked.targets[0]:
+            parts.append(parse_target(targets[0]).folder_name)
+        if number > 1:
+            parts.append(f"seed-{number}")
+        name = "-".join(parts)
+        models.append(ModelPlan(name, folds[window], targets, window, number))
     return tuple(models)
 
 
@@ -252,7 +295,13 @@ class Task:
     @property
     def untrained(self) -> Path:
         """The model from which training starts."""
-        return self.folder / self.plan.checked.family.untrained_file
+        name = self.plan.checked.untrained_file(self.model.seed_number)
+        return self.folder / name
+
+    @property
+    def seed(self) -> int:
+        """The seed of all its randomness."""
+        return self.plan.checked.seed(self.model.seed_number)
 
     @property
     def checkpoints(self) -> Path:
@@ -320,14 +369,27 @@ def make_task(plan: Plan, model: ModelPlan, folder: Path, run: Recorder) -> Task
     return task
 
 
-def _hand_made(job: TrainingJob, checked: CheckedRecipe) -> str:
+def _hand_made(job: TrainingJob, checked: CheckedRecipe, progress: Progress) -> str:
     """Return the checksum of an untrained model that was made by hand.
 
     One that `nai new` made follows from the recipe, but not byte for byte: it is dated.
+
+    Raises:
+        ConfigError: if it holds the only seed of trees, which are to have several.
     """
     path = job.untrained
     if not path.is_file() or checked.family.spec_of(path) is not None:
         return ""
+    n_seeds = checked.recipe.seeds
+    if n_seeds > 1 and isinstance(checked.family, TreesFamily):
+        raise ConfigError(
+            f"{path} was made by hand and holds one seed, so all {n_seeds} seeds would "
+            "grow the same trees. Delete it, or train with seeds = 1."
+        )
+    if n_seeds > 1:
+        progress.note(
+            f"{path.name} was made by hand: all {n_seeds} seeds start from its weights"
+        )
     return sha256_of(path)
 
 

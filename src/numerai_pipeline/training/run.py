@@ -186,6 +186,18 @@ class Run:
         _verify(self.folder, HISTORY_FILE)
         return read_history(self.folder / HISTORY_FILE)
 
+    @property
+    def seconds(self) -> float:
+        """How long its models took to train, without what was between them.
+
+        Raises:
+            DataError: if a history is broken.
+        """
+        # A line of a window is the sum of the epochs in the history of that window.
+        own = [] if self.unit == "window" else [self.folder / HISTORY_FILE]
+        paths = (*own, *self.folder.glob("history-*.csv"))
+        return math.fsum(row.seconds for path in paths for row in read_history(path))
+
     def chart(self) -> Chart:
         """Return its curves so far.
 

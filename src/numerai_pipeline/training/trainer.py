@@ -132,7 +132,7 @@ def train(
         DataError: if the shards lack what the recipe names, a file of the run is
             broken, or the loss becomes NaN or infinite.
     """
-    plan = make_plan(job)
+    plan = make_plan(job, progress)
     with locked(job.runs / _short(plan), doing=f"training '{job.name}'"):
         _heal(job.runs, plan)
         folder = find_run(job.runs, plan.fingerprint)
@@ -196,11 +196,13 @@ def begin_run(plan: Plan, engine: EngineModule, name: str) -> Path:
     family = plan.checked.family
     folder = job.runs / name
     with atomic_folder(folder) as partial:
-        plan.checked.write_untrained(
-            job.untrained,
-            n_features=len(plan.features),
-            into=partial / family.untrained_file,
-        )
+        for number in range(1, job.recipe.seeds + 1):
+            plan.checked.write_untrained(
+                job.untrained,
+                n_features=len(plan.features),
+                into=partial / plan.checked.untrained_file(number),
+                number=number,
+            )
         if family.source:
             write_text(partial / FAMILY_FILE, family.source)
         (partial / "checkpoints").mkdir()

@@ -110,6 +110,7 @@ def train_one(shards, runs, *, line=None, before="", allow_leak=False, targets=(
         runs=runs,
         started=datetime(2026, 11, 24, 12, tzinfo=UTC),
         source=source,
+        data=shards.data,
     )
     return train(job)
 

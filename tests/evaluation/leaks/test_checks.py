@@ -122,7 +122,7 @@ def test_files_of_rows_that_are_opened_are_seen(tmp_path, any_process):
     for path in files:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"")
-    with watching((tmp_path,), own, any_process=any_process) as watch:
+    with watching((tmp_path,), (own,), any_process=any_process) as watch:
         for path in files:
             path.read_bytes()
         sys.audit("open", 3, "r", 0)
@@ -134,6 +134,6 @@ def test_files_of_rows_that_are_opened_are_seen(tmp_path, any_process):
 def test_files_that_a_library_opens_are_seen(world, tmp_path):
     path = world.data / "train.parquet"
     for any_process, expected in ((False, set()), (True, {path})):
-        with watching((world.data,), tmp_path, any_process=any_process) as watch:
+        with watching((world.data,), (tmp_path,), any_process=any_process) as watch:
             pq.read_table(path, columns=["era"])
         assert watch.opened == expected

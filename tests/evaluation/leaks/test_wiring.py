@@ -1,13 +1,21 @@
 """Planted: a feature made of a target, targets that were exchanged."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from numerai_pipeline.data import Block, copy_shards
+from numerai_pipeline.data import Block, ShardReader, copy_shards
+from numerai_pipeline.evaluation.leaks.future import check_scrambled_future
+from numerai_pipeline.evaluation.leaks.retraining import Retraining
 from numerai_pipeline.evaluation.leaks.wiring import check_wiring, cross
+
+DERIVED = (
+    "mean of target, target_victor_20 neutral to benchmark v53_lgbm_ender20",
+    "target neutral to features small",
+)
 
 
 def planted(world, folder, change):
@@ -27,6 +35,19 @@ def test_honest_features_and_labels_pass(honest):
     found = check_wiring(honest)
     assert (found.state, found.found) == ("passed", "8 features x 3 targets")
     assert "features that give a target away only together" in found.untested
+
+
+@pytest.mark.slow
+def test_derived_targets_pass(world, train_on, suspect_of, tmp_path):
+    shards = ShardReader(world.shards.folder, data=world.data)
+    run = train_on(shards, targets=DERIVED)
+    # A file that nobody has opened so far: that the training does so is no finding.
+    data = shutil.copytree(world.data, tmp_path / "v5.3")
+    shards = ShardReader(world.shards.folder, data=data)
+    suspect = suspect_of(run, shards, data=data)
+    assert check_wiring(suspect).state == "passed"
+    future = check_scrambled_future(Retraining(suspect))
+    assert (future.state, future.findings) == ("passed", ())
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def copy_shards(
             "splits": splits,
         }
     ).save(folder)
-    return ShardReader(folder)
+    return ShardReader(folder, data=reader.data, progress=reader.progress)
 
 
 def _copy_split(

@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from numerai_pipeline.core import DataError, did_you_mean
 from numerai_pipeline.data.shards.manifest import ShardManifest
-from numerai_pipeline.data.shards.records import PackedBlock
 
 Columns = npt.NDArray[np.intp]
 
@@ -38,15 +37,14 @@ def chosen_columns(
 
 
 def chosen_palettes(
-    folder: Path, manifest: ShardManifest, targets: Sequence[str] | None
+    folder: Path, manifest: ShardManifest, names: Sequence[str]
 ) -> list[Palette]:
-    """Return the position and the values of targets; None means all.
+    """Return the position and the values of stored targets.
 
     Raises:
         DataError: if a target is not there.
     """
     known = manifest.target_names
-    names = known if targets is None else targets
     for name in names:
         if name not in known:
             raise DataError(
@@ -55,13 +53,3 @@ def chosen_palettes(
             )
     positions = [known.index(name) for name in names]
     return [(at, manifest.targets[at].values()) for at in positions]
-
-
-def target_values(
-    block: PackedBlock, palettes: Sequence[Palette]
-) -> npt.NDArray[np.float32]:
-    """Return ``(rows, len(palettes))`` float32, NaN where a target is missing."""
-    values = np.empty((len(block.ids), len(palettes)), np.float32)
-    for column, (index, of_code) in enumerate(palettes):
-        values[:, column] = of_code[block.y[:, index]]
-    return values

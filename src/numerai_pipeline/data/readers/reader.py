@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby, islice
+from functools import cached_property
+from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
@@ -10,20 +11,27 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from numerai_pipeline.core import ConfigError, DataError, columns, did_you_mean
+from numerai_pipeline.core import (
+    SILENT,
+    ConfigError,
+    DataError,
+    Progress,
+    Target,
+    columns,
+    did_you_mean,
+    parse_target,
+)
 from numerai_pipeline.data.block import Block
 from numerai_pipeline.data.folds import Fold, default_fold, eras_subset
-from numerai_pipeline.data.readers.choosing import (
-    chosen_columns,
-    chosen_palettes,
-    target_values,
-)
+from numerai_pipeline.data.readers.choosing import chosen_columns
 from numerai_pipeline.data.readers.memory import (
     aligned_empty,
     in_mapped_file,
     in_memory,
 )
+from numerai_pipeline.data.readers.neutral_targets import NeutralTarget
 from numerai_pipeline.data.readers.packed_rows import PackedRows
+from numerai_pipeline.data.readers.targets import BlockPlaces, TargetColumns
 from numerai_pipeline.data.shards.layouts import layout
 from numerai_pipeline.data.shards.manifest import (
     BlockEntry,
@@ -51,6 +59,10 @@ class ShardReader:
         folder: the folder that ``build_shards`` made.
         lockbox_eras: how many of the newest eras to keep closed: they are read as if
             they were not there.
+        data: folder of the release that they were made from, with the feature sets and
+            the benchmark models that a target may be neutralized to; None: there is
+            none, and no such target.
+        progress: where the making of such targets is reported.
 
     Raises:
         DataError: if the manifest is missing, broken or of a foreign version; later
@@ -58,11 +70,19 @@ class ShardReader:
             is asked for that is not there.
     """
 
-    def __init__(self, folder: Path, *, lockbox_eras: int = 0) -> None:
-        self.folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        lockbox_eras: int = 0,
+        data: Path | None = None,
+        progress: Progress = SILENT,
+    ) -> None:
+        self.folder, self.data, self.progress = folder, data, progress
         self.manifest = ShardManifest.load(folder)
         everything = sorted({e for one in self._splits(None) for e in one.eras})
         self.lockbox = tuple(everything[max(0, len(everything) - lockbox_eras) :])
+        self._neutral: dict[Target, NeutralTarget] = {}
         self._layout = layout(
             self.manifest.layout_name,
             n_features=len(self.manifest.features),
@@ -71,7 +91,48 @@ class ShardReader:
 
     def opened(self) -> "ShardReader":
         """Return a reader of the same shards that reads the lockbox too."""
-        return ShardReader(self.folder)
+        return ShardReader(self.folder, data=self.data, progress=self.progress)
+
+    @cached_property
+    def places(self) -> BlockPlaces:
+        """Where each block begins within its era."""
+        return BlockPlaces(self.manifest)
+
+    def neutral_target(self, target: Target) -> NeutralTarget:
+        """Return what makes and keeps a neutralized target, always the same object.
+
+        Raises:
+            ConfigError: if there is no such feature set.
+            DataError: if a file of the release is missing.
+        """
+        if target not in self._neutral:
+            self._neutral[target] = NeutralTarget(self, target)
+        return self._neutral[target]
+
+    def neutral_files(self, targets: Sequence[str]) -> set[Path]:
+        """Return the benchmark files that targets are neutralized to."""
+        return {path for one in self._neutral_of(targets) for path in one.files}
+
+    def n_neutral_features(self, targets: Sequence[str]) -> int:
+        """Return the most features that a target is neutralized to; 0: to none."""
+        return max((len(one.features) for one in self._neutral_of(targets)), default=0)
+
+    def neutral_digests(self, targets: Sequence[str]) -> list[str]:
+        """Return what decides the values of targets beside the shards themselves.
+
+        Returns:
+            A digest of each neutralized target; none of others, which the shards alone
+            decide.
+
+        Raises:
+            ConfigError: if there is no such feature set.
+            DataError: if a file of the release is missing.
+        """
+        return [one.digest for one in self._neutral_of(targets)]
+
+    def _neutral_of(self, targets: Sequence[str]) -> list[NeutralTarget]:
+        parsed = map(parse_target, targets)
+        return [self.neutral_target(one) for one in parsed if one.neutral]
 
     def eras(self, split: str | None = None, *, purge: int = 0) -> tuple[int, ...]:
         """Return the eras of a split, ascending, without those of the lockbox.
@@ -162,16 +223,17 @@ class ShardReader:
             split: ``train``, ``valid``, ``test`` or ``purged``; None: all of them.
             eras: eras wanted; None means all. They come in ascending order.
             features: features wanted, in this order; None means all.
-            targets: targets wanted, in this order; None means all.
+            targets: targets wanted, in this order, by the names or texts that a recipe
+                takes; None means all that are stored.
             start_block: number of the first block wanted, from 0, of those of these
                 eras, to go on where a reading was left; no byte before it is read.
         """
         places = chosen_columns(self.folder, self.manifest, features)
-        palettes = chosen_palettes(self.folder, self.manifest, targets)
-        for packed in self._packed_blocks(split, eras, start_block):
+        wanted = TargetColumns(self, targets)
+        for packed, y in self._packed_blocks(split, eras, wanted, start_block):
             yield Block(
                 x=unpack(packed.x, len(self.manifest.features), places),
-                y=target_values(packed, palettes),
+                y=y,
                 ids=packed.ids,
                 eras=np.full(len(packed.ids), packed.era, np.int16),
             )
@@ -190,11 +252,11 @@ class ShardReader:
         """
         n_rows = self.n_rows(split, eras)
         places = chosen_columns(self.folder, self.manifest, features)
-        palettes = chosen_palettes(self.folder, self.manifest, targets)
         n_features = len(self.manifest.features if places is None else places)
+        n_targets = len(self.manifest.targets if targets is None else targets)
         whole = Block(
             x=np.empty((n_rows, n_features), np.uint8),
-            y=np.empty((n_rows, len(palettes)), np.float32),
+            y=np.empty((n_rows, n_targets), np.float32),
             ids=np.empty(n_rows, "S16"),
             eras=np.empty(n_rows, np.int16),
         )
@@ -233,7 +295,7 @@ class ShardReader:
                 there is no room for the file.
         """
         names = [target] if isinstance(target, str) else target
-        palettes = chosen_palettes(self.folder, self.manifest, names)
+        wanted = TargetColumns(self, names)
         places = chosen_columns(self.folder, self.manifest, features)
         n_features = len(self.manifest.features if places is None else places)
         n_rows, width = self.n_rows(split, eras), packed_width(n_features)
@@ -243,8 +305,7 @@ class ShardReader:
 
         def chunks() -> Iterator[npt.NDArray[np.uint8]]:
             nonlocal end
-            for block in self._packed_blocks(split, eras):
-                found = target_values(block, palettes)
+            for block, found in self._packed_blocks(split, eras, wanted):
                 is_whole = ~np.isnan(found).any(axis=1)
                 packed = block.x
                 if not is_whole.all():
@@ -319,14 +380,21 @@ class ShardReader:
         )
 
     def _packed_blocks(
-        self, split: str | None, eras: Sequence[int] | None, start_block: int = 0
-    ) -> Iterator[PackedBlock]:
-        wanted = islice(self._chosen(split, eras), start_block, None)
+        self,
+        split: str | None,
+        eras: Sequence[int] | None,
+        targets: TargetColumns,
+        start_block: int = 0,
+    ) -> Iterator[tuple[PackedBlock, npt.NDArray[np.float32]]]:
+        """Read blocks, each with its ``(rows, T)`` targets."""
+        wanted = self._chosen(split, eras)[start_block:]
+        targets.make(tuple(dict.fromkeys(entry.era for _, entry in wanted)))
         for shard, chosen in groupby(wanted, key=itemgetter(0)):
             path = self.folder / shard.name
             with _opened(path, shard) as file:
                 for _, entry in chosen:
-                    yield self._block(path, file, entry)
+                    packed = self._block(path, file, entry)
+                    yield packed, targets.values(packed, shard, entry)
 
     def _block(self, path: Path, file: BinaryIO, entry: BlockEntry) -> PackedBlock:
         file.seek(entry.offset)

@@ -159,7 +159,7 @@ def plan_backtest(
         ConfigError: if the recipe is wrong, or the eras make no fold.
         DataError: if the shards are broken or lack what the recipe names.
     """
-    checked, reader = job.checked_recipe(), ShardReader(job.shards)
+    checked, reader = job.checked_recipe(), job.reader()
     targets = (*checked.targets, columns.TARGET)
     purge = reader.purge(targets, allow_leak=job.allow_leak)
     learns_from = eras_subset(job.recipe.eras or "1-")
@@ -231,8 +231,8 @@ def _estimate(
         run = latest_run(job.runs)
         if run.fold is None or run.recipe != job.checked_recipe().complete():
             return None, ""
-        n_rows = ShardReader(job.shards).n_rows(None, run.fold.train)
-        spent = sum(row.seconds for row in run.history())
+        n_rows = job.reader().n_rows(None, run.fold.train)
+        spent = run.seconds
     except DataError:  # no run, a broken one, or one of other eras
         return None, ""
     return spent / max(1, n_rows) * left, f"the run {run.folder.name}"

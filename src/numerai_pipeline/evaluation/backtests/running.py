@@ -166,12 +166,11 @@ def run_fold(fold: FoldJob, progress: Progress) -> FoldResult:
     """
     run = train(fold.job, progress=progress)
     started = stopwatch()
-    reader, target = _shards(fold), run.target
+    reader, target = _shards(fold, progress), run.target
     if columns.TARGET in reader.manifest.target_names:
         target = columns.TARGET
     found = predict_part(run, reader, fold_of(run).part("test"), (target,), progress)
     write_out_of_sample(found, fold.folder / PREDICTIONS_FILE)
-    trained = math.fsum(row.seconds for row in run.history())
     result = FoldResult(
         number=fold.number,
         n_train_rows=reader.n_rows(None, fold.job.fold.train),
@@ -179,14 +178,14 @@ def run_fold(fold: FoldJob, progress: Progress) -> FoldResult:
         best_epoch=run.best().epoch,
         unit=run.unit,
         corr=mean_corr(found, target),
-        seconds=trained + stopwatch() - started,
+        seconds=run.seconds + stopwatch() - started,
     )
     result.write(fold.folder)
     return result
 
 
-def _shards(fold: FoldJob) -> ShardReader:
-    reader = ShardReader(fold.job.shards)
+def _shards(fold: FoldJob, progress: Progress) -> ShardReader:
+    reader = fold.job.reader(progress)
     if reader.manifest.fingerprint != fold.shards_fingerprint:
         raise DataError(
             f"{fold.job.shards} was rebuilt since the backtest of '{fold.job.name}' "

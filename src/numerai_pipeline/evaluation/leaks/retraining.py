@@ -95,7 +95,9 @@ class Retraining:
         """
         folder = self.suspect.work / name
         shutil.rmtree(folder, ignore_errors=True)
-        rows = None if self.suspect.is_full else _FAST_ROWS_PER_ERA
+        n_features = self.suspect.shards.n_neutral_features(self.suspect.run.targets)
+        fast = max(_FAST_ROWS_PER_ERA, 2 * n_features)
+        rows = None if self.suspect.is_full else fast
         return copy_shards(
             self.suspect.shards,
             folder / "shards",
@@ -116,7 +118,8 @@ class Retraining:
         runs = shards.folder.with_name("again" if again else "runs")
         job = self._job(shards, fold, runs)
         folders = (self.suspect.shards.folder.parent, self.suspect.data)
-        own = self.suspect.work
+        # Its recipe may name a benchmark that its target is neutral to.
+        own = (self.suspect.work, *shards.neutral_files(self.suspect.run.targets))
         # Built-in families read nothing else, so other processes need not be seen.
         with watching(folders, own, any_process=bool(job.source)) as watch:
             names = [model.name for model in make_plan(job).models]
@@ -127,8 +130,10 @@ class Retraining:
     def _job(self, shards: ShardReader, fold: Fold, runs: Path) -> TrainingJob:
         run = self.suspect.run
         recipe = run.recipe
-        if not self.suspect.is_full and run.unit == "window":
-            recipe = override(recipe, {"training.window_eras": 0})
+        if not self.suspect.is_full:
+            recipe = override(recipe, {"seeds": 1})
+            if run.unit == "window":
+                recipe = override(recipe, {"training.window_eras": 0})
         source = run.family.source
         if source:
             # Another text is run again: what it reads when it is imported is seen.
@@ -146,6 +151,7 @@ class Retraining:
             allow_leak=True,
             # Replaced by the models' own numbers once these are known.
             stop_at={"": 1},
+            data=self.suspect.data,
         )
 
     @property

@@ -30,12 +30,12 @@ class Watch:
 
     Args:
         folders: where they are looked for, with the folders in them.
-        own: a folder whose files may be opened.
+        own: folders or files that may be opened.
     """
 
-    def __init__(self, folders: Sequence[Path], own: Path) -> None:
+    def __init__(self, folders: Sequence[Path], own: Sequence[Path]) -> None:
         self._folders = [folder.resolve() for folder in folders]
-        self._own = own.resolve()
+        self._own = [path.resolve() for path in own]
         self.opened: set[Path] = set()
 
     def see(self, name: str) -> None:
@@ -44,7 +44,7 @@ class Watch:
             return
         path = Path(name).resolve()
         is_known = any(path.is_relative_to(folder) for folder in self._folders)
-        if is_known and not path.is_relative_to(self._own):
+        if is_known and not any(path.is_relative_to(own) for own in self._own):
             self.opened.add(path)
 
     def folders(self) -> list[Path]:
@@ -58,7 +58,7 @@ _watches: list[Watch] = []
 
 @contextmanager
 def watching(
-    folders: Sequence[Path], own: Path, *, any_process: bool = False
+    folders: Sequence[Path], own: Sequence[Path], *, any_process: bool = False
 ) -> Iterator[Watch]:
     """Give a watch that sees the files opened inside the block.
 

@@ -4,13 +4,13 @@ Per era, feature and target one table counts how often each code meets each valu
 The rank correlation and the share of rows that one decides of the other follow from it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from numerai_pipeline.core import columns
+from numerai_pipeline.core import columns, parse_target
 from numerai_pipeline.data import Block, Part
 from numerai_pipeline.evaluation.leaks.originals import (
     original_files,
@@ -56,7 +56,7 @@ def _mislabelled(suspect: Suspect) -> Iterator[Finding]:
     files, _ = original_files(suspect)
     part = parts_of(suspect)["train"]
     for era in suspect.some(part.eras, _FAST_ERAS_OF_LABELS):
-        for target in suspect.run.targets:
+        for target in _stored(suspect.run.targets):
             block = suspect.shards.read(
                 part.split, eras=(era,), features=(), targets=(target,)
             )
@@ -82,6 +82,12 @@ def _mislabelled(suspect: Suspect) -> Iterator[Finding]:
                     era=era,
                     value=float(n_others),
                 )
+
+
+def _stored(targets: Sequence[str]) -> Iterator[str]:
+    """Yield the targets that the shards store, of which others are derived."""
+    names = (name for text in targets for name in parse_target(text).names)
+    yield from dict.fromkeys(names)
 
 
 def _copies(suspect: Suspect) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from numerai_pipeline.core import Frozen
+from numerai_pipeline.core import Frozen, TargetText
 from numerai_pipeline.models.networks.keras_backend import load_keras
 from numerai_pipeline.models.networks.transform import parse_transform
 
@@ -22,7 +22,7 @@ class KerasParameters(Frozen):
         description="steps between the features and the network, such as "
         "NaN,2.0,_|Slice,0,1000; empty: none",
     )
-    also_targets: tuple[str, ...] = Field(
+    also_targets: tuple[TargetText, ...] = Field(
         default=(),
         description="further targets, one head each in the same network; the "
         "prediction is the mean of the heads' ranks within the era",

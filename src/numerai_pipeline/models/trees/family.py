@@ -14,6 +14,7 @@ from numerai_pipeline.core import (
     Frozen,
     Positive,
     PositiveFloat,
+    TargetText,
     read_json,
     write_json,
 )
@@ -41,7 +42,7 @@ class TreesParameters(Frozen):
         description="classification predicts five classes; the prediction is the "
         "mean of their values, weighted by their probabilities",
     )
-    also_targets: tuple[str, ...] = Field(
+    also_targets: tuple[TargetText, ...] = Field(
         default=(),
         description="further targets, with one model each; the prediction is the "
         "mean of the models' ranks within the era",

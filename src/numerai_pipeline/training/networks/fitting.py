@@ -84,7 +84,7 @@ def fit(task: Task, *, packed: bool | None = None) -> None:
     if training.deterministic:
         # It holds for the rest of the process; TensorFlow has no way back.
         tf.config.experimental.enable_op_determinism()
-    recorder, seed = task.recorder, task.plan.checked.recipe.seed
+    recorder, seed = task.recorder, task.seed
     try:
         with fitting.devices.strategy.scope():
             model = fitting.load()
@@ -251,7 +251,7 @@ class _Fitting:
     def _cuts(self, epoch: int) -> list[npt.NDArray[np.int64]]:
         return self._rows.cuts(
             batch_rows=self.training.batch_rows,
-            shuffle_seed=self._checked.recipe.seed,
+            shuffle_seed=self._task.seed,
             epoch=epoch,
             by_era=self.training.batches == "eras",
         )
@@ -262,7 +262,7 @@ class _Fitting:
         dataset = rows.dataset(
             batch_rows=self.training.batch_rows,
             missing=self._checked.recipe.missing,
-            shuffle_seed=self._checked.recipe.seed if is_learned else None,
+            shuffle_seed=self._task.seed if is_learned else None,
             epoch=epoch or 0,
             by_era=is_learned and self.training.batches == "eras",
             packed=self._is_packed,

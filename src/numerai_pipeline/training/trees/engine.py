@@ -109,9 +109,13 @@ class TreesEngine:
 
 
 def _described(plan: Plan) -> ModelPlan:
-    """Return the model whose importance is plotted: the last of the first target."""
-    first = plan.checked.targets[0]
-    return [model for model in plan.models if model.targets[0] == first][-1]
+    """Return the model whose importance is plotted.
+
+    It is the last window's of the first target and the first seed.
+    """
+    first = (plan.checked.targets[0], 1)
+    models = [one for one in plan.models if (one.targets[0], one.seed_number) == first]
+    return models[-1]
 
 
 def _weights(

@@ -1,0 +1,108 @@
+"""A benchmark model's predictions of given rows, from Numerai's files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from numerai_pipeline.core import ConfigError, DataError, columns, did_you_mean
+from numerai_pipeline.data.parquet.arrow_columns import IllegalValue, id_values
+from numerai_pipeline.data.parquet.columns import column_names, read_columns
+
+BENCHMARK_FILES = (
+    "train_benchmark_models.parquet",
+    "validation_benchmark_models.parquet",
+)
+
+_REMEDY = "nai download --benchmarks --force"
+
+
+def benchmark_files(data: Path) -> tuple[Path, ...]:
+    """Return the benchmark files of a release.
+
+    Args:
+        data: folder of the release.
+
+    Raises:
+        DataError: if one is missing.
+    """
+    paths = tuple(data / name for name in BENCHMARK_FILES)
+    for path in paths:
+        if not path.is_file():
+            raise DataError(f"{path} does not exist. Run `nai download --benchmarks`.")
+    return paths
+
+
+def check_benchmark(files: Sequence[Path], model: str) -> None:
+    """Check that benchmark files have a model.
+
+    Raises:
+        ConfigError: if none has; the nearest one is named.
+    """
+    others = (columns.ID, columns.ERA)
+    known = dict.fromkeys(
+        name
+        for path in files
+        for name in column_names(path, _REMEDY)
+        if name not in others
+    )
+    if model not in known:
+        raise ConfigError(
+            f"{' and '.join(path.name for path in files)} have no benchmark model "
+            f"'{model}'. {did_you_mean(model, known, listing='They have')}"
+        )
+
+
+class BenchmarkModel:
+    """The predictions of one benchmark model, found by id.
+
+    Args:
+        files: the benchmark files; one may lack the model.
+        model: its column.
+
+    Raises:
+        ConfigError: if no file has the model.
+        DataError: if a file is broken, has an id twice, or an infinite prediction.
+    """
+
+    def __init__(self, files: Sequence[Path], model: str) -> None:
+        check_benchmark(files, model)
+        found = [
+            _read(path, model) for path in files if model in column_names(path, _REMEDY)
+        ]
+        ids, values = (np.concatenate(each) for each in zip(*found, strict=True))
+        order = np.argsort(ids, kind="stable")
+        self._ids, self._values = ids[order], values[order]
+        twice = np.flatnonzero(self._ids[1:] == self._ids[:-1])
+        if len(twice):
+            raise DataError(
+                f"{' and '.join(map(str, files))} have the id "
+                f"{self._ids[twice[0]].decode()} twice. Run `{_REMEDY}`."
+            )
+
+    def predictions(self, ids: npt.NDArray[np.bytes_]) -> npt.NDArray[np.float64]:
+        """Return ``(rows,)`` predictions of ``(rows,)`` S16 ids; NaN: there is none."""
+        near = np.searchsorted(self._ids, ids).clip(max=len(self._ids) - 1)
+        return np.where(self._ids[near] == ids, self._values[near], np.nan)
+
+
+def _read(
+    path: Path, model: str
+) -> tuple[npt.NDArray[np.bytes_], npt.NDArray[np.float64]]:
+    import pyarrow as pa
+
+    table = read_columns(path, (columns.ID, model), _REMEDY)
+    try:
+        ids = id_values(table[columns.ID])
+        values = table[model].cast(pa.float64()).to_numpy()
+    except (IllegalValue, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(
+            f"{path} has no ids, or no numbers in the column '{model}' ({error}). "
+            f"Run `{_REMEDY}`."
+        ) from error
+    if np.isinf(values).any():
+        raise DataError(
+            f"{path} has infinite values in the column '{model}'. Run `{_REMEDY}`."
+        )
+    return ids, values
