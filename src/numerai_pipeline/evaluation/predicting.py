@@ -141,30 +141,33 @@ def _predict_ensemble(
 ) -> PredictedRows:
     weights = EnsembleWeights.read(run.best().path)
     may_miss = ensemble_parameters(run.recipe).missing_member == "drop"
-    found: list[PredictedRows | None] = []
+    found: PredictedRows | None = None
+    columns, is_there = [], []
     for member in run.members:
         try:
             with named(run, member):
-                found.append(_predict_member(run, member, rows, progress))
+                alone = _predict_member(run, member, rows, progress)
         except PipelineError as error:
             if not (rows.is_live and may_miss):
                 raise
             on_missing(f"without the member '{member.model}': {error}")
-            found.append(None)
-    there = [one for one in found if one is not None]
-    if not there:
+            is_there.append(False)
+            continue
+        # Of the others only the predictions are kept: the rows are the same.
+        found = found or alone
+        columns.append(alone.predictions)
+        is_there.append(True)
+    if found is None:
         raise DataError(
             f"no member of the ensemble '{run.name}' ({run.folder.name}) can predict. "
             f"Train and promote them again, then run `nai train {run.name}`."
         )
-    columns = np.column_stack([one.predictions for one in there])
-    eras = there[0].eras
+    values = np.column_stack(columns)
     if rows.is_live:
-        is_there = [one is not None for one in found]
-        blended = weights.blend_live(columns, eras, is_there)
+        blended = weights.blend_live(values, found.eras, is_there)
     else:
-        blended = weights.blend(columns, eras)
-    return replace(there[0], predictions=blended)
+        blended = weights.blend(values, found.eras)
+    return replace(found, predictions=blended)
 
 
 def _predict_member(
