@@ -46,6 +46,7 @@ def test_it_is_made_of_models_that_were_backtested(
     assert {("equal", "CORR"), ("shrunk", "CORR"), ("fitted", "CORR")} <= metrics
     assert {row["member"] for row in made["contributions"]} == {"left", "right"}
     assert "too few earlier eras to learn weights from" in made["notes"][0]
+    assert project.ensemble(both, ["left", "right"]).figure.axes
     printed = nai("ensemble", both, "left", "right")
     assert "What each member adds" in printed
     assert "next: nai score both or nai predict both" in printed

@@ -222,7 +222,7 @@ class EnsembleCommands(Base):
         joined = join_members(self, recipe, chosen)
         if not (path.is_file() and self._has(name, recipe)):
             write_ensemble(recipe, path)
-        run = make_ensemble(self, name, recipe)
+        run = make_ensemble(self, name, recipe, joined=joined)
         return self._compare(run, joined)
 
     def _recipe(
@@ -276,7 +276,7 @@ class EnsembleCommands(Base):
 
         meta_model, settings = meta_model_file(self), self.settings.evaluation
         rows = joined.scored(meta_model)
-        scores = scores_of_members(joined, meta_model)
+        scores = scores_of_members(rows)
         blends = Blends(rows, settings)
         horizon = columns.horizon_eras(joined.target)
         comparison = compare_weightings(

@@ -141,7 +141,12 @@ def latest_of_recipe(run: "Run") -> "Backtest | None":
 
 
 def make_ensemble(
-    project: Base, name: str, recipe: "Recipe", *, restart: bool = False
+    project: Base,
+    name: str,
+    recipe: "Recipe",
+    *,
+    joined: "Joined | None" = None,
+    restart: bool = False,
 ) -> "Run":
     """Make the run of an ensemble of its members' present runs, or find it.
 
@@ -149,6 +154,8 @@ def make_ensemble(
         project: the workspace.
         name: the ensemble.
         recipe: its recipe, with every key.
+        joined: what its members predict out-of-sample; None: to be read if the weights
+            are learned.
         restart: replace the run.
 
     Raises:
@@ -173,13 +180,16 @@ def make_ensemble(
 
     chosen = choose_members(project, name, recipe)
     kind = ensemble_parameters(recipe).weights
-    joined = None if kind == "equal" else join_members(project, recipe, chosen)
+    if kind == "equal":
+        joined = None  # nothing is learned
+    elif joined is None:
+        joined = join_members(project, recipe, chosen)
     meta_model, settings = meta_model_file(project), project.settings.evaluation
 
     def weigh() -> dict[str, Any]:
         if joined is None:
             return EnsembleWeights.equal(tuple(chosen)).to_dict()
-        scores = scores_of_members(joined, meta_model)
+        scores = scores_of_members(joined.scored(meta_model))
         return learn_weights(joined, kind, scores, settings).to_dict()
 
     releases = {one.run.data_version for one in chosen.values()}

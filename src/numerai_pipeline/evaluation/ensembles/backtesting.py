@@ -90,7 +90,6 @@ def backtest_ensemble(
     fingerprint = digest_of(
         {
             "recipe": job.recipe.model_dump(mode="json"),
-            "shards": job.shards.manifest.fingerprint,
             **weighed_by(joined, job.meta_model, job.settings),
         }
     )
@@ -145,7 +144,7 @@ def _weights(job: EnsembleBacktest, joined: Joined) -> EnsembleWeights:
     kind = ensemble_parameters(job.recipe).weights
     if kind == "equal":
         return EnsembleWeights.equal(joined.names)
-    scores = scores_of_members(joined, job.meta_model)
+    scores = scores_of_members(joined.scored(job.meta_model))
     return learn_weights(joined, kind, scores, job.settings)
 
 

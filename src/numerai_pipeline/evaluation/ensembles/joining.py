@@ -45,6 +45,7 @@ class Joined:
         starts: first era of each stretch that gets weights of its own, ascending.
         purge: eras between those that weights are learned from and their stretch.
         checksums: of the files of predictions, in the order of the members.
+        shards_fingerprint: of the shards that the targets come from.
     """
 
     on: Literal["backtest", "test"]
@@ -55,6 +56,7 @@ class Joined:
     starts: tuple[int, ...]
     purge: int
     checksums: tuple[str, ...]
+    shards_fingerprint: str
 
     @property
     def eras(self) -> tuple[int, ...]:
@@ -169,6 +171,7 @@ def _join(
         starts=tuple(starts),
         purge=purge,
         checksums=tuple(map(sha256_of, paths)),
+        shards_fingerprint=shards.manifest.fingerprint,
     )
 
 

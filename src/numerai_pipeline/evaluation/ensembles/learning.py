@@ -5,6 +5,7 @@ from typing import Any
 
 from numerai_pipeline.core import EvaluationSettings, columns, sha256_of
 from numerai_pipeline.data import format_eras
+from numerai_pipeline.evaluation.ensembles.blended import MemberRows
 from numerai_pipeline.evaluation.ensembles.joining import Joined
 from numerai_pipeline.evaluation.ensembles.weight_file import EnsembleWeights
 from numerai_pipeline.scoring import (
@@ -15,17 +16,8 @@ from numerai_pipeline.scoring import (
 )
 
 
-def scores_of_members(joined: Joined, meta_model: Path | None) -> MemberScores:
-    """Score the members on the eras that have the target.
-
-    Args:
-        joined: their predictions.
-        meta_model: Numerai's ``meta_model.parquet``; without it only CORR counts.
-
-    Raises:
-        DataError: if no era has it.
-    """
-    rows = joined.scored(meta_model)
+def scores_of_members(rows: MemberRows) -> MemberScores:
+    """Score the members, era by era."""
     return member_scores(rows.predictions, rows.targets, rows.meta_model, rows.eras)
 
 
@@ -35,6 +27,7 @@ def weighed_by(
     """Return what learned weights depend on, for a fingerprint."""
     return {
         "predictions": joined.checksums,
+        "shards": joined.shards_fingerprint,
         "starts": joined.starts,
         "purge": joined.purge,
         "n_rows": len(joined.predictions),
