@@ -2,12 +2,14 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from numerai_pipeline.api import Project
+from numerai_pipeline.training import production_path
 
 pytestmark = pytest.mark.slow
 
@@ -78,11 +80,12 @@ def test_it_is_backtested_scored_compared_and_reported(
 
 
 def test_its_members_stay_until_another_run_of_it_is_promoted(
-    nai: Nai, both: str
+    nai: Nai, both: str, project: Project
 ) -> None:
-    first, _ = nai("best", "left", "--run", "production").split()[-1].rsplit("/c", 1)
-    nai("train", "left", "--seed", "5")
-    nai("promote", "left")
+    file = production_path(project.workspace.runs_dir("left"))
+    first = file.read_text()
+    [second] = nai("train", "left", "--seed", "5", "--json")
+    file.write_text(Path(second["run"]).name)
     [predicted] = nai("predict", both, "--json")
     assert "other runs of left are in production now" in predicted["note"]
     nai("train", both)
@@ -91,7 +94,7 @@ def test_its_members_stay_until_another_run_of_it_is_promoted(
     nai("predict", both)
     [receipt] = nai("submit", both, "--json")
     assert receipt["run"]["id"] == promoted["run"]["id"]
-    nai("promote", "left", first.rpartition("/")[2])
+    file.write_text(first)
 
 
 def test_a_member_that_is_missing_is_named_or_left_out(
