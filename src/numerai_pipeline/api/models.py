@@ -21,7 +21,11 @@ from numerai_pipeline.api.production import (
     tested_run,
 )
 from numerai_pipeline.api.results import Best, Written, Zoo, ZooEntry
-from numerai_pipeline.api.scores import evaluate_models, open_shards
+from numerai_pipeline.api.scores import (
+    benchmark_files,
+    evaluate_models,
+    open_shards,
+)
 from numerai_pipeline.api.tensorboard import (
     TensorBoardServer,
     gather_curves,
@@ -83,7 +87,8 @@ class ModelCommands(Base):
             feature_set: Feature set; by default that of numerai.toml.
             target: Target that it learns.
             force: Overwrite an existing model; its runs stay.
-            **parameters: A parameter of the recipe, or training.KEY; can be repeated.
+            **parameters: A parameter of the recipe, training.KEY or
+                prediction.KEY; can be repeated.
 
         Returns:
             The folder of the model.
@@ -156,7 +161,8 @@ class ModelCommands(Base):
             seed: Seed of initial weights, row order, dropout and sampling.
             allow_leak: Accept a purge shorter than the target's horizon; scores say so.
             restart: Replace the run of this recipe, even a broken one, by a new one.
-            **parameters: A parameter of the recipe, or training.KEY; can be repeated.
+            **parameters: A parameter of the recipe, training.KEY or
+                prediction.KEY; can be repeated.
 
         Returns:
             The outcome of each model, in the order of the names.
@@ -400,6 +406,8 @@ def training_job(
         ),
         untrained=folder / kind.untrained_file,
         features=catalog.columns(recipe.feature_set),
+        neutral_features=catalog.union(recipe.prediction.neutralize.features),
+        benchmarks=benchmark_files(project, release),
         shards=reader.folder,
         runs=project.workspace.runs_dir(name),
         started=project.clock.now(),

@@ -165,7 +165,12 @@ def evaluate_models(
         if on == "lockbox":
             _record_opening(project, found, reader)
         subject = subject_of_run(
-            found, reader, on=on, force=force, progress=project.progress
+            found,
+            reader,
+            on=on,
+            force=force,
+            benchmarks=benchmark_files(project, found.data_version or None),
+            progress=project.progress,
         )
         return subject, reader
 
@@ -302,9 +307,15 @@ def scoring_of(
     )
 
 
-def benchmark_files(project: Base) -> tuple[Path, ...]:
-    """Return the files of benchmarks that are downloaded, without live data."""
-    found = sorted(project.data_dir.glob("*_benchmark_models.parquet"))
+def benchmark_files(project: Base, release: str | None = None) -> tuple[Path, ...]:
+    """Return the files of benchmarks that are downloaded, without live data.
+
+    Args:
+        project: the workspace.
+        release: of the data; None: that of the settings.
+    """
+    folder = project.workspace.data_dir(release or project.settings.data.version)
+    found = sorted(folder.glob("*_benchmark_models.parquet"))
     return tuple(path for path in found if not path.name.startswith("live"))
 
 

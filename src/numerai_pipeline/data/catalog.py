@@ -105,6 +105,16 @@ class FeatureCatalog:
             )
         return features
 
+    def union(self, feature_sets: Sequence[str]) -> tuple[str, ...]:
+        """Return the features of several sets, each once.
+
+        Raises:
+            ConfigError: if a set is unknown; the nearest one is named.
+            DataError: if a set is empty or lists something other than features.
+        """
+        names = (name for one in feature_sets for name in self.columns(one))
+        return tuple(dict.fromkeys(names))
+
     def groups(self, features: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Arrange features by their groups.
 

@@ -1,7 +1,13 @@
 """Numerai's scores as arithmetic on arrays, one number per era, and their intervals."""
 
 from numerai_pipeline.scoring.comparisons import Difference, difference, holm
-from numerai_pipeline.scoring.features import EraFeatures, Projection, fnc_of_era
+from numerai_pipeline.scoring.eras import segments
+from numerai_pipeline.scoring.features import (
+    EraFeatures,
+    Projection,
+    fnc_of_era,
+    neutral_of_era,
+)
 from numerai_pipeline.scoring.intervals import (
     Interval,
     mean_interval,
@@ -47,10 +53,12 @@ __all__ = [
     "mean_interval",
     "mean_rank",
     "n_effective",
+    "neutral_of_era",
     "overfit_probability",
     "payout_per_era",
     "probabilistic_sharpe",
     "rank_per_era",
+    "segments",
     "sharpe_interval",
     "similarity_per_era",
 ]

@@ -26,6 +26,7 @@ from numerai_pipeline.models import (
 )
 from numerai_pipeline.training.history import unit_of
 from numerai_pipeline.training.labels import Labels
+from numerai_pipeline.training.neutral_columns import check_prediction
 from numerai_pipeline.training.recorder import Recorder
 
 
@@ -46,6 +47,9 @@ class TrainingJob:
         started: the present moment, which names the run.
         features: columns of the recipe's feature set, in order; None where that set
             is the very one of the shards.
+        neutral_features: columns of the feature sets that the recipe's
+            ``[prediction]`` neutralizes to.
+        benchmarks: Numerai's benchmark files that are there, for the same.
         source: text of the file of a user's own family; empty for a built-in one.
         allow_leak: whether windows may be nearer to their validation eras than the
             target's horizon.
@@ -59,6 +63,8 @@ class TrainingJob:
         shared_eras: all eras of a backtest, whose rows are prepared together for all
             of its folds where that pays; empty: for this job alone. It does not change
             the result either.
+        also_from: other folders of runs, of which a finished training that is the same
+            is taken over.
     """
 
     name: str
@@ -69,6 +75,8 @@ class TrainingJob:
     runs: Path
     started: datetime
     features: tuple[str, ...] | None = None
+    neutral_features: tuple[str, ...] = ()
+    benchmarks: tuple[Path, ...] = ()
     source: str = field(default="", repr=False)
     allow_leak: bool = False
     stop_at: Mapping[str, int] = field(default_factory=dict)
@@ -77,6 +85,7 @@ class TrainingJob:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_ram_bytes: int | None = None
     shared_eras: tuple[int, ...] = ()
+    also_from: tuple[Path, ...] = ()
 
     def checked_recipe(self) -> CheckedRecipe:
         """Return the recipe with its family and all defaults.
@@ -99,7 +108,9 @@ class Plan:
         checked: its recipe with all defaults.
         reader: its shards.
         features: columns of the recipe's feature set, in order.
-        fingerprint: 64 hex digits of everything that decides the result.
+        fingerprint: 64 hex digits of everything that decides the predictions.
+        trained_fingerprint: the same without ``[prediction]``: of everything that
+            decides the trained models. It is ``fingerprint`` where that is empty.
         models: the models of the run.
     """
 
@@ -108,6 +119,7 @@ class Plan:
     reader: ShardReader
     features: tuple[str, ...]
     fingerprint: str
+    trained_fingerprint: str
     models: "tuple[ModelPlan, ...]"
 
 
@@ -151,19 +163,27 @@ def make_plan(job: TrainingJob) -> Plan:
                 f"one of {', '.join(reader.manifest.target_names)} in model.toml."
             )
     features = _features(job, reader)
-    fingerprint = digest_of(
-        {
-            "recipe": checked.complete().model_dump(mode="json"),
-            "fold": job.fold.to_dict(),
-            "stop_at": dict(job.stop_at),
-            "features": features,
-            "shards": reader.manifest.fingerprint,
-            "untrained": _hand_made(job, checked),
-            "source": checked.family.source,
-        }
-    )
+    check_prediction(job, reader)
+    recipe = checked.complete()
+    trained: dict[str, object] = {
+        "recipe": recipe.for_training().model_dump(mode="json"),
+        "fold": job.fold.to_dict(),
+        "stop_at": dict(job.stop_at),
+        "features": features,
+        "shards": reader.manifest.fingerprint,
+        "untrained": _hand_made(job, checked),
+        "source": checked.family.source,
+    }
+    fingerprint = trained_fingerprint = digest_of(trained)
+    if not recipe.prediction.is_empty:
+        table = recipe.prediction.model_dump(mode="json")
+        fingerprint = digest_of(
+            {"trained": trained, "prediction": table, "neutral": job.neutral_features}
+        )
     models = _models(job, checked, reader)
-    return Plan(job, checked, reader, features, fingerprint, models)
+    return Plan(
+        job, checked, reader, features, fingerprint, trained_fingerprint, models
+    )
 
 
 def _models(

@@ -126,7 +126,9 @@ class Retraining:
 
     def _job(self, shards: ShardReader, fold: Fold, runs: Path) -> TrainingJob:
         run = self.suspect.run
-        recipe = run.recipe
+        # What is done to predictions within an era knows no other era, and a copy may
+        # have too few rows for it.
+        recipe = run.recipe.for_training()
         if not self.suspect.is_full and run.unit == "window":
             recipe = override(recipe, {"training.window_eras": 0})
         source = run.family.source
