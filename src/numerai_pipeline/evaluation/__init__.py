@@ -52,6 +52,13 @@ from numerai_pipeline.evaluation.rows import (
     SweepPoint,
     common_eras,
 )
+from numerai_pipeline.evaluation.sweep import (
+    Sweep,
+    SweepRow,
+    draw_sweep,
+    plot_sweep,
+    sweep_of,
+)
 from numerai_pipeline.evaluation.trials import Trials, trials_of
 
 __all__ = [
@@ -74,7 +81,9 @@ __all__ = [
     "Scoring",
     "ShardRows",
     "Subject",
+    "Sweep",
     "SweepPoint",
+    "SweepRow",
     "Trials",
     "backtests_dir",
     "check_leaks",
@@ -83,12 +92,14 @@ __all__ = [
     "compare",
     "draw_comparison",
     "draw_scores",
+    "draw_sweep",
     "evaluate",
     "fold_of",
     "last_corr",
     "latest_backtest",
     "on_common_eras",
     "plan_backtest",
+    "plot_sweep",
     "predict_part",
     "predict_rows",
     "read_evaluation",
@@ -97,6 +108,7 @@ __all__ = [
     "run_backtest",
     "subject_of_backtest",
     "subject_of_run",
+    "sweep_of",
     "trials_of",
     "write_out_of_sample",
 ]

@@ -155,11 +155,12 @@ def _benchmarks(
     result = np.full((len(found.ids), len(names)), np.nan)
     for place, name in enumerate(names):
         if name not in known:
-            files = ", ".join(str(path) for path in rows.benchmarks) or "no file"
+            files = " and ".join(str(path) for path in rows.benchmarks)
+            where = f"{files} lacks. {did_you_mean(name, known)}"
             raise DataError(
-                f"predictions are neutralized to the benchmark '{name}', which {files} "
-                f"has. {did_you_mean(name, known)} Run `nai download --benchmarks` or, "
-                "for live data, `nai predict --force`."
+                f"predictions are neutralized to the benchmark '{name}', which "
+                f"{where if files else 'no file has.'} Run `nai download --benchmarks` "
+                "or, for live data, `nai predict --force`."
             )
         values = references.read("benchmark", name).values
         for _, era in segments(found.eras):
