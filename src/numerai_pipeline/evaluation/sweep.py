@@ -18,7 +18,7 @@ _CHOICE = (
     "with --on validation or --on backtest, and confirm it on the lockbox "
     "(--open-lockbox)."
 )
-_RAW = "It is of what the model gives, before its own [prediction] neutralize."
+_RAW = "The sweep is of what the model gives, before its own [prediction] neutralize."
 
 
 @dataclass(frozen=True)
