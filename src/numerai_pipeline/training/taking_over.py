@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from numerai_pipeline.core import (
-    ConfigError,
     DataError,
+    PipelineError,
     Progress,
     atomic_folder,
     format_time,
@@ -60,7 +60,7 @@ def find_trained(plan: Plan) -> Run | None:
                 whole = Run.open(folder)
                 whole.best()  # raises if a file is broken
                 return whole
-        except (ConfigError, DataError, KeyError, OSError, TypeError):
+        except (AttributeError, KeyError, OSError, PipelineError, TypeError):
             continue  # another one may be whole; else the training is done
     return None
 
