@@ -24,8 +24,8 @@ class Neutralize(Frozen):
     """What is taken out of the predictions of each era; empty: nothing.
 
     Attributes:
-        features: sets or groups of ``features.json``; ``medium & serenity`` is what both
-            have.
+        features: sets or groups of ``features.json``; ``medium & serenity`` is what
+            both have.
         benchmarks: columns of Numerai's benchmark files.
         proportion: share of the explained part that is taken.
     """
