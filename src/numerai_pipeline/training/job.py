@@ -164,9 +164,10 @@ def make_plan(job: TrainingJob) -> Plan:
             )
     features = _features(job, reader)
     check_prediction(job, reader)
-    recipe = checked.complete()
+    recipe = checked.complete().model_dump(mode="json")
+    prediction = recipe.pop("prediction", None)
     trained: dict[str, object] = {
-        "recipe": recipe.for_training().model_dump(mode="json"),
+        "recipe": recipe,
         "fold": job.fold.to_dict(),
         "stop_at": dict(job.stop_at),
         "features": features,
@@ -175,11 +176,9 @@ def make_plan(job: TrainingJob) -> Plan:
         "source": checked.family.source,
     }
     fingerprint = trained_fingerprint = digest_of(trained)
-    if not recipe.prediction.is_empty:
-        table = recipe.prediction.model_dump(mode="json")
-        fingerprint = digest_of(
-            {"trained": trained, "prediction": table, "neutral": job.neutral_features}
-        )
+    if prediction is not None:
+        after = {"prediction": prediction, "neutral": job.neutral_features}
+        fingerprint = digest_of({"trained": trained, **after})
     models = _models(job, checked, reader)
     return Plan(
         job, checked, reader, features, fingerprint, trained_fingerprint, models

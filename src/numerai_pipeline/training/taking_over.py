@@ -33,7 +33,7 @@ from numerai_pipeline.training.run import (
 
 # Beside what ``DONE`` lists. Scores and predictions are of the old run alone.
 _ALSO_TRAINED = (
-    "untrained.*",
+    "*untrained.*",
     "history-*.csv",
     "importance.csv",
     "plots/training.png",
