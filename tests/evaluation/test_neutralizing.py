@@ -14,6 +14,7 @@ from small_world import FEATURES, PARAMETERS, SETS, score_run
 from numerai_pipeline.core import DataError, sha256_of
 from numerai_pipeline.data import Part
 from numerai_pipeline.evaluation import (
+    LIVE_BENCHMARKS,
     ShardRows,
     predict_rows,
     read_evaluation,
@@ -23,7 +24,6 @@ from numerai_pipeline.evaluation.leaks.parity import check_live_parity
 from numerai_pipeline.evaluation.leaks.suspect import Suspect
 from numerai_pipeline.models import Recipe
 from numerai_pipeline.prediction import (
-    LIVE_BENCHMARKS,
     Origin,
     check_origin,
     predict_live,

@@ -61,6 +61,19 @@ def test_the_trained_models_are_taken_over(job, half):
     assert train(job).folder == before.folder
 
 
+def test_a_kill_leaves_a_whole_run_or_none(job, half, killed_at):
+    progress, killed = killed_at(at_note="lightgbm: not trained again")
+    with pytest.raises(killed):
+        train(half, progress=progress)
+    # What an earlier kill left half-written is swept away.
+    found = train(half)
+    leftover = found.folder.with_name(f".{found.folder.name}.0a1b2c3d.partial")
+    shutil.copytree(found.folder, leftover)
+    assert train(half).folder == found.folder
+    assert not leftover.exists()
+    assert trained_files(found) == trained_files(train(job))
+
+
 def test_a_run_that_was_taken_over_can_be_taken_over(job, half, edited):
     first = train(job)
     second = train(half)

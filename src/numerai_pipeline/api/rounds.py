@@ -219,8 +219,8 @@ class RoundCommands(Base):
         Examples:
             nai predict mlp lightgbm
         """
+        from numerai_pipeline.evaluation import LIVE_BENCHMARKS
         from numerai_pipeline.prediction import (
-            LIVE_BENCHMARKS,
             Origin,
             earlier_live,
             noted_rows,

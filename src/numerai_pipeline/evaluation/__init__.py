@@ -38,6 +38,7 @@ from numerai_pipeline.evaluation.predicting import (
     ShardRows,
     predict_rows,
 )
+from numerai_pipeline.evaluation.references import LIVE_BENCHMARKS
 from numerai_pipeline.evaluation.result import (
     EvaluatedPart,
     Evaluation,
@@ -62,6 +63,7 @@ from numerai_pipeline.evaluation.sweep import (
 from numerai_pipeline.evaluation.trials import Trials, trials_of
 
 __all__ = [
+    "LIVE_BENCHMARKS",
     "Backtest",
     "BacktestPlan",
     "CheckResult",

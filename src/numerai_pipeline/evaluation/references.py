@@ -14,6 +14,9 @@ from numerai_pipeline.data import column_names, read_columns
 # numerai-tools refuses to score an era that is covered less.
 MIN_SHARE_OF_ERA = 0.8
 
+# Numerai's predictions of its benchmark models for the rows of the live file.
+LIVE_BENCHMARKS = "live_benchmark_models.parquet"
+
 _NO_MODELS = {columns.ID, columns.ERA, columns.DATA_TYPE, columns.META_MODEL}
 
 _REMEDY = "nai download --meta --benchmarks --force"

@@ -1,7 +1,6 @@
 """A trained run and live data: predictions that can be submitted."""
 
 from numerai_pipeline.prediction.live import (
-    LIVE_BENCHMARKS,
     earlier_live,
     live_ids,
     predict_live,
@@ -16,7 +15,6 @@ from numerai_pipeline.prediction.note import (
 )
 
 __all__ = [
-    "LIVE_BENCHMARKS",
     "Origin",
     "check_origin",
     "earlier_live",

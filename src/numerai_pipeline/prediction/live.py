@@ -23,7 +23,7 @@ from numerai_pipeline.data import (
     read_columns,
     read_parquet_blocks,
 )
-from numerai_pipeline.evaluation import predict_rows
+from numerai_pipeline.evaluation import LIVE_BENCHMARKS, predict_rows
 from numerai_pipeline.scoring import rank_per_era
 from numerai_pipeline.training import Run
 
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _REMEDY = "nai download --live --force"
-
-# Numerai's predictions of its benchmark models for the rows of the live file.
-LIVE_BENCHMARKS = "live_benchmark_models.parquet"
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.core import DataError, read_json, sha256_of, write_json
+from numerai_pipeline.evaluation import LIVE_BENCHMARKS
 from numerai_pipeline.prediction.live import (
-    LIVE_BENCHMARKS,
     earlier_live,
     write_predictions,
 )

@@ -15,7 +15,7 @@ from numerai_pipeline.evaluation.leaks.originals import (
 )
 from numerai_pipeline.evaluation.leaks.report import CheckResult, Finding
 from numerai_pipeline.evaluation.leaks.suspect import Suspect, result_of
-from numerai_pipeline.evaluation.references import References
+from numerai_pipeline.evaluation.references import LIVE_BENCHMARKS, References
 from numerai_pipeline.models import Predictor
 from numerai_pipeline.scoring import mean_rank, rank_per_era
 
@@ -76,7 +76,7 @@ def _unequal_live(suspect: Suspect, era: int) -> Iterator[Finding]:
     run = suspect.run
     features = tuple(dict.fromkeys((*run.features, *run.neutral_features)))
     _write_live(_original_rows(suspect, era, ids, features), features, path)
-    _write_benchmarks(suspect, ids, path.with_name("live_benchmark_models.parquet"))
+    _write_benchmarks(suspect, ids, path.with_name(LIVE_BENCHMARKS))
     live_ids, ranks = suspect.predict_live(run, path)
     places = places_of(ids, np.array(live_ids, "S16"))
     expected = rank_per_era(values, known.eras[own])
