@@ -93,7 +93,8 @@ class BacktestCommands(Base):
             seeds: Train models of so many seeds, from --seed on, as one model.
             allow_leak: Accept a purge shorter than the target's horizon; scores say so.
             restart: Replace this backtest, even a broken one, by a new one.
-            **parameters: A parameter of the recipe, or training.KEY; can be repeated.
+            **parameters: A parameter of the recipe, training.KEY or
+                prediction.KEY; can be repeated.
 
         Returns:
             The outcome of each model, in the order of the names.

@@ -52,6 +52,7 @@ from numerai_pipeline.evaluation.predicting import (
     ShardRows,
     predict_rows,
 )
+from numerai_pipeline.evaluation.references import LIVE_BENCHMARKS
 from numerai_pipeline.evaluation.result import (
     EvaluatedPart,
     Evaluation,
@@ -66,9 +67,17 @@ from numerai_pipeline.evaluation.rows import (
     SweepPoint,
     common_eras,
 )
+from numerai_pipeline.evaluation.sweep import (
+    Sweep,
+    SweepRow,
+    draw_sweep,
+    plot_sweep,
+    sweep_of,
+)
 from numerai_pipeline.evaluation.trials import Trials, trials_of
 
 __all__ = [
+    "LIVE_BENCHMARKS",
     "Backtest",
     "BacktestPlan",
     "Blends",
@@ -91,7 +100,9 @@ __all__ = [
     "Scoring",
     "ShardRows",
     "Subject",
+    "Sweep",
     "SweepPoint",
+    "SweepRow",
     "Trials",
     "Weighted",
     "WeightingComparison",
@@ -105,12 +116,14 @@ __all__ = [
     "draw_comparison",
     "draw_scores",
     "draw_similarity",
+    "draw_sweep",
     "evaluate",
     "fold_of",
     "last_corr",
     "latest_backtest",
     "on_common_eras",
     "plan_backtest",
+    "plot_sweep",
     "predict_part",
     "predict_rows",
     "read_evaluation",
@@ -119,6 +132,7 @@ __all__ = [
     "run_backtest",
     "subject_of_backtest",
     "subject_of_run",
+    "sweep_of",
     "trials_of",
     "write_out_of_sample",
 ]

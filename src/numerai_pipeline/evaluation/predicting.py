@@ -7,6 +7,7 @@ submitted.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from numerai_pipeline.core import Progress
 from numerai_pipeline.data import Block, Part, ShardReader, decode_features
+from numerai_pipeline.evaluation.neutralizing import neutralized
 from numerai_pipeline.scoring import mean_rank
 from numerai_pipeline.training import Run
 
@@ -24,6 +26,11 @@ class RowSource(Protocol):
     @property
     def n_rows(self) -> int:
         """How many rows there are."""
+        ...
+
+    @property
+    def benchmarks(self) -> tuple[Path, ...]:
+        """Files with the predictions of Numerai's benchmark models for them."""
         ...
 
     def blocks(self, features: Sequence[str]) -> Iterator[Block]:
@@ -39,11 +46,13 @@ class ShardRows:
         reader: the shards.
         part: which rows.
         targets: read into ``y`` of the blocks.
+        benchmarks: Numerai's benchmark files of these rows.
     """
 
     reader: ShardReader
     part: Part
     targets: tuple[str, ...] = ()
+    benchmarks: tuple[Path, ...] = ()
 
     @property
     def n_rows(self) -> int:
@@ -69,18 +78,20 @@ class PredictedRows:
         eras: ``(rows,)`` int16.
         y: ``(rows, T)`` float32, the source's targets.
         predictions: ``(rows,)`` float, any scale; only the order within an era counts.
+        raw: ``(rows,)``, the same before ``[prediction]``; None: there is no such step.
     """
 
     ids: npt.NDArray[np.bytes_]
     eras: npt.NDArray[np.int16]
     y: npt.NDArray[np.float32]
     predictions: npt.NDArray[np.floating[Any]]
+    raw: npt.NDArray[np.floating[Any]] | None = None
 
 
 def predict_rows(run: Run, rows: RowSource, progress: Progress) -> PredictedRows:
-    """Predict rows with a run.
+    """Predict rows with a run: its model's output, then the steps of ``[prediction]``.
 
-    One block of features is in memory at a time.
+    One block of features, or one era of those to neutralize to, is in memory at a time.
 
     Args:
         run: a finished run.
@@ -89,7 +100,7 @@ def predict_rows(run: Run, rows: RowSource, progress: Progress) -> PredictedRows
 
     Raises:
         DataError: if a file of the run or of the rows is broken, or the rows lack a
-            feature.
+            feature, or cannot be neutralized.
     """
     predictor = run.predictor()
     pieces = []
@@ -102,4 +113,5 @@ def predict_rows(run: Run, rows: RowSource, progress: Progress) -> PredictedRows
     ids, eras, y, predictions = (
         np.concatenate(column) for column in zip(*pieces, strict=True)
     )
-    return PredictedRows(ids, eras, y, mean_rank(predictions, eras))
+    found = PredictedRows(ids, eras, y, mean_rank(predictions, eras))
+    return neutralized(found, run, rows, progress)

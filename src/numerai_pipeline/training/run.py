@@ -75,6 +75,8 @@ class Run:
         unit: what its history counts: ``epoch``, ``tree`` or ``window``.
         started: when it was started, aware, in UTC.
         refit_of: name of the run whose recipe it trained on all eras; empty of others.
+        neutral_features: columns of the feature sets that its predictions are
+            neutralized to; none: to no features.
     """
 
     folder: Path
@@ -88,6 +90,7 @@ class Run:
     unit: str
     started: datetime
     refit_of: str = ""
+    neutral_features: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, folder: Path) -> "Run":
@@ -135,6 +138,7 @@ class Run:
                 unit=unit_of(config["recipe"]),
                 started=started,
                 refit_of=str(of_run.get("refit_of", "")),
+                neutral_features=tuple(map(str, features.get("neutral_features", ()))),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise _broken(features_path, error) from error
