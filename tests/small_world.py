@@ -97,7 +97,9 @@ def score_run(
     progress=SILENT,
 ):
     """Predict and score a run; ``features`` are those of FNC and exposure."""
-    subject = subject_of_run(run, shards, on=on, force=force, progress=progress)
+    subject = subject_of_run(
+        run, shards, on=on, force=force, benchmarks=benchmarks, progress=progress
+    )
     against = Scoring(
         meta_model=meta_model,
         benchmarks=tuple(benchmarks),

@@ -80,6 +80,19 @@ def test_features_are_arranged_by_group(catalog: FeatureCatalog) -> None:
     assert sorted(name for members in groups.values() for name in members) == names
 
 
+def test_sets_are_joined_and_intersected(catalog: FeatureCatalog) -> None:
+    sets = {"one": ("a", "b", "c"), "two": ("c", "b"), "three": ("d",)}
+    named = {name: tuple(f"feature_{x}" for x in each) for name, each in sets.items()}
+    found = FeatureCatalog(catalog.path, named, ())
+    assert found.union(["three", "two", "one"]) == tuple(
+        f"feature_{letter}" for letter in "dcba"
+    )
+    assert found.union(["one & two"]) == ("feature_b", "feature_c")
+    assert found.union([]) == ()
+    with pytest.raises(ConfigError, match="'one & three' have no feature in common"):
+        found.union(["one & three"])
+
+
 @pytest.mark.parametrize(
     ("features", "sentence"),
     [((), "feature set 'small' is empty"), (("era",), "lists 'era', which is no")],

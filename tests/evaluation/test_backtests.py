@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from child import run_python
 from recorded_progress import Killed, RecordedProgress
+from small_world import FEATURES
 
 from numerai_pipeline.core import ConfigError, DataError, locked
 from numerai_pipeline.data import Fold, Scheme, decode_features
@@ -45,6 +46,7 @@ def make_plan(folder, shards, scheme=SCHEME, *, parallel=1, chosen=None, **recip
         runs=model / "runs",
         started=datetime(2026, 11, 24, 12, tzinfo=UTC),
         allow_leak=True,
+        neutral_features=tuple(FEATURES),
     )
     eras = chosen or resolved_eras(shards, job.recipe.target)
     return plan_backtest(job, eras, scheme, parallel=parallel)
@@ -66,6 +68,22 @@ def copied(done, tmp_path):
 
 def frame_of(backtest):
     return pd.read_parquet(backtest.predictions)
+
+
+def test_a_change_of_prediction_trains_no_fold_again(copied, world, tmp_path):
+    step = {"neutralize": {"features": "all", "proportion": 1}}
+    plan = make_plan(tmp_path, world.shards, prediction=step)
+    assert plan.folder != copied.folder
+    progress = RecordedProgress()
+    found = run_backtest(plan, progress=progress)
+    assert not [one for one in progress.tasks if one.unit == "trees"]
+    assert sum("not trained again" in note for note in progress.notes) == 2
+    before, after = frame_of(copied), frame_of(found)
+    np.testing.assert_array_equal(after["raw"], before["prediction"])
+    x = world.rows.loc[after["id"], FEATURES].astype(float).fillna(2.0)
+    for _, rows in after.set_index("id").groupby("era", observed=True):
+        exposures = x.loc[rows.index].corrwith(rows["prediction"].astype(float))
+        assert exposures.abs().max() < 1e-6
 
 
 def test_each_era_is_predicted_once_by_the_model_of_its_fold(done, world):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from numerai_pipeline.core import SILENT, DataError, sha256_of
-from numerai_pipeline.data import Fold, Part
+from numerai_pipeline.data import Fold, Part, ShardReader
 from numerai_pipeline.evaluation import (
     EnsembleWeights,
     ShardRows,
@@ -46,8 +46,9 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def models(tmp_path, trained):
-    """A folder with the models' runs, for this test only."""
+def models(tmp_path, trained, world):
+    """A folder with the models' runs, for this test only; the shards stand beside it."""
+    (tmp_path / "shards").symlink_to(world.shards.folder, target_is_directory=True)
     for name in NAMES:
         runs = tmp_path / "models" / name / "runs"
         shutil.copytree(trained[name], runs / trained[name].name)
@@ -75,8 +76,13 @@ def job_of(models, pairs=None, *, started=NOON, **parameters):
     )
 
 
+def made_of(job, weigh=WEIGHTS.to_dict, **options):
+    shards = ShardReader(job.runs.parents[2] / "shards")
+    return make_ensemble_run(job, weigh, shards, **options)
+
+
 def make(models, **parameters):
-    return make_ensemble_run(job_of(models, **parameters), WEIGHTS.to_dict)
+    return made_of(job_of(models, **parameters))
 
 
 def live_of(run, world):
@@ -132,7 +138,7 @@ def test_the_same_members_and_weights_are_the_same_run(models):
         raise Killed
 
     later = NOON + timedelta(days=1)
-    assert make_ensemble_run(job_of(models, started=later), never) == made
+    assert made_of(job_of(models, started=later), never) == made
     assert make(models, missing_member="drop").folder != made.folder
     assert len(list((models / "both" / "runs").glob("2*"))) == 2
 
@@ -142,13 +148,13 @@ def test_a_kill_leaves_nothing_and_a_restart_replaces_what_is_broken(models):
         raise Killed
 
     with pytest.raises(Killed):
-        make_ensemble_run(job_of(models), killed)
+        made_of(job_of(models), killed)
     assert not list((models / "both" / "runs").glob("2*"))
     made = make(models)
     made.best().path.write_text("{}")
     with pytest.raises(DataError, match=r"weights.json of a run is broken or changed"):
         made.best()
-    again = make_ensemble_run(job_of(models), WEIGHTS.to_dict, restart=True)
+    again = made_of(job_of(models), restart=True)
     assert again.folder == made.folder
     assert again.best().epoch == 3
 
@@ -166,7 +172,7 @@ def test_a_refit_predicts_live_data_and_its_origin_all_other_eras(models, world)
         trees.folder.name,
     ]
     equal = EnsembleWeights.equal(("trees", "few"))
-    ensemble = make_ensemble_run(job, equal.to_dict)
+    ensemble = made_of(job, equal.to_dict)
     columns = [live_of(run, world) for run in (other, few)]
     of_live = np.zeros(len(columns[0]), int)
     np.testing.assert_allclose(

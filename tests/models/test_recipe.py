@@ -55,6 +55,32 @@ def test_overrides_reach_their_tables(tmp_path):
     assert recipe.training["patience"] == 3
 
 
+def test_without_prediction_a_recipe_is_what_it_was(tmp_path):
+    make(tmp_path / "m")
+    assert (
+        "[prediction]\nneutralize = {} # such as"
+        in (tmp_path / "m/model.toml").read_text()
+    )
+    recipe = load_recipe(tmp_path / "m/model.toml")
+    assert "prediction" not in recipe.model_dump()
+    assert recipe.for_training() == recipe
+    assert str(recipe.prediction.neutralize) == ""
+
+
+def test_a_neutralization_is_written_read_and_replaced(tmp_path):
+    step = {"features": "small", "proportion": 0.5}
+    make(tmp_path / "m", overrides={"prediction.neutralize": step})
+    text = (tmp_path / "m/model.toml").read_text()
+    assert 'neutralize = {features = ["small"], proportion = 0.5} #' in text
+    recipe = load_recipe(tmp_path / "m/model.toml")
+    found = recipe.prediction.neutralize
+    assert (found.features, found.benchmarks) == (("small",), ())
+    assert Recipe.model_validate(recipe.model_dump(mode="json")) == recipe
+    other = override(recipe, {"prediction.neutralize": {"benchmarks": ["a", "b"]}})
+    assert str(other.prediction.neutralize) == "neutralized to a + b, proportion 1"
+    assert override(recipe, {"prediction.neutralize": {}}) == recipe.for_training()
+
+
 def test_a_model_that_is_there_is_not_written_over(tmp_path):
     make(tmp_path / "m")
     with pytest.raises(ConfigError, match="Edit it, or pass --force"):

@@ -7,13 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numerai_tools.scoring import (
     feature_neutral_corr,
+    gaussian,
     max_feature_correlation,
     neutralize,
     pearson_correlation,
+    tie_kept_rank,
 )
 
 from numerai_pipeline.core import DataError
-from numerai_pipeline.scoring import EraFeatures, fnc_of_era, gaussian_ranks
+from numerai_pipeline.scoring import (
+    EraFeatures,
+    fnc_of_era,
+    gaussian_ranks,
+    neutral_of_era,
+)
 
 TOLERANCE = 1e-9
 N_ROWS, N_FEATURES, N_MODELS = 300, 40, 3
@@ -64,6 +71,34 @@ def test_neutral_predictions_are_numerai_tools(codes, predictions, cast, proport
     found = EraFeatures(x).projection().neutralize(predictions, proportion)
     expected = neutralize(frame(predictions, "p"), frame(x, "f"), proportion)
     np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
+
+
+@types
+@pytest.mark.parametrize("proportion", [0.25, 0.5, 1.0])
+def test_ranked_predictions_are_neutralized_as_numerai_tools_does(
+    codes, predictions, cast, proportion
+):
+    x, one = cast(codes), predictions[:, 0]
+    features = EraFeatures(x)
+    found = neutral_of_era(one, features.projection(), proportion)
+    ranked = gaussian(tie_kept_rank(frame(one[:, None], "p")))
+    expected = neutralize(ranked, frame(x, "f"), proportion)["p_0"]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
+    # Of the covariance with each feature the other share is left.
+    before, after = (
+        features.exposures(values) * values.std()
+        for values in (gaussian_ranks(one), found)
+    )
+    np.testing.assert_allclose(after, (1 - proportion) * before, atol=TOLERANCE)
+
+
+def test_nothing_is_left_of_predictions_that_a_feature_makes(codes):
+    binary = (codes[:, :1] > 2).astype(np.uint8)
+    projection = EraFeatures(binary).projection()
+    assert not neutral_of_era(binary[:, 0], projection, 1.0).any()
+    assert not neutral_of_era(np.ones(N_ROWS), projection, 0.5).any()
+    broken = np.where(np.arange(N_ROWS) == 3, np.inf, 1.0)
+    assert np.isnan(neutral_of_era(broken, projection, 0.5)).all()
 
 
 @types

@@ -20,7 +20,11 @@ from numerai_pipeline.api.parameters import (
     overrides_of,
 )
 from numerai_pipeline.api.results import frame_of, plain
-from numerai_pipeline.api.scores import open_shards
+from numerai_pipeline.api.scores import (
+    benchmark_files,
+    neutral_features,
+    open_shards,
+)
 from numerai_pipeline.core import ConfigError, columns
 
 if TYPE_CHECKING:
@@ -103,7 +107,8 @@ class BacktestCommands(Base):
             seeds: Train models of so many seeds, from --seed on, as one model.
             allow_leak: Accept a purge shorter than the target's horizon; scores say so.
             restart: Replace this backtest, even a broken one, by a new one.
-            **parameters: A parameter of the recipe, or training.KEY; can be repeated.
+            **parameters: A parameter of the recipe, training.KEY or
+                prediction.KEY; can be repeated.
 
         Returns:
             The outcome of each model, in the order of the names.
@@ -230,6 +235,7 @@ def prepare_ensemble(
         plan(text)
 
     def work() -> "Backtest":
+        shards = open_shards(project, recipe)
         # Planned again: another model of the command may have done a member's.
         job = EnsembleBacktest(
             name=name,
@@ -238,11 +244,13 @@ def prepare_ensemble(
                 text: run_backtest(plan(text), progress=project.progress)
                 for text in members
             },
-            shards=open_shards(project, recipe),
+            shards=shards,
             backtests=backtests_dir(project.workspace.runs_dir(name)),
             started=project.clock.now(),
             meta_model=meta_model_file(project),
             settings=project.settings.evaluation,
+            neutral_features=neutral_features(project, shards, recipe),
+            benchmarks=benchmark_files(project),
         )
         return backtest_ensemble(job, progress=project.progress, restart=restart)
 

@@ -326,18 +326,23 @@ class DataCommands(Base):
 
 
 def fetch_live(
-    project: Base, round_number: int, *, version: str | None = None, force: bool = False
+    project: Base,
+    round_number: int,
+    *,
+    file: str = "live.parquet",
+    version: str | None = None,
+    force: bool = False,
 ) -> Path:
-    """Download a round's live data into the round's folder.
+    """Download a round's live data, or another file of it, into the round's folder.
 
     Returns:
-        The path of ``live.parquet``.
+        The path of the file.
     """
     release = version or project.settings.data.version
-    path = project.workspace.round_dir(round_number) / "live.parquet"
+    path = project.workspace.round_dir(round_number) / file
     _fetch(
         project,
-        [f"{release}/live.parquet"],
+        [f"{release}/{file}"],
         force=force,
         into=path.parent,
         round_number=round_number,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from numerai_pipeline.api.base import Base
 from numerai_pipeline.api.membership import (
     choose_members,
+    ensemble_recipe,
+    is_ensemble_name,
     join_members,
     make_ensemble,
     meta_model_file,
@@ -214,16 +216,23 @@ class EnsembleCommands(Base):
         from numerai_pipeline.models import write_ensemble
 
         recipe = self._recipe(name, names_of(members), weights, missing_member)
+        known = self._known(name)
         path = self.workspace.recipe_path(name)
-        self._check_free(name, recipe, force=force)
+        if known is not None and known.parameters == recipe.parameters:
+            recipe = known  # with what was edited in it, such as its target
+        elif path.exists() and not force:
+            raise ConfigError(
+                f"{path} exists. Run `nai train {name}` to make it of its members' "
+                "present runs, choose another name, or pass --force to overwrite it."
+            )
         chosen = choose_members(self, name, recipe)
-        shards = shards_of([one.tested.recipe for one in chosen.values()])
-        recipe = recipe.model_copy(update={"shards": shards})
+        if recipe is not known:
+            shards = shards_of([one.tested.recipe for one in chosen.values()])
+            recipe = recipe.model_copy(update={"shards": shards})
         joined = join_members(self, recipe, chosen)
-        if not (path.is_file() and self._has(name, recipe)):
+        if recipe is not known:
             write_ensemble(recipe, path)
-        run = make_ensemble(self, name, recipe, joined=joined)
-        return self._compare(run, joined)
+        return self._compare(make_ensemble(self, name, recipe, joined=joined), joined)
 
     def _recipe(
         self,
@@ -248,21 +257,11 @@ class EnsembleCommands(Base):
         }
         return complete_ensemble(Recipe(family=ENSEMBLE, parameters=parameters))
 
-    def _check_free(self, name: str, recipe: "Recipe", *, force: bool) -> None:
-        """Refuse to overwrite another model."""
-        path = self.workspace.recipe_path(name)
-        if path.exists() and not force and not self._has(name, recipe):
-            raise ConfigError(
-                f"{path} exists. Run `nai train {name}` to make it of its members' "
-                "present runs, choose another name, or pass --force to overwrite it."
-            )
-
-    def _has(self, name: str, recipe: "Recipe") -> bool:
-        """Return whether an ensemble is this one already."""
-        from numerai_pipeline.api.membership import ensemble_recipe
-
-        found = ensemble_recipe(self, name, {})
-        return found is not None and found.parameters == recipe.parameters
+    def _known(self, name: str) -> "Recipe | None":
+        """Return the recipe of the ensemble that has the name; None if none has."""
+        if not is_ensemble_name(self, name):
+            return None
+        return ensemble_recipe(self, name, {})
 
     def _compare(self, run: "Run", joined: "Joined") -> Ensembled:
         from numerai_pipeline.evaluation import (

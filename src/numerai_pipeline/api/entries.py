@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from numerai_pipeline.api.base import Base
 from numerai_pipeline.api.results import plain
-from numerai_pipeline.core import PipelineError, explain, retrain
+from numerai_pipeline.core import PipelineError, explain, inline_toml, retrain
 
 if TYPE_CHECKING:
     from numerai_pipeline.data import Fold
@@ -32,6 +32,7 @@ class Entry:
         started: when it was begun, in UTC; None if that cannot be read.
         changes: the keys of its recipe that differ from the model's ``model.toml``, as
             ``--set`` takes them.
+        prediction: what is done after the model; empty: nothing.
         trained: the eras that it learned from, such as ``1-120``; of a backtest those
             of all folds.
         validated: the eras that chose the epoch.
@@ -54,6 +55,7 @@ class Entry:
     id: str
     started: datetime | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
+    prediction: str = ""
     trained: str = ""
     validated: str = ""
     tested: str = ""
@@ -85,15 +87,25 @@ def changes_text(changes: Mapping[str, Any]) -> str:
     >>> changes_text({"learning_rate": 0.01, "training.epochs": 5})
     'learning_rate=0.01 training.epochs=5'
     """
-    return " ".join(f"{key}={value}" for key, value in changes.items())
+    shown = {
+        key: inline_toml(value) if isinstance(value, Mapping) else value
+        for key, value in changes.items()
+    }
+    return " ".join(f"{key}={value}" for key, value in shown.items())
 
 
 def flat_recipe(recipe: "Recipe") -> dict[str, Any]:
     """Return a recipe's keys, those of its tables as ``--set`` takes them."""
     tables = recipe.model_dump(mode="json")
     parameters, training = tables.pop("parameters"), tables.pop("training")
+    prediction = {"neutralize": {}, **tables.pop("prediction", {})}
     tables["missing"] = str(recipe.missing)  # NaN equals nothing
-    return {**tables, **parameters, **{f"training.{k}": v for k, v in training.items()}}
+    return {
+        **tables,
+        **parameters,
+        **{f"training.{key}": value for key, value in training.items()},
+        **{f"prediction.{key}": value for key, value in prediction.items()},
+    }
 
 
 def changes_of(flat: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,7 +196,11 @@ def _entry_of_backtest(backtest: "Backtest", wanted: Mapping[str, Any]) -> Entry
 
 def _of_recipe(recipe: "Recipe", wanted: Mapping[str, Any]) -> dict[str, Any]:
     flat = flat_recipe(recipe)
-    return {"recipe": flat, "changes": changes_of(flat, wanted)}
+    return {
+        "recipe": flat,
+        "changes": changes_of(flat, wanted),
+        "prediction": str(recipe.prediction.neutralize),
+    }
 
 
 def _of_folds(folds: "Sequence[Fold]") -> dict[str, Any]:

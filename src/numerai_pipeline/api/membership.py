@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.api.base import Base
 from numerai_pipeline.api.production import find_run, tested_run
-from numerai_pipeline.api.scores import open_shards
+from numerai_pipeline.api.scores import (
+    benchmark_files,
+    neutral_features,
+    open_shards,
+)
 from numerai_pipeline.core import ConfigError, DataError, PipelineError
 
 if TYPE_CHECKING:
@@ -112,7 +116,9 @@ def join_members(
         return join_backtests(whole, shards, recipe.target)
     runs = {name: one.tested for name, one in members.items()}
     try:
-        return join_runs(runs, shards, recipe.target, project.progress)
+        return join_runs(
+            runs, shards, recipe.target, project.progress, benchmark_files(project)
+        )
     except DataError as error:
         models = " ".join(dict.fromkeys(one.tested.name for one in members.values()))
         raise DataError(
@@ -192,6 +198,7 @@ def make_ensemble(
         scores = scores_of_members(joined.scored(meta_model))
         return learn_weights(joined, kind, scores, settings).to_dict()
 
+    shards = open_shards(project, recipe)
     releases = {one.run.data_version for one in chosen.values()}
     job = EnsembleJob(
         name=name,
@@ -202,8 +209,12 @@ def make_ensemble(
         runs=project.workspace.runs_dir(name),
         started=project.clock.now(),
         data_version=releases.pop() if len(releases) == 1 else "",
+        neutral_features=neutral_features(project, shards, recipe),
+        benchmarks=benchmark_files(project),
     )
-    return make_ensemble_run(job, weigh, restart=restart, on_done=keep_production)
+    return make_ensemble_run(
+        job, weigh, shards, restart=restart, on_done=keep_production
+    )
 
 
 def meta_model_file(project: Base) -> Path | None:

@@ -104,7 +104,8 @@ class ModelCommands(Base):
             target: Target that it learns: a name, or "mean of A, B", "0.7 A + 0.3 B",
                 each also "neutral to features SET" or "neutral to benchmark NAME".
             force: Overwrite an existing model; its runs stay.
-            **parameters: A parameter of the recipe, or training.KEY; can be repeated.
+            **parameters: A parameter of the recipe, training.KEY or
+                prediction.KEY; can be repeated.
 
         Returns:
             The folder of the model.
@@ -181,7 +182,8 @@ class ModelCommands(Base):
             seeds: Train models of so many seeds, from --seed on, as one model.
             allow_leak: Accept a purge shorter than the target's horizon; scores say so.
             restart: Replace the run of this recipe, even a broken one, by a new one.
-            **parameters: A parameter of the recipe, or training.KEY; can be repeated.
+            **parameters: A parameter of the recipe, training.KEY or
+                prediction.KEY; can be repeated.
 
         Returns:
             The outcome of each model, in the order of the names.
@@ -436,6 +438,8 @@ def training_job(
         ),
         untrained=folder / kind.untrained_file,
         features=catalog.columns(recipe.feature_set),
+        neutral_features=catalog.union(recipe.prediction.neutralize.features),
+        benchmarks=benchmark_files(project, release),
         shards=reader.folder,
         runs=project.workspace.runs_dir(name),
         started=project.clock.now(),

@@ -44,6 +44,9 @@ class Cli:
         )
 
 
+# The tables of a recipe, and how their keys begin.
+_TABLES = {"parameters": "", "training": "training.", "prediction": "prediction."}
+
 Folder = Annotated[str | Path, Cli(kind=Path)]
 # One name or several; in one string they are separated by commas.
 Names = Annotated[str | Sequence[str], Cli(kind=list[str], metavar="NAME")]
@@ -89,8 +92,8 @@ def overrides_of(tables: Mapping[str, Any]) -> dict[str, Any]:
     """
     overrides: dict[str, Any] = {}
     for key, value in tables.items():
-        if key in ("parameters", "training") and isinstance(value, Mapping):
-            prefix = "training." if key == "training" else ""
+        if key in _TABLES and isinstance(value, Mapping):
+            prefix = _TABLES[key]
             overrides |= {f"{prefix}{name}": each for name, each in value.items()}
         elif value is not None:
             overrides[key] = value

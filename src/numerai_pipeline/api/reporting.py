@@ -13,7 +13,7 @@ from numerai_pipeline.api.outcomes import Outcome, Outcomes
 from numerai_pipeline.api.parameters import Cli, Names, names_of
 from numerai_pipeline.api.scored import Scored
 from numerai_pipeline.api.scores import ScoredPart, evaluate_models, openings_of
-from numerai_pipeline.core import ConfigError, DataError
+from numerai_pipeline.core import ConfigError, DataError, inline_toml
 
 if TYPE_CHECKING:
     from numerai_pipeline.evaluation import Comparison, Evaluation
@@ -155,11 +155,13 @@ class ReportCommands(Base):
         seed = [f"--seed {changes.pop('seed')}"] if "seed" in changes else []
         top = set(type(recipe).model_fields)
         pairs = (
-            f"{key}={json.dumps(value)}"
-            for key, value in changes.items()
-            if key not in top
+            f"{key}={_toml(value)}" for key, value in changes.items() if key not in top
         )
         return [*seed, *(f"--set {quote(pair)}" for pair in pairs)]
+
+
+def _toml(value: Any) -> str:
+    return inline_toml(value) if isinstance(value, dict) else json.dumps(value)
 
 
 def _note(whole: "Evaluation", shown: "Evaluation") -> list[str]:

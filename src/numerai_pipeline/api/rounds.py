@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -221,6 +222,7 @@ class RoundCommands(Base):
         Examples:
             nai predict mlp lightgbm
         """
+        from numerai_pipeline.evaluation import LIVE_BENCHMARKS
         from numerai_pipeline.prediction import (
             Origin,
             earlier_live,
@@ -244,10 +246,18 @@ class RoundCommands(Base):
             )
         live_sha256 = sha256_of(live)
 
+        @cache
+        def benchmarks_sha256() -> str:
+            file = fetch_live(self, round_number, file=LIVE_BENCHMARKS, force=force)
+            return sha256_of(file)
+
         def predicted(name: str) -> Prediction:
             run = runs[name].get()
             path = predictions_path(self, round_number, name)
-            origin = Origin(run.folder.name, live_sha256)
+            needs = run.recipe.prediction.neutralize.benchmarks
+            origin = Origin(
+                run.folder.name, live_sha256, benchmarks_sha256() if needs else ""
+            )
             n_rows = None if force else noted_rows(path, origin)
             was_current = n_rows is not None
             left_out: list[str] = []

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from numerai_pipeline.api.figure import CellFigure
-    from numerai_pipeline.evaluation import Evaluation, ScoreRow, Trials
+    from numerai_pipeline.evaluation import Evaluation, ScoreRow, Sweep, Trials
     from numerai_pipeline.submission import Opening
 
 
@@ -22,14 +22,18 @@ class Scored(Outcomes["Evaluation"]):
     Args:
         outcomes: of each model.
         openings: each time that the lockbox was opened so far.
+        has_sweep: whether the scores by proportion of neutralization are wanted.
     """
 
     def __init__(
         self,
         outcomes: "Sequence[Outcome[Evaluation]]",
         openings: "Sequence[Opening]" = (),
+        *,
+        has_sweep: bool = False,
     ) -> None:
         super().__init__(outcomes)
+        self.has_sweep = has_sweep
         self.openings = tuple(openings)
 
     def to_dict(self) -> dict[str, Any]:
@@ -40,6 +44,7 @@ class Scored(Outcomes["Evaluation"]):
                 **plain(one.get()),
                 "trials": plain(self.trials[one.name]),
                 "lockbox_openings": len(self.openings),
+                **self._sweep_dict(one.name),
             }
             for one in self.outcomes
         }
@@ -50,6 +55,16 @@ class Scored(Outcomes["Evaluation"]):
         from numerai_pipeline.evaluation import trials_of
 
         return {name: trials_of(found) for name, found in self.results.items()}
+
+    @cached_property
+    def sweeps(self) -> "dict[str, Sweep]":
+        """Of each model, its scores by proportion of neutralization."""
+        from numerai_pipeline.evaluation import sweep_of
+
+        return {name: sweep_of(found) for name, found in self.results.items()}
+
+    def _sweep_dict(self, name: str) -> dict[str, Any]:
+        return {"sweep": plain(self.sweeps[name])} if self.has_sweep else {}
 
     @property
     def table(self) -> "pd.DataFrame":

@@ -41,6 +41,7 @@ class ScoreCommands(Base):
         on: ScoredPart = "test",
         run: str = "latest",
         fnc: Annotated[str | None, Cli(metavar="SET")] = None,
+        sweep: bool = False,
         open_lockbox: bool = False,
         force: bool = False,
     ) -> Scored:
@@ -59,6 +60,8 @@ class ScoreCommands(Base):
             run: latest, production, or a run's name (its end is enough).
             fnc: Feature set of FNC and exposure, such as all; none leaves them out.
                 By default that of numerai.toml.
+            sweep: Also print and plot the scores after 0, .25, .5, .75 and 1 of what
+                the features of FNC explain is taken out of the predictions.
             open_lockbox: Score the lockbox eras instead; the ledger records it.
             force: Score again even if up to date.
 
@@ -72,7 +75,15 @@ class ScoreCommands(Base):
         Examples:
             nai score mlp lightgbm
             nai score mlp --on backtest --fnc all
+            nai score mlp --on validation --sweep
         """
+        if sweep and fnc == NO_FEATURES:
+            raise ConfigError(
+                "--sweep neutralizes to the features of FNC, so --fnc none does not "
+                "go with it."
+            )
+        from numerai_pipeline.evaluation import plot_sweep
+
         part: EvaluatedPart = on
         if open_lockbox:
             if on != "test":
@@ -84,7 +95,10 @@ class ScoreCommands(Base):
         outcomes = evaluate_models(
             self, names_of(names), on=part, run=run, fnc=fnc, force=force
         )
-        return Scored(outcomes, openings_of(self))
+        scored = Scored(outcomes, openings_of(self), has_sweep=sweep)
+        for found in scored.results.values() if sweep else ():
+            plot_sweep(found)
+        return scored
 
     def compare(
         self,
@@ -165,7 +179,12 @@ def evaluate_models(
         if on == "lockbox":
             _record_opening(project, found, reader)
         subject = subject_of_run(
-            found, reader, on=on, force=force, progress=project.progress
+            found,
+            reader,
+            on=on,
+            force=force,
+            benchmarks=benchmark_files(project, found.data_version or None),
+            progress=project.progress,
         )
         return subject, reader
 
@@ -306,10 +325,35 @@ def scoring_of(
     )
 
 
-def benchmark_files(project: Base) -> tuple[Path, ...]:
-    """Return the files of benchmarks that are downloaded, without live data."""
-    found = sorted(project.data_dir.glob("*_benchmark_models.parquet"))
+def benchmark_files(project: Base, release: str | None = None) -> tuple[Path, ...]:
+    """Return the files of benchmarks that are downloaded, without live data.
+
+    Args:
+        project: the workspace.
+        release: of the data; None: that of the settings.
+    """
+    folder = project.workspace.data_dir(release or project.settings.data.version)
+    found = sorted(folder.glob("*_benchmark_models.parquet"))
     return tuple(path for path in found if not path.name.startswith("live"))
+
+
+def neutral_features(
+    project: Base, reader: "ShardReader", recipe: "Recipe"
+) -> tuple[str, ...]:
+    """Return the columns of the feature sets that a recipe neutralizes to.
+
+    Raises:
+        ConfigError: if there is no such feature set.
+        DataError: if ``features.json`` is missing.
+    """
+    from numerai_pipeline.data import FeatureCatalog
+
+    names = recipe.prediction.neutralize.features
+    if not names:
+        return ()
+    release = str(reader.manifest.provenance.options["data_version"])
+    file = project.workspace.data_dir(release) / "features.json"
+    return FeatureCatalog.load(file).union(names)
 
 
 def _features(

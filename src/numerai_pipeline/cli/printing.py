@@ -207,6 +207,7 @@ def _(result: History) -> None:
             one.started and f"{one.started:%Y-%m-%d %H:%M}" for one in entries
         ],
         "recipe": [changes_text(one.changes) for one in entries],
+        "prediction": [one.prediction for one in entries],
         "fold": [_fold(one) for one in entries],
         "best": [one.best and f"{one.unit} {one.best}" for one in entries],
         "monitor": ["" if is_one else one.monitor for one in entries],

@@ -9,8 +9,8 @@ from numerai_pipeline.cli.tables import Cell, echo, format_value, print_table
 from numerai_pipeline.core import counted
 
 if TYPE_CHECKING:
-    from numerai_pipeline.evaluation import Evaluation, ScoreRow, Trials
-    from numerai_pipeline.scoring import Difference
+    from numerai_pipeline.evaluation import Evaluation, ScoreRow, Sweep, Trials
+    from numerai_pipeline.scoring import Difference, Summary
 
 # What a table of scores shows, in this order; JSON has all of them.
 _SHOWN = ("CORR", "MMC", "BMC", "FNC", "exposure", "CWMM", "payout")
@@ -38,6 +38,8 @@ def print_scored(result: Scored) -> None:
     print_table(title, _COLUMNS, rows, padding=0)
     for name, evaluation in result.results.items():
         _print_notes(name, evaluation, result.trials[name])
+    for name, sweep in result.sweeps.items() if result.has_sweep else ():
+        _print_sweep(name, sweep)
     if any(math.isnan(one.rows[0].summary.low) for one in evaluations):
         least = 8 * evaluations[0].rows[0].horizon
         echo(
@@ -148,6 +150,8 @@ def _print_notes(name: str, evaluation: "Evaluation", trials: "Trials") -> None:
         f"{name}: {evaluation.folder.name}, {evaluation.on} eras "
         f"{eras[0]:04d} to {eras[-1]:04d}, purge {evaluation.purge}{measured}"
     )
+    if evaluation.neutralized:
+        echo(f"{name}: {evaluation.neutralized}, era by era")
     for row in _own(evaluation):
         found = evaluation.versus_benchmark(row)
         if row.metric == "CORR" and found is not None and found.n_eras:
@@ -160,6 +164,42 @@ def _print_notes(name: str, evaluation: "Evaluation", trials: "Trials") -> None:
     for warning in evaluation.warnings:
         echo(f"{name}: {warning}")
     echo(f"plot: {format_value(evaluation.plot)}")
+
+
+def _print_sweep(name: str, sweep: "Sweep") -> None:
+    """Print a table of the proportions, and what to know before one is chosen."""
+    print_table(
+        f"{name} neutralized to {sweep.feature_set}",
+        ["", "CORR ±95 %", "– 0", "MMC", "payout", "payout – 0", "exposure"],
+        [
+            (
+                Cell(f"{row.proportion:g}"),
+                Cell(_mean(row.corr)),
+                _gain(row.corr_difference),
+                Cell(_mean(row.mmc)),
+                Cell(_mean(row.payout)),
+                _gain(row.payout_difference),
+                Cell(show_number(row.exposure, ".4f")),
+            )
+            for row in sweep.rows
+        ],
+        padding=0,
+    )
+    for sentence in sweep.notes:
+        echo(f"{name}: {sentence}")
+    echo(f"plot: {format_value(sweep.plot)}")
+
+
+def _mean(found: "Summary | None") -> str:
+    return "–" if found is None else plus_minus(found.mean, found.low, ".4f")
+
+
+def _gain(found: "Difference | None") -> Cell:
+    """Return a difference, green or red where it is clear."""
+    if found is None:
+        return Cell("")
+    style = "green" if found.low > 0 else "red" if found.high < 0 else ""
+    return Cell(plus_minus(found.mean, found.low, "+.4f"), style)
 
 
 def _versus(found: "Difference") -> str:

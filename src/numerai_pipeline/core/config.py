@@ -226,12 +226,28 @@ def commented_toml(table: BaseModel) -> str:
     return tomlkit.dumps(document)
 
 
-def _fill(container: Any, table: BaseModel) -> None:
+def inline_toml(table: Mapping[str, Any]) -> str:
+    """Write a table on one line, as ``--set`` takes it.
+
+    >>> inline_toml({"features": ["medium"], "proportion": 0.5})
+    '{features = ["medium"], proportion = 0.5}'
+    """
+    import tomlkit
+
+    inline = tomlkit.inline_table()
+    inline.update(table)
+    return inline.as_string()
+
+
+def _fill(container: Any, table: BaseModel, *, is_nested: bool = False) -> None:
     import tomlkit
 
     nested: list[tuple[str, BaseModel]] = []
     for name, field in type(table).model_fields.items():
         value = getattr(table, name)
+        if isinstance(value, BaseModel) and is_nested:
+            # A table of a table stands on one line, with what was set.
+            value = value.model_dump(mode="json", exclude_unset=True)
         if isinstance(value, BaseModel):
             nested.append((name, value))
             continue
@@ -248,7 +264,7 @@ def _fill(container: Any, table: BaseModel) -> None:
         container.add(name, item)
     for name, value in nested:
         child = tomlkit.table()
-        _fill(child, value)
+        _fill(child, value, is_nested=True)
         container.add(name, child)
 
 

@@ -105,6 +105,30 @@ class FeatureCatalog:
             )
         return features
 
+    def union(self, feature_sets: Sequence[str]) -> tuple[str, ...]:
+        """Return the features of several sets, each once.
+
+        Args:
+            feature_sets: their names; ``medium & serenity`` is what both have.
+
+        Raises:
+            ConfigError: if a set is unknown, or two have nothing in common.
+            DataError: if a set is empty or lists something other than features.
+        """
+        names = (name for one in feature_sets for name in self._common(one))
+        return tuple(dict.fromkeys(names))
+
+    def _common(self, text: str) -> tuple[str, ...]:
+        first, *others = (self.columns(name.strip()) for name in text.split("&"))
+        in_all = set(first).intersection(*others)
+        found = tuple(name for name in first if name in in_all)
+        if not found:
+            raise ConfigError(
+                f"{self.path}: the feature sets '{text}' have no feature in common. "
+                "Name others."
+            )
+        return found
+
     def groups(self, features: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Arrange features by their groups.
 

@@ -70,6 +70,7 @@ from numerai_pipeline.evaluation.predicting import (
     ShardRows,
     predict_rows,
 )
+from numerai_pipeline.evaluation.references import LIVE_BENCHMARKS
 from numerai_pipeline.evaluation.result import (
     EvaluatedPart,
     Evaluation,
@@ -84,9 +85,17 @@ from numerai_pipeline.evaluation.rows import (
     SweepPoint,
     common_eras,
 )
+from numerai_pipeline.evaluation.sweep import (
+    Sweep,
+    SweepRow,
+    draw_sweep,
+    plot_sweep,
+    sweep_of,
+)
 from numerai_pipeline.evaluation.trials import Trials, trials_of
 
 __all__ = [
+    "LIVE_BENCHMARKS",
     "Backtest",
     "BacktestPlan",
     "Blends",
@@ -113,7 +122,9 @@ __all__ = [
     "Scoring",
     "ShardRows",
     "Subject",
+    "Sweep",
     "SweepPoint",
+    "SweepRow",
     "Trials",
     "Weighted",
     "WeightingComparison",
@@ -128,6 +139,7 @@ __all__ = [
     "draw_comparison",
     "draw_scores",
     "draw_similarity",
+    "draw_sweep",
     "draw_weightings",
     "evaluate",
     "fold_of",
@@ -140,6 +152,7 @@ __all__ = [
     "on_common_eras",
     "pin",
     "plan_backtest",
+    "plot_sweep",
     "predict_part",
     "predict_rows",
     "read_evaluation",
@@ -149,6 +162,7 @@ __all__ = [
     "scores_of_members",
     "subject_of_backtest",
     "subject_of_run",
+    "sweep_of",
     "trials_of",
     "union_fold",
     "weighed_by",

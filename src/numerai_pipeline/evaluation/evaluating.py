@@ -20,6 +20,7 @@ from numerai_pipeline.data import Fold, ShardReader, format_eras
 from numerai_pipeline.evaluation.backtests.folder import Backtest
 from numerai_pipeline.evaluation.neutral import score_features
 from numerai_pipeline.evaluation.out_of_sample import (
+    OutOfSample,
     choose_part,
     fold_of,
     is_made_from,
@@ -51,6 +52,8 @@ class Subject:
         on: what the predicted eras are.
         folds: what was trained and chosen on which eras.
         targets: what was learned, the recipe's own target first.
+        neutralized: what ``[prediction]`` took out of the predictions; empty: nothing.
+        eras: those that were to be predicted.
     """
 
     folder: Path
@@ -58,6 +61,8 @@ class Subject:
     on: EvaluatedPart
     folds: tuple[Fold, ...]
     targets: tuple[str, ...]
+    neutralized: str = ""
+    eras: tuple[int, ...] = ()
 
     @property
     def predictions(self) -> Path:
@@ -90,6 +95,7 @@ def subject_of_run(
     *,
     on: EvaluatedPart = "test",
     force: bool = False,
+    benchmarks: Sequence[Path] = (),
     progress: Progress = SILENT,
 ) -> Subject:
     """Predict the eras to score a run on, unless that was done before.
@@ -100,6 +106,7 @@ def subject_of_run(
         on: which eras; where there are no test eras, the validation eras are
             predicted, and the result says so.
         force: predict again what was predicted.
+        benchmarks: Numerai's benchmark files, where the run neutralizes to some.
         progress: where to report.
 
     Raises:
@@ -107,18 +114,28 @@ def subject_of_run(
             those that are wanted.
     """
     on, part = choose_part(run, shards, on)
-    subject = Subject(run.folder, run.name, on, (fold_of(run),), run.targets)
+    step = run.recipe.prediction.neutralize
+    subject = Subject(
+        folder=run.folder,
+        model=run.name,
+        on=on,
+        folds=(fold_of(run),),
+        targets=run.targets,
+        neutralized=str(step),
+        eras=part.eras,
+    )
     made_from = digest_of(
         {
             "model": sha256_of(run.best().path),
             "shards": shards.manifest.fingerprint,
             "eras": format_eras(part.eras),
             "split": part.split,
+            **(_checksums(benchmarks) if step.benchmarks else {}),
         }
     )
     if force or not is_made_from(subject.predictions, made_from):
         reader = shards.opened() if on == "lockbox" else shards
-        found = predict_part(run, reader, part, (), progress)
+        found = predict_part(run, reader, part, (), progress, benchmarks)
         write_out_of_sample(found, subject.predictions, made_from)
     return subject
 
@@ -145,7 +162,13 @@ def subject_of_backtest(backtest: Backtest, shards: ShardReader) -> Subject:
             "leaves them out."
         )
     return Subject(
-        backtest.folder, backtest.name, "backtest", backtest.folds, backtest.targets
+        folder=backtest.folder,
+        model=backtest.name,
+        on="backtest",
+        folds=backtest.folds,
+        targets=backtest.targets,
+        neutralized=str(backtest.recipe.prediction.neutralize),
+        eras=tuple(era for fold in backtest.folds for era in fold.test),
     )
 
 
@@ -256,8 +279,26 @@ def _score(
         features=None,
         shards_fingerprint=shards.manifest.fingerprint,
         fingerprint=fingerprint,
+        neutralized=subject.neutralized,
+        left_out=_left_out(subject, found, shards),
     )
     return evaluation, scorer.for_features()
+
+
+def _left_out(
+    subject: Subject, found: OutOfSample, shards: ShardReader
+) -> tuple[int, ...]:
+    """Return the eras that could not be neutralized, as far as they may be read."""
+    if not subject.neutralized:
+        return ()
+    predicted = set(found.eras.tolist())
+    purge = max(fold.purge for fold in subject.folds)
+    there = set(_reader(shards, subject).eras(purge=purge))
+    return tuple(sorted((set(subject.eras) & there) - predicted))
+
+
+def _checksums(files: Sequence[Path]) -> dict[str, str]:
+    return {path.name: sha256_of(path) for path in files}
 
 
 def _reader(shards: ShardReader, *subjects: Subject) -> ShardReader:

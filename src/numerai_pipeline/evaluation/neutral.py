@@ -1,21 +1,23 @@
 """FNC, feature exposure and neutralization, one factorization of features per era."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import Progress
-from numerai_pipeline.data import ShardReader, fill_missing
-from numerai_pipeline.evaluation.out_of_sample import Ids, Rows
+from numerai_pipeline.data import ShardReader
+from numerai_pipeline.evaluation.neutralizing import whole_eras
+from numerai_pipeline.evaluation.out_of_sample import Rows
 from numerai_pipeline.evaluation.rows import FeatureScores, ScoreRow, SweepPoint
 from numerai_pipeline.evaluation.scores import FeatureSubject
 from numerai_pipeline.scoring import (
     EraFeatures,
     Projection,
     Scores,
+    contribution_per_era,
     corr_of_era,
     fnc_of_era,
     gaussian_ranks,
@@ -50,7 +52,8 @@ def score_features(
     eras = sorted({era for one in measured for era in one.rows_of_era})
     title = f"FNC and exposure to {len(features):,} features"
     with progress.task(title, len(eras), "eras") as advance:
-        for era, ids, x in _whole_eras(shards, eras, features):
+        blocks = shards.blocks(None, eras=eras, features=features, targets=())
+        for era, ids, x in whole_eras(blocks):
             for group in _groups(measured, era, Rows(ids)):
                 group.measure(era, x)
             advance(1)
@@ -65,7 +68,8 @@ class _Measured:
         rows_of_era: its rows of each era that can be scored.
         scores: a model's name -> era, FNC and exposure of each era.
         exposures: ``(F,)`` of its own model in each era.
-        sweep: CORR and exposure of its own model by proportion, in each era.
+        sweep: ``(3, len(PROPORTIONS))`` of its own model in each era: CORR, largest
+            exposure and MMC.
     """
 
     def __init__(self, subject: FeatureSubject) -> None:
@@ -79,7 +83,7 @@ class _Measured:
             name: [] for name in subject.names
         }
         self.exposures: list[Values] = []
-        self.sweep: list[tuple[list[float], list[float]]] = []
+        self.sweep: list[Values] = []
 
     def result(
         self, feature_set: str, features: Sequence[str]
@@ -95,17 +99,40 @@ class _Measured:
                 horizon = self.subject.horizon
                 rows.append(ScoreRow(name, metric, found, horizon, feature_set))
         mean = _mean(np.array(self.exposures)).tolist()
-        corrs, largest = (np.array(each) for each in zip(*self.sweep, strict=True))
-        eras = rows[0].scores.eras
-        points = zip(PROPORTIONS, corrs.T, _mean(largest).tolist(), strict=True)
         return rows, FeatureScores(
             feature_set=feature_set,
             exposures=dict(zip(features, mean, strict=True)),
-            sweep=tuple(
-                SweepPoint(part, Scores(eras, corr), exposure)
-                for part, corr, exposure in points
-            ),
+            sweep=tuple(self._points(rows[0].scores.eras)),
         )
+
+    def _points(self, eras: npt.NDArray[np.integer[Any]]) -> Iterator[SweepPoint]:
+        corrs, largest, mmcs = np.array(self.sweep).transpose(1, 2, 0)
+        exposures = _mean(largest.T).tolist()
+        for place, part in enumerate(PROPORTIONS):
+            corr, mmc = Scores(eras, corrs[place]), Scores(eras, mmcs[place])
+            has_mmc = not np.isnan(mmc.values).all()
+            yield SweepPoint(
+                proportion=part,
+                corr=corr,
+                exposure=exposures[place],
+                mmc=mmc if has_mmc else None,
+                payout=self.subject.payout(corr, mmc) if has_mmc else None,
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class _Swept:
+    """A subject's own model in an era.
+
+    Attributes:
+        measured: takes the scores.
+        raw: ``(n,)``, what the model gives, before its ``[prediction]``.
+        meta_model: ``(n,)``, NaN where it cannot be compared with.
+    """
+
+    measured: _Measured
+    raw: Values
+    meta_model: Values
 
 
 class _Group:
@@ -116,6 +143,7 @@ class _Group:
         targets: ``(n,)``.
         columns: ``(n,)`` predictions of each model.
         users: for each of them, what measures it, and the model's name there.
+        swept: the subjects' own models, whose neutralization is measured.
     """
 
     def __init__(
@@ -125,6 +153,7 @@ class _Group:
         self.targets = targets
         self.columns: list[Values] = []
         self.users: list[list[tuple[_Measured, str]]] = []
+        self.swept: list[_Swept] = []
 
     def add(self, column: Values, user: "tuple[_Measured, str]") -> None:
         """Add a model; one that several subjects have is measured once."""
@@ -151,43 +180,31 @@ class _Group:
             score = (era, float(fnc[place]), _largest(exposures[:, place]))
             for measured, name in users:
                 measured.scores[name].append(score)
-        self._sweep(values, features, projection, exposures)
+                if name == measured.subject.names[0]:
+                    measured.exposures.append(exposures[:, place])
+        if self.swept:
+            self._sweep(features, projection)
 
-    def _sweep(
-        self,
-        values: Values,
-        features: EraFeatures,
-        projection: Projection,
-        exposures: Values,
-    ) -> None:
+    def _sweep(self, features: EraFeatures, projection: Projection) -> None:
         """Measure the subjects' own models at each proportion."""
-        own = [
-            place
-            for place, [(measured, name), *_] in enumerate(self.users)
-            if name == measured.subject.names[0]
-        ]
-        if not own:
-            return
-        ranks = np.column_stack([gaussian_ranks(values[:, place]) for place in own])
+        ranks = np.column_stack([gaussian_ranks(one.raw) for one in self.swept])
         largest = [_largest(column) for column in features.exposures(ranks).T]
         parts = PROPORTIONS if projection.is_defined else PROPORTIONS[:1]
         explained = projection.explained(ranks) if len(parts) > 1 else ranks
-        unknown = [np.nan] * (len(PROPORTIONS) - len(parts))
-        for place, rank, taken, exposure in zip(
-            own, ranks.T, explained.T, largest, strict=True
+        for one, rank, taken, exposure in zip(
+            self.swept, ranks.T, explained.T, largest, strict=True
         ):
-            left = [rank - part * taken for part in parts]
-            corrs = [corr_of_era(column, self.targets) for column in left]
-            # The features' products with what is explained are those with all of it.
-            shares = [
-                (1 - part) * rank.std() / column.std() if column.std() else np.nan
-                for part, column in zip(parts, left, strict=True)
-            ]
-            for measured, _ in self.users[place]:
-                measured.exposures.append(exposures[:, place])
-                measured.sweep.append(
-                    (corrs + unknown, [exposure * one for one in shares] + unknown)
+            scores = np.full((3, len(PROPORTIONS)), np.nan)
+            for place, part in enumerate(parts):
+                left = rank - part * taken
+                # The features' products with what is explained are those with all.
+                share = (1 - part) * rank.std() / left.std() if left.std() else np.nan
+                scores[:, place] = (
+                    corr_of_era(left, self.targets),
+                    exposure * share,
+                    _mmc(left, one.meta_model, self.targets),
                 )
+            one.measured.sweep.append(scores)
 
 
 def _groups(measured: Sequence[_Measured], era: int, rows: Rows) -> Iterable[_Group]:
@@ -208,17 +225,18 @@ def _groups(measured: Sequence[_Measured], era: int, rows: Rows) -> Iterable[_Gr
             key = (subject.target, places[kept].tobytes())
             group = found.setdefault(key, _Group(places[kept], targets[kept]))
             group.add(column[kept], (one, name))
+            if name == subject.names[0]:
+                raw = subject.found.from_model[own][kept].astype(np.float64)
+                group.swept.append(_Swept(one, raw, subject.meta_model[own][kept]))
     return found.values()
 
 
-def _whole_eras(
-    shards: ShardReader, eras: Sequence[int], features: Sequence[str]
-) -> Iterator[tuple[int, Ids, Codes]]:
-    blocks = shards.blocks(None, eras=eras, features=features, targets=())
-    for era, group in groupby(blocks, key=lambda block: int(block.eras[0])):
-        parts = list(group)
-        x = np.concatenate([block.x for block in parts])
-        yield era, np.concatenate([block.ids for block in parts]), fill_missing(x)
+def _mmc(column: Values, meta_model: Values, targets: npt.NDArray[np.float32]) -> float:
+    """Return the MMC of an era; NaN where there is no meta model."""
+    if np.isnan(meta_model).all():
+        return np.nan
+    era = np.zeros(len(column), np.int16)
+    return float(contribution_per_era(column, meta_model, targets, era).values[0])
 
 
 def _largest(exposures: npt.NDArray[Any]) -> float:

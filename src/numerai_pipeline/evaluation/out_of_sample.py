@@ -12,15 +12,23 @@ from numerai_pipeline.data import (
     Fold,
     Part,
     ShardReader,
+    column_names,
     format_eras,
     read_columns,
 )
-from numerai_pipeline.evaluation.predicting import ShardRows, predict_rows
+from numerai_pipeline.evaluation.predicting import (
+    PredictedRows,
+    ShardRows,
+    predict_rows,
+)
 from numerai_pipeline.evaluation.result import EvaluatedPart
 from numerai_pipeline.scoring import Scores, corr_per_era
 from numerai_pipeline.training import Run
 
 Ids = npt.NDArray[np.bytes_]
+
+# The column of what a model gives before the steps of its ``[prediction]``.
+_RAW = "raw"
 
 _REMEDY = "nai score --force"
 
@@ -32,14 +40,21 @@ class OutOfSample:
     Attributes:
         ids: ``(rows,)`` S16.
         eras: ``(rows,)`` int16.
-        predictions: ``(rows,)`` float32, as the model gives them.
+        predictions: ``(rows,)`` float32, as they are submitted.
         targets: a target's name -> ``(rows,)`` float32, NaN where it is missing.
+        raw: ``(rows,)`` float32, as the model gives them; None: these are submitted.
     """
 
     ids: Ids
     eras: npt.NDArray[np.int16]
     predictions: npt.NDArray[np.float32]
     targets: dict[str, npt.NDArray[np.float32]]
+    raw: npt.NDArray[np.float32] | None = None
+
+    @property
+    def from_model(self) -> npt.NDArray[np.float32]:
+        """What the model gives, before the steps of ``[prediction]``."""
+        return self.predictions if self.raw is None else self.raw
 
     def by_era(self) -> Iterator[tuple[int, slice]]:
         """Yield each era with its rows."""
@@ -135,10 +150,12 @@ def predict_part(
     part: Part,
     targets: tuple[str, ...],
     progress: Progress,
+    benchmarks: Sequence[Path] = (),
 ) -> OutOfSample:
     """Predict rows of the shards.
 
-    One block of features is in memory at a time; 30 bytes per row are kept.
+    One block of features is in memory at a time; 30 bytes per row are kept. Eras that
+    cannot be neutralized as the run's recipe wants are left out.
 
     Args:
         run: a finished run.
@@ -146,19 +163,30 @@ def predict_part(
         part: which rows.
         targets: what to read beside the predictions.
         progress: where to report.
+        benchmarks: Numerai's benchmark files, where the run neutralizes to some.
     """
-    found = predict_rows(run, ShardRows(shards, part, targets), progress)
+    source = ShardRows(shards, part, targets, tuple(benchmarks))
+    return out_of_sample(predict_rows(run, source, progress), targets)
+
+
+def out_of_sample(found: PredictedRows, targets: Sequence[str]) -> OutOfSample:
+    """Return predicted rows by era, their targets by name."""
     by_era = np.argsort(found.eras, kind="stable")
     return OutOfSample(
         ids=found.ids[by_era],
         eras=found.eras[by_era],
         predictions=found.predictions[by_era].astype(np.float32, copy=False),
         targets={name: found.y[by_era, place] for place, name in enumerate(targets)},
+        raw=None
+        if found.raw is None
+        else found.raw[by_era].astype(np.float32, copy=False),
     )
 
 
 def write_out_of_sample(found: OutOfSample, path: Path, made_from: str = "") -> None:
     """Write the predictions as Parquet: id, era as Numerai writes it, prediction.
+
+    Where these are not the model's output, that is a column ``raw``.
 
     Args:
         found: the predictions.
@@ -176,6 +204,7 @@ def write_out_of_sample(found: OutOfSample, path: Path, made_from: str = "") -> 
                 which.astype(np.int32), [f"{era:04d}" for era in eras]
             ),
             columns.PREDICTION: found.predictions,
+            **({} if found.raw is None else {_RAW: found.raw}),
         },
         metadata={"made_from": made_from},
     )
@@ -212,7 +241,8 @@ def read_out_of_sample(
             lockbox has all of them.
     """
     wanted = (columns.ID, columns.ERA, columns.PREDICTION)
-    table = read_columns(path, wanted, _REMEDY)
+    has_raw = _RAW in column_names(path, _REMEDY)
+    table = read_columns(path, (*wanted, _RAW) if has_raw else wanted, _REMEDY)
     eras = table[columns.ERA].cast("string").cast("int16").to_numpy()
     if shards.lockbox:
         is_open = eras < shards.lockbox[0] - purge
@@ -229,6 +259,7 @@ def read_out_of_sample(
         eras=eras[order],
         predictions=table[columns.PREDICTION].to_numpy()[order],
         targets={name: np.full(len(eras), np.nan, np.float32) for name in targets},
+        raw=table[_RAW].to_numpy()[order] if has_raw else None,
     )
     _join_targets(found, path, shards)
     return found

@@ -39,6 +39,11 @@ def plot_scores(evaluation: Evaluation, path: Path) -> None:
 
     figure = Figure()
     draw_scores(figure, evaluation)
+    save_figure(figure, path)
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a figure of panels below each other as a PNG, whole."""
     _lay_out(figure)
     with atomic_path(path) as partial:
         figure.savefig(partial, format="png", dpi=120)

@@ -7,6 +7,7 @@ submitted.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ from numerai_pipeline.core import DataError, PipelineError, Progress
 from numerai_pipeline.data import Block, Part, ShardReader, decode_features
 from numerai_pipeline.evaluation.ensembles.members import named, open_member
 from numerai_pipeline.evaluation.ensembles.weight_file import EnsembleWeights
+from numerai_pipeline.evaluation.neutralizing import neutralized
 from numerai_pipeline.models import ensemble_parameters
 from numerai_pipeline.scoring import mean_rank
 from numerai_pipeline.training import Member, Run
@@ -37,6 +39,11 @@ class RowSource(Protocol):
         """How many rows there are."""
         ...
 
+    @property
+    def benchmarks(self) -> tuple[Path, ...]:
+        """Files with the predictions of Numerai's benchmark models for them."""
+        ...
+
     def blocks(self, features: Sequence[str]) -> Iterator[Block]:
         """Read the rows, always in the same order, with some features."""
         ...
@@ -50,11 +57,13 @@ class ShardRows:
         reader: the shards.
         part: which rows.
         targets: read into ``y`` of the blocks.
+        benchmarks: Numerai's benchmark files of these rows.
     """
 
     reader: ShardReader
     part: Part
     targets: tuple[str, ...] = ()
+    benchmarks: tuple[Path, ...] = ()
 
     @property
     def is_live(self) -> bool:
@@ -85,12 +94,14 @@ class PredictedRows:
         eras: ``(rows,)`` int16.
         y: ``(rows, T)`` float32, the source's targets.
         predictions: ``(rows,)`` float, any scale; only the order within an era counts.
+        raw: ``(rows,)``, the same before ``[prediction]``; None: there is no such step.
     """
 
     ids: npt.NDArray[np.bytes_]
     eras: npt.NDArray[np.int16]
     y: npt.NDArray[np.float32]
     predictions: npt.NDArray[np.floating[Any]]
+    raw: npt.NDArray[np.floating[Any]] | None = None
 
 
 def predict_rows(
@@ -99,10 +110,10 @@ def predict_rows(
     progress: Progress,
     on_missing: OnMissing = lambda _sentence: None,
 ) -> PredictedRows:
-    """Predict rows with a run.
+    """Predict rows with a run: its model's output, then the steps of ``[prediction]``.
 
-    One block of features is in memory at a time, and of an ensemble what each member
-    predicts.
+    One block of features, or one era of those to neutralize to, is in memory at a time,
+    and of an ensemble what each member predicts.
 
     Args:
         run: a finished run.
@@ -112,13 +123,14 @@ def predict_rows(
 
     Raises:
         DataError: if a file of the run or of the rows is broken, the rows lack a
-            feature, or a member of an ensemble cannot predict and may not be missing.
+            feature or cannot be neutralized, or a member of an ensemble cannot predict
+            and may not be missing.
     """
     if run.members:
         found = _predict_ensemble(run, rows, progress, on_missing)
     else:
         found = _predict_model(run, rows, progress)
-    return found
+    return neutralized(found, run, rows, progress)
 
 
 def _predict_model(run: Run, rows: RowSource, progress: Progress) -> PredictedRows:
@@ -173,7 +185,7 @@ def _predict_ensemble(
 def _predict_member(
     ensemble: Run, member: Member, rows: RowSource, progress: Progress
 ) -> PredictedRows:
-    """Predict with a member alone.
+    """Predict with a member alone, without its own ``[prediction]``.
 
     Raises:
         DataError: if its run has changed, or what it predicts is not usable.

@@ -12,6 +12,9 @@ from numerai_pipeline.core import DataError, columns
 from numerai_pipeline.data import column_names, read_columns
 from numerai_pipeline.scoring import covered_rows
 
+# Numerai's predictions of its benchmark models for the rows of the live file.
+LIVE_BENCHMARKS = "live_benchmark_models.parquet"
+
 _NO_MODELS = {columns.ID, columns.ERA, columns.DATA_TYPE, columns.META_MODEL}
 
 _REMEDY = "nai download --meta --benchmarks --force"

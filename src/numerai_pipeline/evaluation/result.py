@@ -11,11 +11,12 @@ import numpy.typing as npt
 
 from numerai_pipeline.core import (
     DataError,
+    counted,
     digest_of,
     read_json,
     write_json,
 )
-from numerai_pipeline.data import MIN_TEST_ERAS, Fold
+from numerai_pipeline.data import MIN_TEST_ERAS, Fold, format_eras
 from numerai_pipeline.evaluation.rows import (
     Coverage,
     FeatureScores,
@@ -25,7 +26,7 @@ from numerai_pipeline.evaluation.rows import (
 from numerai_pipeline.scoring import Difference, difference
 
 # Changes when the file's meaning does: what an older version wrote is scored again.
-LAYOUT = 4
+LAYOUT = 5
 
 EvaluatedPart = Literal["test", "validation", "backtest", "lockbox"]
 
@@ -53,6 +54,9 @@ class Evaluation:
         shards_fingerprint: which shards these were.
         fingerprint: which predictions, shards, files and settings all this was made
             from.
+        neutralized: what ``[prediction]`` took out of the predictions, in words; empty:
+            nothing.
+        left_out: eras that it could not be taken out of, so that they are not scored.
     """
 
     folder: Path
@@ -69,6 +73,8 @@ class Evaluation:
     features: FeatureScores | None
     shards_fingerprint: str
     fingerprint: str
+    neutralized: str = ""
+    left_out: tuple[int, ...] = ()
 
     @property
     def purge(self) -> int:
@@ -92,6 +98,11 @@ class Evaluation:
         if self.n_eras < MIN_TEST_ERAS:
             found.append(
                 f"{self.n_eras} eras are too few to say anything about a model."
+            )
+        if self.left_out:
+            found.append(
+                f"Not scored, since they could not be {self.neutralized}: "
+                f"{counted(len(self.left_out), 'eras')} {format_eras(self.left_out)}."
             )
         if self.on == "validation":
             found.append("The epoch was chosen on these eras, so the scores are high.")
@@ -156,10 +167,7 @@ class Evaluation:
         """
         features = self.features
         if features is not None:
-            sweep = tuple(
-                replace(point, corr=only_eras(point.corr, eras))
-                for point in features.sweep
-            )
+            sweep = tuple(point.restricted(eras) for point in features.sweep)
             features = replace(features, sweep=sweep)
         rows = (replace(row, scores=only_eras(row.scores, eras)) for row in self.rows)
         return replace(self, n_eras=len(eras), rows=tuple(rows), features=features)
@@ -213,6 +221,8 @@ class Evaluation:
             "features": self.features and self.features.to_dict(),
             "shards_fingerprint": self.shards_fingerprint,
             "fingerprint": self.fingerprint,
+            "neutralized": self.neutralized,
+            "left_out": list(self.left_out),
         }
 
 
@@ -253,6 +263,8 @@ def read_evaluation(
             features=features and FeatureScores.from_dict(features),
             shards_fingerprint=record["shards_fingerprint"],
             fingerprint=record["fingerprint"],
+            neutralized=record["neutralized"],
+            left_out=tuple(record["left_out"]),
         )
         # What follows from the rest, such as means and warnings, must do so too.
         is_whole = bool(found.rows) and digest_of(found._record()) == digest_of(record)
@@ -309,6 +321,11 @@ def scores_path(folder: Path, on: EvaluatedPart) -> Path:
 def plot_path(folder: Path, on: EvaluatedPart) -> Path:
     """Return where the picture of a part stands."""
     return folder / "plots" / f"scores{_suffix(on)}.png"
+
+
+def sweep_path(folder: Path, on: EvaluatedPart) -> Path:
+    """Return where the picture of the sweep of a part stands."""
+    return folder / "plots" / f"sweep{_suffix(on)}.png"
 
 
 def predictions_path(folder: Path, on: EvaluatedPart) -> Path:

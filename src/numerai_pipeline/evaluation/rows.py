@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -92,11 +92,15 @@ class SweepPoint:
         proportion: that share; 0 is the model as it is, 1 leaves what FNC measures.
         corr: CORR per era.
         exposure: the largest exposure to a feature, mean of the eras.
+        mmc: MMC per era; None without a meta model.
+        payout: per era; None without a meta model.
     """
 
     proportion: float
     corr: Scores
     exposure: float
+    mmc: Scores | None = None
+    payout: Scores | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -105,16 +109,33 @@ class SweepPoint:
             "exposure": None if math.isnan(self.exposure) else self.exposure,
             "eras": self.corr.eras.tolist(),
             "values": _values(self.corr),
+            "mmc": self.mmc and _values(self.mmc),
+            "payout": self.payout and _values(self.payout),
         }
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> "SweepPoint":
         """Read what ``to_dict`` returned."""
         exposure = record["exposure"]
+        mmc, payout = (
+            record[name] and _scores({**record, "values": record[name]})
+            for name in ("mmc", "payout")
+        )
         return cls(
             proportion=float(record["proportion"]),
             corr=_scores(record),
             exposure=math.nan if exposure is None else float(exposure),
+            mmc=mmc,
+            payout=payout,
+        )
+
+    def restricted(self, eras: npt.NDArray[np.integer[Any]]) -> "SweepPoint":
+        """Return the scores of some eras; the exposure stays that of all."""
+        return replace(
+            self,
+            corr=only_eras(self.corr, eras),
+            mmc=self.mmc and only_eras(self.mmc, eras),
+            payout=self.payout and only_eras(self.payout, eras),
         )
 
 
@@ -126,7 +147,8 @@ class FeatureScores:
         feature_set: the set of the features.
         exposures: a feature's name -> Pearson's correlation of the raw predictions
             with it, mean of the eras; NaN where it never varies.
-        sweep: the scores by proportion of neutralization.
+        sweep: the scores by proportion of neutralization, of what the model gives
+            before its own ``[prediction]``.
     """
 
     feature_set: str

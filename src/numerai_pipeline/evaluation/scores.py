@@ -1,6 +1,6 @@
 """Scores of predictions beside the meta model and the benchmarks, era by era."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,8 @@ class FeatureSubject:
         horizon: eras that the target looks ahead.
         names: of the models, the own one first.
         values: ``(rows, len(names))`` float64, NaN where one has no prediction.
+        meta_model: ``(rows,)`` float64, NaN where it cannot be compared with.
+        payout: CORR and MMC -> the payout of each era.
     """
 
     found: OutOfSample
@@ -51,6 +53,8 @@ class FeatureSubject:
     horizon: int
     names: tuple[str, ...]
     values: Values
+    meta_model: Values
+    payout: Callable[[Scores, Scores], Scores]
 
 
 class Scorer:
@@ -128,6 +132,10 @@ class Scorer:
             horizon=self.horizon,
             names=(self.model, *(one.name for one in others)),
             values=np.column_stack([own, *values]),
+            meta_model=np.full(len(own), np.nan)
+            if self._meta_model is None
+            else np.where(self._meta_model.covered, self._meta_model.values, np.nan),
+            payout=self._payout,
         )
 
     def _cover(self, kind: Kind, names: Sequence[str]) -> "_Covered | None":
@@ -186,7 +194,10 @@ class Scorer:
         both = ~np.isnan(known)
         cwmm = cwmm_per_era(predictions[both], known[both], eras[both])
         yield self._row(who, "CWMM", cwmm)
-        payout = payout_per_era(
+        yield self._row(who, "payout", self._payout(corr, mmc))
+
+    def _payout(self, corr: Scores, mmc: Scores) -> Scores:
+        return payout_per_era(
             corr,
             mmc,
             corr_multiplier=self._settings.payout_corr,
@@ -194,7 +205,6 @@ class Scorer:
             factor=self._settings.payout_factor,
             clip=self._settings.payout_clip,
         )
-        yield self._row(who, "payout", payout)
 
     def _reference_corr(self, reference: "_Covered") -> Iterator[ScoreRow]:
         rows = reference.same

@@ -30,6 +30,7 @@ from numerai_pipeline.models.networks.parts import (
     network_input,
     target_head,
 )
+from numerai_pipeline.models.neutralize import Neutralize, Prediction
 from numerai_pipeline.models.protocol import (
     CLASS_VALUES,
     Engine,
@@ -87,8 +88,10 @@ __all__ = [
     "LayerParameters",
     "Learns",
     "MemberDense",
+    "Neutralize",
     "Positive",
     "PositiveFloat",
+    "Prediction",
     "Predictor",
     "Recipe",
     "ReconstructionLoss",

@@ -24,6 +24,7 @@ from numerai_pipeline.data import eras_subset
 from numerai_pipeline.models.networks.family import KerasFamily
 from numerai_pipeline.models.networks.parts import KerasParameters
 from numerai_pipeline.models.networks.transform import parse_transform
+from numerai_pipeline.models.neutralize import Prediction
 from numerai_pipeline.models.protocol import Family, TrainingTable, UntrainedSpec
 from numerai_pipeline.models.registry import family
 from numerai_pipeline.models.trees.family import TreesParameters
@@ -82,6 +83,13 @@ class Recipe(Frozen):
     )
     parameters: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
+    prediction: Prediction = Field(
+        default=Prediction(), exclude_if=lambda table: table.is_empty
+    )
+
+    def for_training(self) -> "Recipe":
+        """Return it without what is done after the model: what decides the training."""
+        return self.model_copy(update={"prediction": Prediction()})
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -249,12 +257,15 @@ def override(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
         recipe: as it stands in the file.
         overrides: as ``new_model`` takes them, ``seed`` and ``seeds``.
 
+    Raises:
+        ConfigError: if a value of ``[prediction]`` is wrong.
+
     >>> recipe = Recipe(family="mlp", feature_set="all", parameters={"dropout": 0.5})
     >>> changed = override(recipe, {"seed": 7, "training.epochs": 3, "dropout": 0.1})
     >>> changed.seed, changed.training, changed.parameters
     (7, {'epochs': 3}, {'dropout': 0.1})
     """
-    parameters, training = _split(overrides)
+    parameters, training, prediction = _split(overrides)
     seeds: dict[str, Any] = {
         key: parameters.pop(key) for key in ("seed", "seeds") if key in parameters
     }
@@ -265,6 +276,7 @@ def override(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
             **seeds,
             "parameters": {**recipe.parameters, **parameters},
             "training": {**recipe.training, **training},
+            "prediction": {**recipe.prediction.model_dump(), **prediction},
         },
         where=RECIPE_FILE,
     )
@@ -290,7 +302,8 @@ def new_model(
         n_features: how many those are.
         target: target it learns, by name.
         overrides: values that differ from the defaults: ``units`` for a parameter,
-            ``training.epochs`` for a training option.
+            ``training.epochs`` for a training option, ``prediction.neutralize`` for
+            what is done after the model.
         preset: name of a set of such values of the family; ``overrides`` take
             precedence.
         force: overwrite an existing model; its runs stay.
@@ -304,13 +317,16 @@ def new_model(
             f"{recipe_path} exists. Edit it, or pass --force to overwrite it."
         )
     chosen = _preset(kind, preset)
-    parameters, training = _split({**chosen, **(overrides or {})})
+    parameters, training, prediction = _split({**chosen, **(overrides or {})})
     recipe = Recipe(
         family=kind.name,
         feature_set=feature_set,
         target=target,
         parameters=parameters,
         training=training,
+        prediction=parse_table(
+            Prediction, prediction, where=f"{RECIPE_FILE} [prediction]"
+        ),
     )
     if _fills_missing(_parameters(kind, parameters)):
         recipe = recipe.model_copy(update={"missing": math.nan})
@@ -348,18 +364,22 @@ def _preset(kind: Family, name: str | None) -> Mapping[str, Any]:
     return kind.presets[name]
 
 
-def _split(overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Separate ``training.KEY`` from the keys of parameters.
+def _split(
+    overrides: Mapping[str, Any],
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Separate ``training.KEY`` and ``prediction.KEY`` from the keys of parameters.
 
     >>> _split({"dropout": 0.1, "training.epochs": 3})
-    ({'dropout': 0.1}, {'epochs': 3})
+    ({'dropout': 0.1}, {'epochs': 3}, {})
     """
-    prefix = "training."
-    parameters = {k: v for k, v in overrides.items() if not k.startswith(prefix)}
-    training = {
-        k.removeprefix(prefix): v for k, v in overrides.items() if k.startswith(prefix)
-    }
-    return parameters, training
+    tables: dict[str, dict[str, Any]] = {"": {}, "training": {}, "prediction": {}}
+    for key, value in overrides.items():
+        table, _, name = key.partition(".")
+        if name and table in tables:
+            tables[table][name] = value
+        else:
+            tables[""][key] = value
+    return tables[""], tables["training"], tables["prediction"]
 
 
 def _typed(checked: CheckedRecipe) -> Recipe:
@@ -374,5 +394,6 @@ def _typed(checked: CheckedRecipe) -> Recipe:
             **checked.recipe.model_dump(exclude={"parameters", "training"}),
             "parameters": checked.parameters,
             "training": checked.training,
+            "prediction": checked.recipe.prediction,
         }
     )

@@ -23,7 +23,7 @@ from numerai_pipeline.data import (
     read_columns,
     read_parquet_blocks,
 )
-from numerai_pipeline.evaluation import OnMissing, predict_rows
+from numerai_pipeline.evaluation import LIVE_BENCHMARKS, OnMissing, predict_rows
 from numerai_pipeline.scoring import rank_per_era
 from numerai_pipeline.training import Run
 
@@ -50,6 +50,12 @@ class LiveRows:
         """They are."""
         return True
 
+    @property
+    def benchmarks(self) -> tuple[Path, ...]:
+        """The file of benchmark predictions beside the live file, if it is there."""
+        path = self.path.with_name(LIVE_BENCHMARKS)
+        return (path,) if path.is_file() else ()
+
     def blocks(self, features: Sequence[str]) -> Iterator[Block]:
         """Read the rows in the file's order.
 
@@ -71,7 +77,8 @@ def predict_live(
     Args:
         run: a finished run; it sees the features that it was trained on, by name,
             through the transform of training.
-        live: Numerai's ``live.parquet``.
+        live: Numerai's ``live.parquet``; where the run neutralizes to benchmarks,
+            ``live_benchmark_models.parquet`` stands beside it.
         progress: where to report.
         on_missing: called for each member of an ensemble that is left out.
 
@@ -80,15 +87,22 @@ def predict_live(
         of the live data, in its order.
 
     Raises:
-        DataError: if a feature is missing, an id occurs twice, the model predicts
-            NaN or infinity, or the same value for all rows, or an ensemble lacks a
-            member that may not be missing.
+        DataError: if a feature is missing, an id occurs twice, the predictions cannot
+            be neutralized as the run wants, the model predicts NaN or infinity, or the
+            same value for all rows, or an ensemble lacks a member that may not be
+            missing.
     """
     import pandas as pd
 
     ids = live_ids(live)
     _check_features(run, live, column_names(live, _REMEDY))
     found = predict_rows(run, LiveRows(live, len(ids)), progress, on_missing)
+    if len(found.ids) < len(ids):
+        raise DataError(
+            f"{len(ids) - len(found.ids):,} of {len(ids):,} live rows cannot be "
+            f"{run.recipe.prediction.neutralize}, so '{run.name}' predicts none of "
+            "them. Fetch the files again: `nai predict --force`."
+        )
     _check_predictions(f"'{run.name}'", found.predictions)
     return pd.DataFrame(
         {
@@ -166,11 +180,12 @@ def earlier_live(live: Path) -> Path | None:
 
 
 def _check_features(run: Run, live: Path, names: list[str]) -> None:
-    missing = sorted(set(run.features) - set(names))
+    wanted = {*run.features, *run.neutral_features}
+    missing = sorted(wanted - set(names))
     if missing:
-        n_found = len(run.features) - len(missing)
+        n_found = len(wanted) - len(missing)
         raise DataError(
-            f"{live} has {n_found:,} of the {len(run.features):,} features that "
+            f"{live} has {n_found:,} of the {len(wanted):,} features that "
             f"'{run.name}' was trained on; {missing[0]} is missing. Download live "
             "data of the release that it was trained on, or train it on this one."
         )

@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.core import DataError, read_json, sha256_of, write_json
-from numerai_pipeline.prediction.live import earlier_live, write_predictions
+from numerai_pipeline.evaluation import LIVE_BENCHMARKS
+from numerai_pipeline.prediction.live import (
+    earlier_live,
+    write_predictions,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,10 +27,17 @@ class Origin:
     Attributes:
         run: name of the run's folder.
         live_sha256: of the live data, hex.
+        benchmarks_sha256: of the benchmarks' live predictions, hex; empty: the run
+            needs none.
     """
 
     run: str
     live_sha256: str
+    benchmarks_sha256: str = ""
+
+    def to_dict(self) -> dict[str, str]:
+        """Return what is not empty."""
+        return {key: value for key, value in asdict(self).items() if value}
 
 
 def write_noted(
@@ -44,7 +55,7 @@ def write_noted(
     _note(predictions).unlink(missing_ok=True)
     write_predictions(frame, predictions)
     note = {
-        "origin": asdict(origin),
+        "origin": origin.to_dict(),
         "rows": len(frame),
         "is_whole": is_whole,
         "sha256": sha256_of(predictions),
@@ -65,7 +76,7 @@ def noted_rows(predictions: Path, origin: Origin) -> int | None:
         return None
     note = _read(predictions)
     rows = note.get("rows")
-    is_it = note.get("origin") == asdict(origin) and (
+    is_it = note.get("origin") == origin.to_dict() and (
         note.get("sha256") == sha256_of(predictions)
     )
     is_whole = note.get("is_whole", True)
@@ -121,6 +132,10 @@ def _difference(predictions: Path, run: str, live: Path) -> str | None:
     origin = origin if isinstance(origin, dict) else {}
     if origin.get("live_sha256") != sha256_of(live):
         return f"it was made from other live data than {live} holds now"
+    benchmarks = live.with_name(LIVE_BENCHMARKS)
+    known = origin.get("benchmarks_sha256")
+    if known and not (benchmarks.is_file() and sha256_of(benchmarks) == known):
+        return f"it was made from other benchmark predictions than {benchmarks} holds"
     if origin.get("run") != run:
         return f"it was made by the run {origin.get('run')!r}, but {run!r} is used now"
     return None

@@ -2,8 +2,13 @@
 
 from numerai_pipeline.scoring.blending import blend, gaussian_columns, weighted_sum
 from numerai_pipeline.scoring.comparisons import Difference, difference, holm
-from numerai_pipeline.scoring.eras import covered_rows
-from numerai_pipeline.scoring.features import EraFeatures, Projection, fnc_of_era
+from numerai_pipeline.scoring.eras import MIN_SHARE_OF_ERA, covered_rows, segments
+from numerai_pipeline.scoring.features import (
+    EraFeatures,
+    Projection,
+    fnc_of_era,
+    neutral_of_era,
+)
 from numerai_pipeline.scoring.intervals import (
     Interval,
     mean_interval,
@@ -37,6 +42,7 @@ from numerai_pipeline.scoring.weights import (
 )
 
 __all__ = [
+    "MIN_SHARE_OF_ERA",
     "Difference",
     "EraFeatures",
     "Interval",
@@ -64,10 +70,12 @@ __all__ = [
     "mean_rank",
     "member_scores",
     "n_effective",
+    "neutral_of_era",
     "overfit_probability",
     "payout_per_era",
     "probabilistic_sharpe",
     "rank_per_era",
+    "segments",
     "sharpe_interval",
     "similarity_per_era",
     "step_of",

@@ -250,6 +250,30 @@ def fnc_of_era(predictions: Floats, targets: Floats, projection: Projection) -> 
     return scores
 
 
+def neutral_of_era(
+    predictions: Floats, projection: Projection, proportion: float
+) -> Doubles:
+    """Rank and gaussianize predictions, and take a share of the explained part out.
+
+    Args:
+        predictions: ``(rows,)`` float, any scale.
+        projection: of the era's columns.
+        proportion: share of the explained part that is taken, 0 to 1.
+
+    Returns:
+        ``(rows,)``: 0 where the columns leave nothing but rounding; NaN where one of
+        the predictions is NaN or infinite.
+
+    Source: ``tie_kept_rank``, ``gaussian`` and ``neutralize`` of numerai-tools.
+    """
+    if not np.isfinite(predictions).all():
+        return np.full(len(predictions), np.nan)
+    ranked = gaussian_ranks(predictions)
+    neutral = projection.neutralize(ranked, proportion)
+    is_left = neutral.std() > _NO_REMAINDER * ranked.std()
+    return neutral if is_left else np.zeros(len(neutral))
+
+
 def _factorized(gram: Doubles) -> tuple[Doubles, Rows, int]:
     """Factorize the products of columns.
 

@@ -20,9 +20,10 @@ from numerai_pipeline.core import (
     write_json,
     write_toml,
 )
-from numerai_pipeline.data import Fold
+from numerai_pipeline.data import Fold, ShardReader
 from numerai_pipeline.models import Recipe
 from numerai_pipeline.training.members import Member
+from numerai_pipeline.training.neutral_columns import check_prediction
 from numerai_pipeline.training.run import (
     CHECKPOINTS,
     CONFIG_FILE,
@@ -50,6 +51,9 @@ class EnsembleJob:
         runs: folder in which the run's folder is made.
         started: the present moment, which names the run.
         data_version: the release of the members' data; empty if they differ.
+        neutral_features: columns of the feature sets that the recipe's
+            ``[prediction]`` neutralizes to.
+        benchmarks: Numerai's benchmark files that are there, for the same.
     """
 
     name: str
@@ -60,6 +64,8 @@ class EnsembleJob:
     runs: Path
     started: datetime
     data_version: str = ""
+    neutral_features: tuple[str, ...] = ()
+    benchmarks: tuple[Path, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -69,6 +75,7 @@ class EnsembleJob:
                 "recipe": self.recipe.model_dump(mode="json"),
                 "members": [member.to_dict() for member in self.members],
                 "weighed_by": dict(self.weighed_by),
+                "neutral": self.neutral_features,
             }
         )
 
@@ -76,6 +83,7 @@ class EnsembleJob:
 def make_ensemble_run(
     job: EnsembleJob,
     weigh: Callable[[], Mapping[str, Any]],
+    reader: ShardReader,
     *,
     restart: bool = False,
     on_done: Callable[[Run], None] = lambda _run: None,
@@ -85,13 +93,17 @@ def make_ensemble_run(
     Args:
         job: what it is made of.
         weigh: learns what ``weights.json`` holds; called if the run is not there yet.
+        reader: the shards that it is to be scored on.
         restart: replace the run, even a broken one.
         on_done: called with the run before anybody else can make it.
 
     Raises:
-        ConfigError: if another process makes this very run.
-        DataError: if the run that is there is broken.
+        ConfigError: if another process makes this very run, or there is no such
+            benchmark to neutralize to.
+        DataError: if the run that is there is broken, or the shards lack a feature to
+            neutralize to.
     """
+    check_prediction(job, reader)
     fingerprint = job.fingerprint
     short = fingerprint[:SHORT]
     with locked(job.runs / short, doing=f"making the ensemble '{job.name}'"):
@@ -121,6 +133,7 @@ def _write(
         "features": (),
         "target": job.recipe.target,
         "missing": job.recipe.missing,
+        "neutral_features": job.neutral_features,
     }
     write_json(folder / FEATURES_FILE, features)
     write_toml(

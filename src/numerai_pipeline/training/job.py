@@ -30,6 +30,7 @@ from numerai_pipeline.models import (
 )
 from numerai_pipeline.training.history import unit_of
 from numerai_pipeline.training.labels import Labels
+from numerai_pipeline.training.neutral_columns import check_prediction
 from numerai_pipeline.training.recorder import Recorder
 
 
@@ -50,6 +51,9 @@ class TrainingJob:
         started: the present moment, which names the run.
         features: columns of the recipe's feature set, in order; None where that set
             is the very one of the shards.
+        neutral_features: columns of the feature sets that the recipe's
+            ``[prediction]`` neutralizes to.
+        benchmarks: Numerai's benchmark files that are there, for the same.
         source: text of the file of a user's own family; empty for a built-in one.
         allow_leak: whether windows may be nearer to their validation eras than the
             target's horizon.
@@ -65,6 +69,8 @@ class TrainingJob:
             the result either.
         data: folder of the release that the shards were made from, for targets that
             are neutralized; None: there are none.
+        also_from: other folders of runs, of which a finished training that is the same
+            is taken over.
     """
 
     name: str
@@ -75,6 +81,8 @@ class TrainingJob:
     runs: Path
     started: datetime
     features: tuple[str, ...] | None = None
+    neutral_features: tuple[str, ...] = ()
+    benchmarks: tuple[Path, ...] = ()
     source: str = field(default="", repr=False)
     allow_leak: bool = False
     stop_at: Mapping[str, int] = field(default_factory=dict)
@@ -84,6 +92,7 @@ class TrainingJob:
     max_ram_bytes: int | None = None
     shared_eras: tuple[int, ...] = ()
     data: Path | None = None
+    also_from: tuple[Path, ...] = ()
 
     def reader(self, progress: Progress = SILENT) -> ShardReader:
         """Return the reader of its shards.
@@ -117,7 +126,9 @@ class Plan:
         checked: its recipe with all defaults.
         reader: its shards.
         features: columns of the recipe's feature set, in order.
-        fingerprint: 64 hex digits of everything that decides the result.
+        fingerprint: 64 hex digits of everything that decides the predictions.
+        trained_fingerprint: the same without ``[prediction]``: of everything that
+            decides the trained models. It is ``fingerprint`` where that is empty.
         models: the models of the run.
     """
 
@@ -126,6 +137,7 @@ class Plan:
     reader: ShardReader
     features: tuple[str, ...]
     fingerprint: str
+    trained_fingerprint: str
     models: "tuple[ModelPlan, ...]"
 
 
@@ -169,20 +181,27 @@ def make_plan(job: TrainingJob, progress: Progress = SILENT) -> Plan:
         )
     _check_targets(job, checked, reader)
     features = _features(job, reader)
-    fingerprint = digest_of(
-        {
-            "recipe": checked.identity(),
-            "fold": job.fold.to_dict(),
-            "stop_at": dict(job.stop_at),
-            "features": features,
-            "shards": reader.manifest.fingerprint,
-            "untrained": _hand_made(job, checked, progress),
-            "source": checked.family.source,
-            **_neutralized(checked, reader),
-        }
-    )
+    check_prediction(job, reader)
+    recipe = checked.identity()
+    prediction = recipe.pop("prediction", None)
+    trained: dict[str, object] = {
+        "recipe": recipe,
+        "fold": job.fold.to_dict(),
+        "stop_at": dict(job.stop_at),
+        "features": features,
+        "shards": reader.manifest.fingerprint,
+        "untrained": _hand_made(job, checked, progress),
+        "source": checked.family.source,
+        **_neutralized(checked, reader),
+    }
+    fingerprint = trained_fingerprint = digest_of(trained)
+    if prediction is not None:
+        after = {"prediction": prediction, "neutral": job.neutral_features}
+        fingerprint = digest_of({"trained": trained, **after})
     models = _models(job, checked, reader)
-    return Plan(job, checked, reader, features, fingerprint, models)
+    return Plan(
+        job, checked, reader, features, fingerprint, trained_fingerprint, models
+    )
 
 
 def _check_targets(

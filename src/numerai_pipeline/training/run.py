@@ -81,6 +81,8 @@ class Run:
         started: when it was started, aware, in UTC.
         refit_of: name of the run whose recipe it trained on all eras; empty of others.
         members: of an ensemble: whose predictions it blends; empty of others.
+        neutral_features: columns of the feature sets that its predictions are
+            neutralized to; none: to no features.
     """
 
     folder: Path
@@ -95,6 +97,7 @@ class Run:
     started: datetime
     refit_of: str = ""
     members: tuple[Member, ...] = ()
+    neutral_features: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, folder: Path) -> "Run":
@@ -144,6 +147,7 @@ class Run:
                 started=started,
                 refit_of=str(of_run.get("refit_of", "")),
                 members=members,
+                neutral_features=tuple(map(str, features.get("neutral_features", ()))),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise _broken(features_path, error) from error

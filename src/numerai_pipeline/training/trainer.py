@@ -1,7 +1,8 @@
 """One training as a function: job -> run folder.
 
 The same recipe, fold, seed and shards make the same run: a finished one is returned
-at once, a killed one is resumed.
+at once, a killed one is resumed. Where only ``[prediction]`` differs, the trained
+models are taken over.
 """
 
 import platform
@@ -46,6 +47,12 @@ from numerai_pipeline.training.run import (
     latest_run,
     mark_asked,
     mark_done,
+)
+from numerai_pipeline.training.taking_over import (
+    features_record,
+    find_trained,
+    fingerprints_of,
+    take_over,
 )
 from numerai_pipeline.training.tensorboard import write_curves
 
@@ -137,6 +144,9 @@ def train(
         _heal(job.runs, plan)
         folder = find_run(job.runs, plan.fingerprint)
         _sweep(job.runs, plan, folder)
+        trained = None if folder or restart else find_trained(plan)
+        if trained is not None:
+            folder = take_over(plan, trained, _name(plan), progress)
         if folder is None or restart or not Run.open(folder).is_done:
             engine = load_engine(plan.checked.family.engine, progress)
             if folder is None or restart:
@@ -206,21 +216,14 @@ def begin_run(plan: Plan, engine: EngineModule, name: str) -> Path:
         if family.source:
             write_text(partial / FAMILY_FILE, family.source)
         (partial / "checkpoints").mkdir()
-        write_json(
-            partial / FEATURES_FILE,
-            {
-                "features": plan.features,
-                "target": job.recipe.target,
-                "missing": job.recipe.missing,
-            },
-        )
+        write_json(partial / FEATURES_FILE, features_record(plan))
         write_toml(
             partial / CONFIG_FILE,
             {
                 "run": {
                     "name": job.name,
                     "started": format_time(job.started),
-                    "fingerprint": plan.fingerprint,
+                    **fingerprints_of(plan),
                     "shards": job.shards.name,
                     "shards_fingerprint": plan.reader.manifest.fingerprint,
                     "data_version": str(

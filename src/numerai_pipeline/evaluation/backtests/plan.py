@@ -98,10 +98,16 @@ class BacktestPlan:
                 fold=fold,
                 runs=self.folder / "folds" / f"{number:03d}" / "runs",
                 shared_eras=tuple(sorted(eras)),
+                also_from=self._others(number),
                 max_ram_bytes=allowed,
             )
             for number, fold in enumerate(self.folds, start=1)
         )
+
+    def _others(self, number: int) -> tuple[Path, ...]:
+        """Return the folders of runs that other backtests have of a fold."""
+        folds = self.folder.parent.glob(f"*/folds/{number:03d}/runs")
+        return tuple(path for path in sorted(folds) if self.folder not in path.parents)
 
     def lines(self) -> list[str]:
         """Return the plan for people, a line per fold and what it takes."""

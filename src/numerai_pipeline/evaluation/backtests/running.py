@@ -169,7 +169,9 @@ def run_fold(fold: FoldJob, progress: Progress) -> FoldResult:
     reader, target = _shards(fold, progress), run.target
     if columns.TARGET in reader.manifest.target_names:
         target = columns.TARGET
-    found = predict_part(run, reader, fold_of(run).part("test"), (target,), progress)
+    part = fold_of(run).part("test")
+    benchmarks = fold.job.benchmarks
+    found = predict_part(run, reader, part, (target,), progress, benchmarks)
     write_out_of_sample(found, fold.folder / PREDICTIONS_FILE)
     result = FoldResult(
         number=fold.number,

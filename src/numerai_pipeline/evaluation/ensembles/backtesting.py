@@ -37,7 +37,13 @@ from numerai_pipeline.evaluation.ensembles.learning import (
 )
 from numerai_pipeline.evaluation.ensembles.pinning import union_fold
 from numerai_pipeline.evaluation.ensembles.weight_file import EnsembleWeights
-from numerai_pipeline.evaluation.out_of_sample import OutOfSample, write_out_of_sample
+from numerai_pipeline.evaluation.neutralizing import neutralized
+from numerai_pipeline.evaluation.out_of_sample import (
+    OutOfSample,
+    out_of_sample,
+    write_out_of_sample,
+)
+from numerai_pipeline.evaluation.predicting import PredictedRows, ShardRows
 from numerai_pipeline.models import Recipe, ensemble_parameters
 from numerai_pipeline.training import WEIGHTS_FILE
 
@@ -58,6 +64,9 @@ class EnsembleBacktest:
         started: the present moment, which names it.
         meta_model: Numerai's ``meta_model.parquet``, if it is there.
         settings: what CORR and MMC earn.
+        neutral_features: columns of the feature sets that the recipe's
+            ``[prediction]`` neutralizes to.
+        benchmarks: Numerai's benchmark files that are there, for the same.
     """
 
     name: str
@@ -68,6 +77,13 @@ class EnsembleBacktest:
     started: datetime
     meta_model: Path | None
     settings: EvaluationSettings
+    neutral_features: tuple[str, ...] = ()
+    benchmarks: tuple[Path, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the backtests of the ensemble."""
+        return self.backtests
 
 
 def backtest_ensemble(
@@ -90,6 +106,7 @@ def backtest_ensemble(
     fingerprint = digest_of(
         {
             "recipe": job.recipe.model_dump(mode="json"),
+            "neutral": job.neutral_features,
             **weighed_by(joined, job.meta_model, job.settings),
         }
     )
@@ -135,7 +152,19 @@ def _write(
     weights = _weights(job, joined)
     write_json(folder / WEIGHTS_FILE, weights.to_dict())
     for number, fold in enumerate(folds, start=1):
-        _write_fold(number, fold, joined, weights, planned, job.shards)
+        started = stopwatch()
+        found = _predict_fold(job, fold, joined, weights, progress)
+        write_out_of_sample(found, planned.fold_dir(number) / PREDICTIONS_FILE)
+        result = FoldResult(
+            number=number,
+            n_train_rows=job.shards.n_rows(None, fold.train),
+            n_rows=len(found.ids),
+            best_epoch=len(joined.names),
+            unit="member",
+            corr=mean_corr(found, joined.target),
+            seconds=stopwatch() - started,
+        )
+        result.write(planned.fold_dir(number))
     join_folds(planned, progress)
     planned.mark_done()
 
@@ -169,29 +198,22 @@ def _folds(members: Sequence[Backtest], joined: Joined) -> list[Fold]:
     return found
 
 
-def _write_fold(
-    number: int,
+def _predict_fold(
+    job: EnsembleBacktest,
     fold: Fold,
     joined: Joined,
     weights: EnsembleWeights,
-    backtest: Backtest,
-    shards: ShardReader,
-) -> None:
-    started = stopwatch()
-    rows = np.isin(joined.found.eras, fold.test)
-    eras = joined.found.eras[rows]
-    blended = weights.blend(joined.predictions[rows], eras).astype(np.float32)
-    targets = {name: each[rows] for name, each in joined.found.targets.items()}
-    found = OutOfSample(joined.found.ids[rows], eras, blended, targets)
-    folder = backtest.fold_dir(number)
-    write_out_of_sample(found, folder / PREDICTIONS_FILE)
-    result = FoldResult(
-        number=number,
-        n_train_rows=shards.n_rows(None, fold.train),
-        n_rows=len(eras),
-        best_epoch=len(joined.names),
-        unit="member",
-        corr=mean_corr(found, joined.target),
-        seconds=stopwatch() - started,
+    progress: Progress,
+) -> OutOfSample:
+    """Blend the members' predictions of a fold's test eras, then neutralize them."""
+    is_tested = np.isin(joined.found.eras, fold.test)
+    eras = joined.found.eras[is_tested]
+    targets = joined.found.targets[joined.target][is_tested]
+    blended = PredictedRows(
+        ids=joined.found.ids[is_tested],
+        eras=eras,
+        y=targets[:, None],
+        predictions=weights.blend(joined.predictions[is_tested], eras),
     )
-    result.write(folder)
+    rows = ShardRows(job.shards, fold.part("test"), (), job.benchmarks)
+    return out_of_sample(neutralized(blended, job, rows, progress), (joined.target,))

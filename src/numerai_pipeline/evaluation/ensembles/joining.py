@@ -40,7 +40,7 @@ class Joined:
         names: the members, in the order of the columns.
         found: ids, eras and targets of the rows; its predictions are the first
             member's.
-        predictions: ``(rows, k)`` float32.
+        predictions: ``(rows, k)`` float32, as the members' models give them.
         target: what weights are learned by.
         starts: first era of each stretch that gets weights of its own, ascending.
         purge: eras between those that weights are learned from and their stretch.
@@ -92,7 +92,11 @@ class Joined:
 
 
 def join_runs(
-    runs: Mapping[str, Run], shards: ShardReader, target: str, progress: Progress
+    runs: Mapping[str, Run],
+    shards: ShardReader,
+    target: str,
+    progress: Progress,
+    benchmarks: Sequence[Path] = (),
 ) -> Joined:
     """Join what runs predict for the test eras that all of them have.
 
@@ -102,13 +106,14 @@ def join_runs(
         shards: have the rows.
         target: what weights are learned by.
         progress: where to report.
+        benchmarks: Numerai's benchmark files, where a run neutralizes to some.
 
     Raises:
         DataError: if there is no such era.
     """
     subjects = {}
     for name, run in runs.items():
-        subject = subject_of_run(run, shards, progress=progress)
+        subject = subject_of_run(run, shards, benchmarks=benchmarks, progress=progress)
         if subject.on != "test":
             raise DataError(f"'{run.name}' has no test eras in {shards.folder}.")
         subjects[name] = subject
@@ -145,13 +150,14 @@ def _join(
     purge = max(columns.purge_eras((target,)), *(fold.purge for fold in folds))
     paths = [subject.predictions for subject in subjects.values()]
     first = read_out_of_sample(paths[0], shards, (target,), purge=purge)
-    values = [first.predictions]
+    # What a member's own [prediction] does is not done before blending.
+    values = [first.from_model]
     is_common = np.ones(len(first.ids), bool)
     for path in paths[1:]:
         other = read_out_of_sample(path, shards, (), purge=purge)
         places = Rows(other.ids).places(first.ids)
         is_common &= places >= 0
-        values.append(other.predictions[places])
+        values.append(other.from_model[places])
     if not is_common.any():
         raise DataError(f"{', '.join(subjects)} have no {on} era in common.")
     found = OutOfSample(

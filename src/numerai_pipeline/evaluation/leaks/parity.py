@@ -15,6 +15,7 @@ from numerai_pipeline.evaluation.leaks.originals import (
 )
 from numerai_pipeline.evaluation.leaks.report import CheckResult, Finding
 from numerai_pipeline.evaluation.leaks.suspect import Suspect, result_of
+from numerai_pipeline.evaluation.references import LIVE_BENCHMARKS, References
 from numerai_pipeline.models import Predictor
 from numerai_pipeline.scoring import mean_rank, rank_per_era
 
@@ -46,7 +47,8 @@ def check_live_parity(suspect: Suspect) -> CheckResult:
 
 
 def _unequal(suspect: Suspect, predictor: Predictor, era: int) -> Iterator[Finding]:
-    x = decode_features(suspect.rows_of(era).x, suspect.run.missing)
+    rows = suspect.rows_of(era, suspect.run.features)
+    x = decode_features(rows.x, suspect.run.missing)
     eras = np.full(len(x), era)
     alone = predictor.predict(x)
     order = np.random.default_rng(era).permutation(len(x))
@@ -54,7 +56,7 @@ def _unequal(suspect: Suspect, predictor: Predictor, era: int) -> Iterator[Findi
     shuffled[order] = predictor.predict(x[order])
     half = len(x) // 2
     halves = np.concatenate([predictor.predict(x[:half]), predictor.predict(x[half:])])
-    known = suspect.predictions_of(era)
+    known = suspect.out_of_sample.from_model[suspect.out_of_sample.eras == era]
     for how, found, expected in (
         ("alone", mean_rank(alone, eras), known),
         ("shuffled", shuffled, alone),
@@ -71,8 +73,11 @@ def _unequal_live(suspect: Suspect, era: int) -> Iterator[Finding]:
     own = known.eras == era
     ids, values = known.ids[own], known.predictions[own]
     path = suspect.work / "live.parquet"
-    _write_live(_original_rows(suspect, era, ids), suspect.run.features, path)
-    live_ids, ranks = suspect.predict_live(suspect.run, path)
+    run = suspect.run
+    features = tuple(dict.fromkeys((*run.features, *run.neutral_features)))
+    _write_live(_original_rows(suspect, era, ids, features), features, path)
+    _write_benchmarks(suspect, ids, path.with_name(LIVE_BENCHMARKS))
+    live_ids, ranks = suspect.predict_live(run, path)
     places = places_of(ids, np.array(live_ids, "S16"))
     expected = rank_per_era(values, known.eras[own])
     value = float(np.abs(ranks[places] - expected).max())
@@ -92,15 +97,35 @@ def _finding(suspect: Suspect, era: int, how: str, value: float, unit: str) -> F
     )
 
 
-def _original_rows(suspect: Suspect, era: int, ids: npt.NDArray[np.bytes_]) -> Block:
+def _original_rows(
+    suspect: Suspect, era: int, ids: npt.NDArray[np.bytes_], features: tuple[str, ...]
+) -> Block:
     """Return the rows with these ids, from the Parquet where it is there."""
     files, _ = original_files(suspect)
-    found = read_original(files, era, suspect.run.features, ())
-    block = suspect.rows_of(era) if found is None else found[1]
+    found = read_original(files, era, features, ())
+    block = suspect.rows_of(era, features) if found is None else found[1]
     places = places_of(ids, block.ids)
     return Block(
         block.x[places], block.y[places], block.ids[places], block.eras[places]
     )
+
+
+def _write_benchmarks(
+    suspect: Suspect, ids: npt.NDArray[np.bytes_], path: Path
+) -> None:
+    """Write what the run neutralizes to as Numerai's live file has it."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = suspect.run.recipe.prediction.neutralize.benchmarks
+    if not names:
+        return
+    references = References(ids, None, suspect.benchmarks)
+    arrays = {name: references.read("benchmark", name).values for name in names}
+    known = ~np.isnan(np.column_stack(list(arrays.values()))).any(axis=1)
+    found = {name: pa.array(values[known]) for name, values in arrays.items()}
+    id_column = pa.array(ids[known]).cast(pa.string())
+    pq.write_table(pa.table({columns.ID: id_column, **found}), path)
 
 
 def _write_live(block: Block, features: tuple[str, ...], path: Path) -> None:

@@ -129,7 +129,9 @@ class Retraining:
 
     def _job(self, shards: ShardReader, fold: Fold, runs: Path) -> TrainingJob:
         run = self.suspect.run
-        recipe = run.recipe
+        # What is done to predictions within an era knows no other era, and a copy may
+        # have too few rows for it.
+        recipe = run.recipe.for_training()
         if not self.suspect.is_full:
             recipe = override(recipe, {"seeds": 1})
             if run.unit == "window":

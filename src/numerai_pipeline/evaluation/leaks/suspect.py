@@ -101,6 +101,7 @@ class Suspect:
             Part(eras, self.part.split),
             tuple(dict.fromkeys((self.target, self.run.target))),
             self.progress,
+            self.benchmarks,
         )
 
     @cached_property
@@ -118,10 +119,10 @@ class Suspect:
         predictions: npt.NDArray[np.float32] = found.predictions[found.eras == era]
         return predictions
 
-    def rows_of(self, era: int) -> Block:
-        """Return the out-of-sample rows of an era, with the run's features."""
+    def rows_of(self, era: int, features: Sequence[str]) -> Block:
+        """Return the out-of-sample rows of an era."""
         return self.shards.read(
-            self.part.split, eras=(era,), features=self.run.features, targets=()
+            self.part.split, eras=(era,), features=features, targets=()
         )
 
 

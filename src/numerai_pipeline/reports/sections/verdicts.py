@@ -121,6 +121,8 @@ def _openings(model: ModelReport) -> list[str]:
 
 def _badges(model: ModelReport) -> list[Html]:
     badges = _leak_badge(model)
+    if model.evaluation.neutralized:
+        badges.append(tag("span", model.evaluation.neutralized, class_="badge"))
     if model.trials is not None:
         badges.append(tag("span", model.trials.sentence, class_="badge"))
     return badges
