@@ -230,6 +230,27 @@ def test_members_of_other_chunks_and_purges(market, tmp_path):
     assert sorted(map(int, frame_of(backtest)["era"].unique())) == tested
 
 
+def test_models_are_blended_and_the_blend_is_neutralized(market, tmp_path, done):
+    members = two(market, tmp_path)
+    path = members["good"].folder / "predictions.parquet"
+    own = pd.read_parquet(path)
+    # What the member's own [prediction] made of it does not count.
+    members["good"].folder.joinpath("DONE").unlink()
+    own.assign(raw=own["prediction"], prediction=np.float32(0)).to_parquet(path)
+    members["good"].mark_done()
+    job = job_of(market, tmp_path, members)
+    table = {"neutralize": {"features": "all"}}
+    recipe = Recipe.model_validate({**job.recipe.model_dump(), "prediction": table})
+    found = frame_of(
+        backtest_ensemble(replace(job, recipe=recipe, neutral_features=("feature_a",)))
+    )
+    plain = frame_of(done.backtest)
+    np.testing.assert_array_equal(found["raw"], plain["prediction"])
+    values = found.join(market.rows["feature_a"])
+    for _, era in list(values.groupby("era"))[:9]:
+        assert abs(np.corrcoef(era["feature_a"], era["prediction"])[0, 1]) < 1e-6
+
+
 def test_without_a_common_era_there_is_no_backtest(market, tmp_path):
     members = two(market, tmp_path)
     path = members["weak"].folder / "predictions.parquet"

@@ -47,7 +47,7 @@ class Killed(BaseException):
 
 @pytest.fixture
 def models(tmp_path, trained, world):
-    """A folder with the models' runs, for this test only; the shards stand beside it."""
+    """A folder with the models' runs, for this test only, beside it the shards."""
     (tmp_path / "shards").symlink_to(world.shards.folder, target_is_directory=True)
     for name in NAMES:
         runs = tmp_path / "models" / name / "runs"
@@ -238,6 +238,29 @@ def test_dropped_it_leaves_its_weight_to_the_others(break_it, models, world):
     # A score that lacks a member would be that of another model.
     with pytest.raises(DataError, match="without its member 'few'"):
         predict_rows(ensemble, ShardRows(world.shards, Part((40,))), SILENT)
+
+
+def test_it_is_neutralized_after_blending(models, world):
+    job = job_of(models)
+    table = {"neutralize": {"features": "small", "proportion": 1.0}}
+    recipe = Recipe.model_validate({**job.recipe.model_dump(), "prediction": table})
+    features = run_of(models, "few").features
+    ensemble = made_of(replace(job, recipe=recipe, neutral_features=features))
+    assert ensemble.folder != make(models).folder
+    rows = ShardRows(world.shards, Part((40, 41)))
+    found = predict_rows(ensemble, rows, SILENT)
+    plain = predict_rows(make(models), rows, SILENT)
+    np.testing.assert_array_equal(found.raw, plain.predictions)
+    block = world.shards.read(None, eras=(40, 41), features=features, targets=())
+    filled = np.where(block.x == 5, 2, block.x)
+    for era in (40, 41):
+        at = found.eras == era
+        exposures = np.corrcoef(filled[at].T, found.predictions[at])[-1, :-1]
+        assert np.abs(exposures).max() < 1e-9
+        assert np.corrcoef(filled[at].T, found.raw[at])[-1, :-1].max() > 0.1
+    assert not np.allclose(live_of(ensemble, world), live_of(make(models), world))
+    with pytest.raises(DataError, match="has 0 of the 1 features"):
+        made_of(replace(job, recipe=recipe, neutral_features=("feature_none",)))
 
 
 def test_a_feature_that_live_data_lacks_stops_its_members(models, world, tmp_path):
