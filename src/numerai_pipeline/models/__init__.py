@@ -39,6 +39,13 @@ from numerai_pipeline.models.recipe import (
     override,
 )
 from numerai_pipeline.models.registry import families, family
+from numerai_pipeline.models.ridge import (
+    RidgeModel,
+    RidgeParameters,
+    RidgeTraining,
+    in_doubles,
+    predict_linear,
+)
 from numerai_pipeline.models.trees.family import (
     TreesFamily,
     TreesParameters,
@@ -81,6 +88,9 @@ __all__ = [
     "Predictor",
     "Recipe",
     "ReconstructionLoss",
+    "RidgeModel",
+    "RidgeParameters",
+    "RidgeTraining",
     "TrainingTable",
     "TreesFamily",
     "TreesParameters",
@@ -93,6 +103,7 @@ __all__ = [
     "dense_layers",
     "families",
     "family",
+    "in_doubles",
     "load_keras",
     "load_network",
     "load_recipe",
@@ -100,6 +111,7 @@ __all__ = [
     "network_input",
     "new_model",
     "override",
+    "predict_linear",
     "read_user_family",
     "run_user_family",
     "save_network",
