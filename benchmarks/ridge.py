@@ -7,7 +7,7 @@ full width, 2,748 features. `nai` is a whole training: all penalties, the scores
 usual recipe takes 15 GB for 300,000 rows. Run it as:
 
     python benchmarks/ridge.py [--rows 300000] [--folder DIR]
-    python benchmarks/ridge.py --rows 2750000 --ways nai,nai-eras --folder DIR
+    python benchmarks/ridge.py --rows 2750000 --ways nai --folder DIR
 """
 
 import argparse
@@ -45,7 +45,7 @@ def prepare(folder: Path) -> Timed:
     return manifest.splits["train"].rows, time.perf_counter() - started
 
 
-def nai(folder: Path, *, era_weights: str = "rows") -> Timed:
+def nai(folder: Path) -> Timed:
     """Train through the product's own door: a run folder with its model."""
     import matplotlib.figure  # noqa: F401 - so that it is not timed
 
@@ -59,19 +59,18 @@ def nai(folder: Path, *, era_weights: str = "rows") -> Timed:
     run = train(
         TrainingJob(
             name="ridge",
-            recipe=Recipe(family="ridge", training={"era_weights": era_weights}),
+            recipe=Recipe(family="ridge"),
             untrained=folder / "ridge" / "untrained.json",
             shards=folder / "shards",
             fold=whole_splits(folder / "shards"),
-            runs=folder / f"runs-{era_weights}-{time.time_ns()}",
+            runs=folder / "runs",
             started=datetime.now(UTC),
         )
     )
     seconds = time.perf_counter() - started
-    if era_weights == "rows":
-        (folder / "model.json").write_bytes(run.best().path.read_bytes())
-        losses = {row.penalty: row.val_loss for row in run.history()}
-        (folder / "losses.json").write_text(json.dumps(list(losses.items())))
+    (folder / "model.json").write_bytes(run.best().path.read_bytes())
+    losses = [(row.penalty, row.val_loss) for row in run.history()]
+    (folder / "losses.json").write_text(json.dumps(losses))
     return ShardReader(folder / "shards").n_rows("train"), seconds
 
 
@@ -132,13 +131,11 @@ def _difference(folder: Path, peer: Any) -> str:
 
 WAYS: dict[str, Callable[[Path], Timed]] = {
     "nai": nai,
-    "nai-eras": partial(nai, era_weights="eras"),
     "usual": partial(usual, n_penalties=1),
     "usual-all": usual,
 }
 ABOUT = {
     "nai": "`nai`, all penalties, with validation",
-    "nai-eras": "the same with era_weights = eras",
     "usual": "pandas and scikit-learn, one penalty",
     "usual-all": "pandas and scikit-learn, all penalties",
 }

@@ -182,8 +182,10 @@ def _keep(
         coefficients=solutions.coefficients[:, place],
         intercepts=solutions.intercepts[place],
     ).save(task.best_path)
+    if len(penalties) == 1:
+        return
     task.progress.note(f"the best penalty is {best:g}, of {len(penalties)}")
-    if len(penalties) > 1 and place in (0, len(penalties) - 1):
+    if place in (0, len(penalties) - 1):
         task.progress.note(
             f"no {'larger' if place else 'smaller'} penalty was tried: add some to "
             "'penalties' in model.toml"
