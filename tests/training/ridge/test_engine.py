@@ -3,13 +3,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from recorded_progress import RecordedProgress
 from sklearn.linear_model import Ridge
 
 from numerai_pipeline.core import ConfigError, DataError
-from numerai_pipeline.data import ShardReader, decode_features
+from numerai_pipeline.data import Fold, ShardReader, decode_features
 from numerai_pipeline.models import RidgeModel
-from numerai_pipeline.training import Run, make_plan, refit_job, train
+from numerai_pipeline.training import Run, draw_training, make_plan, refit_job, train
 from numerai_pipeline.training.job import make_task
 from numerai_pipeline.training.recorder import Recorder
 from numerai_pipeline.training.ridge import engine
@@ -90,7 +91,10 @@ def test_the_penalty_with_the_best_validation_is_kept(ridge_job):
     predictions = run.predictor().predict(x.astype(np.float32))
     np.testing.assert_allclose(predictions, peers[best].predict(x), atol=1e-6)
     assert run.chart().line.startswith("penalty 3000: loss 0.")
-    assert (run.folder / "plots" / "training.png").is_file()
+    figure = Figure()
+    draw_training(figure, run.chart())
+    ticks = [tick.get_text() for tick in figure.axes[-1].get_xticklabels()]
+    assert ticks == ["0.5", "40", "3000"]
 
 
 def test_val_corr_chooses_where_it_is_the_monitor(ridge_job):
@@ -121,6 +125,9 @@ def test_a_refit_has_the_penalty_that_was_found(ridge_job):
     [row] = again.history()
     assert row.penalty == model_of(again).penalty == model_of(run).penalty
     assert again.best().epoch == run.best().epoch
+    without = Fold(job.fold.train, (), purge=job.fold.purge)
+    last = train(replace(job, fold=without, stop_at={"": 99}))
+    assert model_of(last).penalty == PENALTIES[-1]
 
 
 def test_a_window_has_a_model_of_its_own(ridge_job):
