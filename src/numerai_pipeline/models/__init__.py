@@ -40,6 +40,13 @@ from numerai_pipeline.models.recipe import (
     override,
 )
 from numerai_pipeline.models.registry import families, family
+from numerai_pipeline.models.ridge import (
+    RidgeModel,
+    RidgeParameters,
+    RidgeTraining,
+    in_doubles,
+    predict_linear,
+)
 from numerai_pipeline.models.trees.family import (
     TreesFamily,
     TreesParameters,
@@ -84,6 +91,9 @@ __all__ = [
     "Predictor",
     "Recipe",
     "ReconstructionLoss",
+    "RidgeModel",
+    "RidgeParameters",
+    "RidgeTraining",
     "TrainingTable",
     "TreesFamily",
     "TreesParameters",
@@ -96,6 +106,7 @@ __all__ = [
     "dense_layers",
     "families",
     "family",
+    "in_doubles",
     "load_keras",
     "load_network",
     "load_recipe",
@@ -103,6 +114,7 @@ __all__ = [
     "network_input",
     "new_model",
     "override",
+    "predict_linear",
     "read_user_family",
     "run_user_family",
     "save_network",

@@ -72,7 +72,7 @@ class Run:
         fold: the eras it learned from, was chosen on and can be tested on; None of a
             run of version 0.1.0, which did not record them.
         data_version: the release of its data; empty of a run of version 0.1.0.
-        unit: what its history counts: ``epoch``, ``tree`` or ``window``.
+        unit: what its history counts: ``epoch``, ``tree``, ``penalty`` or ``window``.
         started: when it was started, aware, in UTC.
         refit_of: name of the run whose recipe it trained on all eras; empty of others.
         neutral_features: columns of the feature sets that its predictions are
