@@ -27,8 +27,8 @@ from numerai_pipeline.models.networks.transform import parse_transform
 from numerai_pipeline.models.neutralize import Prediction
 from numerai_pipeline.models.protocol import Family, TrainingTable, UntrainedSpec
 from numerai_pipeline.models.registry import family
-from numerai_pipeline.models.trees.family import TreesParameters
 from numerai_pipeline.models.ridge import RidgeFamily
+from numerai_pipeline.models.trees.family import TreesParameters
 
 RECIPE_FILE = "model.toml"
 
