@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numerai_pipeline.core import ConfigError, Neutral, Target, columns, parse_target
@@ -27,6 +27,7 @@ TARGETS = NAMES.flatmap(
 )
 
 
+@settings(max_examples=50)
 @given(TARGETS, st.sampled_from([" ", "  ", "\n\t"]))
 def test_a_text_is_read_as_what_it_was_written_from(target: Target, space: str) -> None:
     text = str(target)
@@ -34,6 +35,7 @@ def test_a_text_is_read_as_what_it_was_written_from(target: Target, space: str) 
     assert str(parse_target(f"{space}{text.replace(' ', space)}{space}")) == text
 
 
+@settings(max_examples=50)
 @given(TARGETS)
 def test_the_longest_horizon_of_its_parts_decides(target: Target) -> None:
     has_60 = "target_b_60" in target.names
@@ -42,6 +44,7 @@ def test_the_longest_horizon_of_its_parts_decides(target: Target) -> None:
     assert columns.purge_eras((str(target), "target")) == (16 if has_60 else 8)
 
 
+@settings(max_examples=50)
 @given(TARGETS, TARGETS)
 def test_different_targets_have_folders_of_different_names(
     one: Target, other: Target

@@ -18,7 +18,7 @@ def test_families_are_found_by_their_own_names():
         (
             "zzz",
             "There are mlp, resnet, tabm, cnn, classifier, autoencoder, "
-            "autoencoding_classifier, lightgbm, xgboost, catboost.",
+            "autoencoding_classifier, lightgbm, xgboost, catboost, ridge.",
         ),
     ],
 )

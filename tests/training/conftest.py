@@ -46,6 +46,7 @@ QUICK = {
         },
         "training": {"evaluate_every": 10},
     },
+    "ridge": {"parameters": {}, "training": {}},
 }
 
 

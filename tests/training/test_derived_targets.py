@@ -114,11 +114,3 @@ def test_classes_are_learned_of_stored_targets_alone(job_of):
         with pytest.raises(ConfigError, match="learns five classes here, but the"):
             make_plan(job)
     assert make_plan(job_of("target", parameters=parameters))
-
-
-@pytest.mark.slow
-def test_a_network_learns_derived_targets(job_of, world):
-    run = train(
-        job_of(TO_SMALL, MEAN, family="mlp", parameters={"units": [4]}, epochs=1)
-    )
-    assert predictions(run, world).shape == (world.shards.n_rows("valid"), 2)

@@ -16,7 +16,12 @@ def test_trees_take_a_fold_per_core_as_far_as_memory_goes():
 
 @pytest.mark.parametrize(
     ("engine", "n_values"),
-    [("keras", FULL_WIDTH), ("catboost", FULL_WIDTH), ("lightgbm", 10_000)],
+    [
+        ("keras", FULL_WIDTH),
+        ("catboost", FULL_WIDTH),
+        ("ridge", FULL_WIDTH),
+        ("lightgbm", 10_000),
+    ],
 )
 def test_others_and_small_folds_come_one_after_the_other(engine, n_values):
     assert n_parallel(engine, 99, n_values, MANY_GB) == 1

@@ -127,7 +127,8 @@ def test_trees_made_by_hand_have_one_seed(make_job):
 def test_a_network_starts_from_weights_of_its_seed_unless_made_by_hand(
     make_job, shards, tmp_path
 ):
-    job = several(make_job("mlp", training={"epochs": 1}))
+    mean = f"mean of target, {SECOND}"
+    job = several(make_job("mlp", target=mean, training={"epochs": 1}))
     run = train(job)
     files = ["untrained.keras", "seed-2-untrained.keras"]
     alone = train(several(job, 1, seed=2))

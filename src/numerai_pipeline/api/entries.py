@@ -38,7 +38,7 @@ class Entry:
         validated: the eras that chose the epoch.
         tested: the eras that nothing was chosen on.
         folds: how many there are; 1 of a run.
-        unit: what ``best`` counts: epoch, tree or window.
+        unit: what ``best`` counts: epoch, tree, penalty or window.
         best: its best epoch, number of trees or window so far; None of a backtest.
         monitor: the column that chose it.
         best_value: its value.

@@ -15,10 +15,13 @@ Advance = Callable[[float], None]
 def counted(number: float, unit: str) -> str:
     """Return how many there are of something, in the plural or the singular.
 
-    >>> counted(1, "epochs"), counted(2_500, "rows")
-    ('1 epoch', '2,500 rows')
+    >>> counted(1, "epochs"), counted(2_500, "rows"), counted(1, "penalties")
+    ('1 epoch', '2,500 rows', '1 penalty')
     """
-    return f"{number:,.0f} {unit.removesuffix('s') if number == 1 else unit}"
+    singular = unit.removesuffix("s")
+    if singular.endswith("ie"):
+        singular = singular.removesuffix("ie") + "y"
+    return f"{number:,.0f} {singular if number == 1 else unit}"
 
 
 class Progress(Protocol):

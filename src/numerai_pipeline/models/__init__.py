@@ -48,6 +48,13 @@ from numerai_pipeline.models.recipe import (
     override,
 )
 from numerai_pipeline.models.registry import ENSEMBLE, families, family
+from numerai_pipeline.models.ridge import (
+    RidgeModel,
+    RidgeParameters,
+    RidgeTraining,
+    in_doubles,
+    predict_linear,
+)
 from numerai_pipeline.models.trees.family import (
     TreesFamily,
     TreesParameters,
@@ -95,6 +102,9 @@ __all__ = [
     "Predictor",
     "Recipe",
     "ReconstructionLoss",
+    "RidgeModel",
+    "RidgeParameters",
+    "RidgeTraining",
     "TrainingTable",
     "TreesFamily",
     "TreesParameters",
@@ -109,6 +119,7 @@ __all__ = [
     "ensemble_parameters",
     "families",
     "family",
+    "in_doubles",
     "is_ensemble",
     "load_keras",
     "load_network",
@@ -117,6 +128,7 @@ __all__ = [
     "network_input",
     "new_model",
     "override",
+    "predict_linear",
     "read_user_family",
     "run_user_family",
     "save_network",

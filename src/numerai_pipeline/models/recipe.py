@@ -27,6 +27,7 @@ from numerai_pipeline.models.networks.transform import parse_transform
 from numerai_pipeline.models.neutralize import Prediction
 from numerai_pipeline.models.protocol import Family, TrainingTable, UntrainedSpec
 from numerai_pipeline.models.registry import family
+from numerai_pipeline.models.ridge import RidgeFamily
 from numerai_pipeline.models.trees.family import TreesParameters
 
 RECIPE_FILE = "model.toml"
@@ -216,11 +217,13 @@ def check_recipe(recipe: Recipe, kind: Family | None = None) -> CheckedRecipe:
             eras_subset(recipe.eras)
     except ConfigError as error:
         raise ConfigError(f"{RECIPE_FILE}: {error}") from error
-    if isinstance(kind, KerasFamily):
-        try:
+    try:
+        if isinstance(kind, KerasFamily):
             kind.check(parameters, target=recipe.target, missing=recipe.missing)
-        except ConfigError as error:
-            raise ConfigError(f"{RECIPE_FILE}: {error}") from error
+        elif isinstance(kind, RidgeFamily):
+            kind.check(missing=recipe.missing, seeds=recipe.seeds)
+    except ConfigError as error:
+        raise ConfigError(f"{RECIPE_FILE}: {error}") from error
     checked = CheckedRecipe(
         recipe=recipe,
         family=kind,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from numerai_pipeline.core import ConfigError, did_you_mean
+from numerai_pipeline.models import ridge
 from numerai_pipeline.models.networks import (
     autoencoder,
     autoencoding_classifier,
@@ -33,6 +34,7 @@ _BUILT_IN: tuple[Family, ...] = (
     lightgbm_family.FAMILY,
     xgboost_family.FAMILY,
     catboost_family.FAMILY,
+    ridge.FAMILY,
 )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any, Literal, get_type_hints
 
-from numerai_pipeline.core import DataError, atomic_path, retrain
+from numerai_pipeline.core import DataError, atomic_path, counted, retrain
 from numerai_pipeline.models import ENSEMBLE
 
 
@@ -52,8 +52,9 @@ class Epoch:
     """One line of ``history.csv``; NaN where a value is not known.
 
     Attributes:
-        epoch: number from 1; for trees the number of trees so far; with rolling
-            windows the number of the window, and the rest is that of its best epoch.
+        epoch: number from 1; for trees the number of trees so far; for a ridge
+            regression the number of the penalty in its list; with rolling windows the
+            number of the window, and the rest is that of its best epoch.
         loss: mean over the training rows.
         val_loss: the same loss over the validation rows.
         val_corr: mean CORR per validation era; NaN if all predictions are equal.
@@ -64,6 +65,7 @@ class Epoch:
             nearly always the most probable, so it stayed at 0.5.
         rows_per_second: training rows per second, the evaluation not included.
         waiting: share of that time, 0..1, in which the model waited for data.
+        penalty: what a line of a ridge regression is of.
     """
 
     epoch: int
@@ -87,6 +89,16 @@ class Epoch:
     waiting: Annotated[
         float, Column("share of the time", ".1%", "waiting", of_window="mean")
     ] = field(default=math.nan, compare=False)
+    penalty: float = field(default=math.nan, compare=False)
+
+    @property
+    def label(self) -> str:
+        """What it is called: its number, or its penalty.
+
+        >>> Epoch(2, 0.25, 0.24, 0.03, 1.5, False, penalty=3e4).label
+        '30000'
+        """
+        return str(self.epoch) if math.isnan(self.penalty) else f"{self.penalty:g}"
 
 
 # The measured columns by name, in the order of the file.
@@ -94,6 +106,13 @@ COLUMNS: Mapping[str, Column] = {
     name: hint.__metadata__[0]
     for name, hint in get_type_hints(Epoch, include_extras=True).items()
     if hasattr(hint, "__metadata__")
+}
+
+# What a history counts, by family; the others count epochs.
+_UNITS = {
+    **dict.fromkeys(("lightgbm", "xgboost", "catboost"), "tree"),
+    "ridge": "penalty",
+    ENSEMBLE: "member",
 }
 
 # A file that lacks one of these is broken.
@@ -106,7 +125,7 @@ class Chart:
 
     Attributes:
         title: which training it is, such as ``mlp``.
-        unit: what its rows count: ``epoch``, ``tree``, ``window``.
+        unit: what its rows count: ``epoch``, ``tree``, ``penalty``, ``window``.
         rows: its history.
         monitor: the column that chooses the best row.
     """
@@ -123,6 +142,13 @@ class Chart:
             return None
         number = best_epoch(self.column(self.monitor), mode=_mode(self.monitor))
         return None if number is None else number - 1
+
+    @property
+    def length(self) -> str:
+        """How long it is, such as ``12 epochs``."""
+        is_list = self.unit == "penalty"  # a refit has one of them
+        number = len(self.rows) if is_list else self.rows[-1].epoch
+        return counted(number, plural_of(self.unit))
 
     @property
     def columns(self) -> list[str]:
@@ -150,7 +176,7 @@ class Chart:
             parts.append(f"{text} {column.unit}" if column.unit else f"{name} {text}")
         if row.is_best:
             parts.append("best so far")
-        return f"{self.unit} {row.epoch}: {', '.join(parts)}"
+        return f"{self.unit} {row.label}: {', '.join(parts)}"
 
     def column(self, name: str) -> list[float]:
         """Return the values of a column."""
@@ -224,7 +250,9 @@ def measured_of_window(rows: Sequence[Epoch], best: Epoch) -> dict[str, float]:
 
 
 def unit_of(recipe: Mapping[str, Any], *, of_run: bool = True) -> str:
-    """Return what a history counts: ``epoch``, ``tree``, ``window``, ``member``.
+    """Return what a history counts: an ``epoch``, ``tree``, ``penalty``, ``window``.
+
+    An ensemble has no history, but every ``member`` is one of its models.
 
     Args:
         recipe: the run's, with all defaults.
@@ -233,11 +261,16 @@ def unit_of(recipe: Mapping[str, Any], *, of_run: bool = True) -> str:
     """
     if of_run and recipe["training"].get("window_eras"):
         return "window"
-    if recipe["family"] == ENSEMBLE:
-        return "member"
-    return (
-        "tree" if recipe["family"] in ("lightgbm", "xgboost", "catboost") else "epoch"
-    )
+    return _UNITS.get(recipe["family"], "epoch")
+
+
+def plural_of(unit: str) -> str:
+    """Return what several of a unit are called.
+
+    >>> plural_of("tree"), plural_of("penalty")
+    ('trees', 'penalties')
+    """
+    return "penalties" if unit == "penalty" else f"{unit}s"
 
 
 def write_history(rows: Sequence[Epoch], path: Path) -> None:
@@ -279,7 +312,10 @@ def _row(record: dict[str, str]) -> Epoch:
         if name in record or name in _REQUIRED
     }
     return Epoch(
-        epoch=int(record["epoch"]), is_best=bool(int(record["is_best"])), **numbers
+        epoch=int(record["epoch"]),
+        is_best=bool(int(record["is_best"])),
+        penalty=float(record.get("penalty", "nan")),
+        **numbers,
     )
 
 

@@ -57,8 +57,9 @@ class TrainingJob:
         source: text of the file of a user's own family; empty for a built-in one.
         allow_leak: whether windows may be nearer to their validation eras than the
             target's horizon.
-        stop_at: epochs or trees of each model of the run by its name, for a fold
-            without validation eras; the first model's name is empty.
+        stop_at: epochs, trees or number of the penalty of each model of the run by
+            its name, for a fold without validation eras; the first model's name is
+            empty.
         refit_of: name of the run that found ``stop_at``.
         tensorboard: write curves for TensorBoard too.
         groups: the groups of features, by name, for pictures.
@@ -232,8 +233,8 @@ def _models(
     folds = {0: job.fold}
     if checked.training.window_eras:
         folds = dict(enumerate(_windows(job, checked, reader), start=1))
-    # A network learns all targets at once.
-    is_joint = checked.family.engine == "keras"
+    # A network learns all targets at once, ridge solves for all of them at once.
+    is_joint = checked.family.engine in ("keras", "ridge")
     several = [checked.targets] if is_joint else [(name,) for name in checked.targets]
     models = []
     numbers = range(1, checked.recipe.seeds + 1)
@@ -334,7 +335,7 @@ class Task:
 
     @property
     def stop_at(self) -> int | None:
-        """How many epochs or trees to train; None: as many as the recipe allows."""
+        """Epochs or trees to train, or the number of the penalty; None: no limit."""
         return self.plan.job.stop_at.get(self.model.name)
 
     @property

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from numerai_pipeline.core import atomic_path, counted
+from numerai_pipeline.core import atomic_path
 from numerai_pipeline.training.history import COLUMNS, Chart
 
 # Of the curves, from above.
@@ -64,6 +64,9 @@ def draw_training(figure: Any, chart: Chart) -> None:
         MaxNLocator(integer=True, min_n_ticks=1, steps=_TICK_STEPS)
     )
     axes[-1].set_xlim(*_ends([row.epoch for row in chart.rows]))
+    if chart.unit == "penalty":
+        numbers = [row.epoch for row in chart.rows]
+        axes[-1].set_xticks(numbers, [row.label for row in chart.rows])
     width, height = figure.get_size_inches()
     left, right, top, bottom = _LEFT / width, 1 - _RIGHT / width, 1 - 0.1 / height, 0.02
     figure.suptitle(_title(chart), x=left, y=top, ha="left", va="top", fontsize=11)
@@ -196,13 +199,13 @@ def _title(chart: Chart) -> str:
         if math.isfinite(value)
     ]
     return (
-        f"{chart.title}\nbest at {chart.unit} {row.epoch} by {chart.monitor}: "
+        f"{chart.title}\nbest at {chart.unit} {row.label} by {chart.monitor}: "
         + ", ".join(shown)
     )
 
 
 def _footer(chart: Chart) -> str:
-    parts = [counted(chart.rows[-1].epoch, f"{chart.unit}s")]
+    parts = [chart.length]
     for name in chart.columns:
         column = COLUMNS[name]
         values = [value for value in chart.column(name) if math.isfinite(value)]

@@ -15,6 +15,8 @@ _BYTES: dict[Engine, tuple[float, int]] = {
     "lightgbm": (0.5, 500 << 20),
     "xgboost": (2.1, 500 << 20),
     "catboost": (1.0, 500 << 20),
+    # The products of all features, however many rows there are.
+    "ridge": (0.0, 620 << 20),
 }
 
 

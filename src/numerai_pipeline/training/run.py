@@ -76,8 +76,8 @@ class Run:
         fold: the eras it learned from, was chosen on and can be tested on; None of a
             run of version 0.1.0, which did not record them.
         data_version: the release of its data; empty of a run of version 0.1.0.
-        unit: what its history counts: ``epoch``, ``tree`` or ``window``; ``member`` of
-            an ensemble, which has none.
+        unit: what its history counts: ``epoch``, ``tree``, ``penalty`` or ``window``;
+            ``member`` of an ensemble, which has none.
         started: when it was started, aware, in UTC.
         refit_of: name of the run whose recipe it trained on all eras; empty of others.
         members: of an ensemble: whose predictions it blends; empty of others.

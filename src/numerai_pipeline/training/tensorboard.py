@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from numerai_pipeline.core import SystemClock, read_toml
-from numerai_pipeline.training.history import COLUMNS, Epoch, read_history, unit_of
+from numerai_pipeline.training.history import (
+    COLUMNS,
+    Epoch,
+    plural_of,
+    read_history,
+    unit_of,
+)
 from numerai_pipeline.training.run import CONFIG_FILE, HISTORY_FILE
 
 _TABLES = ("parameters", "training")
@@ -97,7 +103,7 @@ class TensorBoardWriter:
         from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 
         shutil.rmtree(folder, ignore_errors=True)
-        self._unit = unit
+        self._unit, self._units = unit, plural_of(unit)
         self._curves, self._best = EventFile(folder), EventFile(folder / _BEST)
         self._has_graph = False
         found = run or folder.parent
@@ -114,7 +120,7 @@ class TensorBoardWriter:
         measured = {name: getattr(row, name) for name in COLUMNS}
         known = {name: x for name, x in measured.items() if not math.isnan(x)}
         for name, value in known.items():
-            self._curves.add_scalar(row.epoch, f"{self._unit}s/{name}", value)
+            self._curves.add_scalar(row.epoch, f"{self._units}/{name}", value)
         self._curves.flush()
         if row.is_best:
             self._best.add_scalar(row.epoch, f"{_BEST_AT}/{self._unit}", row.epoch)

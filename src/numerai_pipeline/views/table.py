@@ -79,7 +79,7 @@ def chart_table(chart: Chart, *, without: Collection[str] = ()) -> Table:
         values = [(getattr(row, name), COLUMNS[name]) for name in shown]
         is_best = number == chart.best
         table.add_row(
-            str(row.epoch),
+            row.label,
             *("–" if math.isnan(value) else one.text(value) for value, one in values),
             "best" if is_best else "",
             style="bold green" if is_best else None,

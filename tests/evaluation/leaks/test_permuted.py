@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from numerai_pipeline.data import Fold
+from numerai_pipeline.data import Fold, Part
 from numerai_pipeline.evaluation.leaks.permuted import check_permuted_target, permute
 from numerai_pipeline.evaluation.leaks.retraining import Retraining
 
@@ -24,6 +24,24 @@ def test_a_training_that_sees_the_test_targets_is_found(honest):
     assert (finding.column, finding.era) == ("target", 39)
     assert finding.value > 0.02
     assert "it sees the targets of test eras" in finding.says
+
+
+class Unresolved(Retraining):
+    """Is scored on an era that has other targets only."""
+
+    @property
+    def eras(self):
+        return (*self.fold.train, 49)
+
+    @property
+    def tested(self):
+        return Fold(self.fold.train, ()), Part((49,))
+
+
+def test_eras_that_are_not_resolved_are_not_tested(honest):
+    found = check_permuted_target(Unresolved(honest))
+    assert (found.state, found.findings) == ("not tested", ())
+    assert found.untested == ("1 test eras have too few targets for an interval",)
 
 
 def test_targets_stay_together_and_in_their_era(world):

@@ -45,7 +45,7 @@ class FoldResult:
         n_train_rows: rows of the eras that it learned from.
         n_rows: rows that it predicted.
         best_epoch: best epoch, number of trees or window of its run.
-        unit: what that counts: ``epoch``, ``tree`` or ``window``.
+        unit: what that counts: ``epoch``, ``tree``, ``penalty`` or ``window``.
         corr: mean CORR of the predicted eras that have the target; NaN if none has.
         seconds: how long it trained and predicted.
     """

@@ -9,7 +9,11 @@ from numerai_pipeline.data import Block, Fold, Part
 from numerai_pipeline.evaluation.leaks.report import CheckResult, Finding
 from numerai_pipeline.evaluation.leaks.retraining import Retraining
 from numerai_pipeline.evaluation.leaks.suspect import result_of
-from numerai_pipeline.evaluation.out_of_sample import corr_of, predict_part
+from numerai_pipeline.evaluation.out_of_sample import (
+    corr_of,
+    predict_part,
+    rows_with_target,
+)
 from numerai_pipeline.scoring import Interval, mean_interval
 
 # By luck alone one interval of twenty does not cover zero, two in a row on the same
@@ -28,7 +32,7 @@ def check_permuted_target(retraining: Retraining) -> CheckResult:
     last = intervals[-1]
     found = f"CORR {last.mean:+.4f} ({last.low:+.4f} to {last.high:+.4f})"
     if np.isnan(last.low):
-        why = f"{len(part.eras)} test eras are too few for an interval"
+        why = f"{len(part.eras)} test eras have too few targets for an interval"
         return CheckResult(name, "not tested", why, untested=(why,))
     findings = []
     if _is_off(intervals):
@@ -63,6 +67,8 @@ def _corr_of_noise(
     run = retraining.train(shards, fold)
     target = run.target
     found = predict_part(run, shards, part, (target,), SILENT)
+    if not rows_with_target(found, target).any():  # the last eras are not resolved
+        return Interval(np.nan, np.nan, np.nan)
     # Permuted eras have nothing in common, so their scores do not overlap.
     return mean_interval(corr_of(found, target).values, horizon=1)
 

@@ -1,0 +1,1 @@
+"""Ridge regression: products summed in one pass, then solved for every penalty."""
