@@ -114,6 +114,7 @@ def test_a_member_that_is_missing_is_named_or_left_out(
             alone["right"].rank(), alone[both].rank(), check_names=False
         )
         assert "there is no model 'left'" in nai("train", both, code=2)[1]
+        assert "without its member 'left'" in nai("promote", both, code=3)[1]
         assert "cannot predict without" in nai("score", both, "--force", code=3)[1]
     finally:
         moved.rename(left)

@@ -14,6 +14,7 @@ from numerai_pipeline.data import Fold, Part, ShardReader
 from numerai_pipeline.evaluation import (
     EnsembleWeights,
     ShardRows,
+    check_members,
     choose_part,
     joint_fold,
     pin,
@@ -219,6 +220,8 @@ def test_a_member_that_fails_stops_the_ensemble(break_it, models, world):
     problem = rf"'both'.*without its member 'few'.*{BREAKS[break_it]}.*`nai train both`"
     with pytest.raises(DataError, match=problem):
         predict_live(ensemble, world.live)
+    with pytest.raises(DataError, match=problem):
+        check_members(ensemble)
 
 
 @pytest.mark.parametrize("break_it", BREAKS)

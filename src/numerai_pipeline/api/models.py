@@ -273,10 +273,12 @@ class ModelCommands(Base):
         Examples:
             nai promote mlp
         """
+        from numerai_pipeline.evaluation import check_members
         from numerai_pipeline.training import production_run, set_production
 
         chosen = find_run(self, name, run)
         chosen.best()  # raises if the run is broken
+        check_members(chosen)
         try:
             before = production_run(self.workspace.runs_dir(name))
         except DataError:  # a broken one must be replaceable

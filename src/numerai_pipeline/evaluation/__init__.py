@@ -29,6 +29,7 @@ from numerai_pipeline.evaluation.ensembles.learning import (
     scores_of_members,
     weighed_by,
 )
+from numerai_pipeline.evaluation.ensembles.members import check_members
 from numerai_pipeline.evaluation.ensembles.pinning import joint_fold, pin, union_fold
 from numerai_pipeline.evaluation.ensembles.weight_file import EnsembleWeights
 from numerai_pipeline.evaluation.ensembles.weightings import (
@@ -131,6 +132,7 @@ __all__ = [
     "backtest_ensemble",
     "backtests_dir",
     "check_leaks",
+    "check_members",
     "choose_part",
     "common_eras",
     "compare",

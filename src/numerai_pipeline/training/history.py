@@ -250,9 +250,9 @@ def measured_of_window(rows: Sequence[Epoch], best: Epoch) -> dict[str, float]:
 
 
 def unit_of(recipe: Mapping[str, Any], *, of_run: bool = True) -> str:
-    """Return what a history counts: an ``epoch``, ``tree``, ``penalty``, ``window``.
+    """Return what a history counts: ``epoch``, ``tree``, ``penalty`` or ``window``.
 
-    An ensemble has no history, but every ``member`` is one of its models.
+    Of an ensemble, which has no history, ``member``.
 
     Args:
         recipe: the run's, with all defaults.

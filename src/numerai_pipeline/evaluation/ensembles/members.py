@@ -36,6 +36,18 @@ def open_member(ensemble: Run, member: Member, *, is_live: bool) -> Run:
     return run
 
 
+def check_members(ensemble: Run) -> None:
+    """Check that the runs of all members are there, unchanged.
+
+    Raises:
+        DataError: if one is not; the member is named.
+    """
+    for member in ensemble.members:
+        with named(ensemble, member):
+            for is_live in (True, False):
+                open_member(ensemble, member, is_live=is_live).best()
+
+
 @contextmanager
 def named(ensemble: Run, member: Member) -> Iterator[None]:
     """Name the member and the remedy in errors of the block."""
