@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from numerai_pipeline.core import ConfigError, did_you_mean
+from numerai_pipeline.models.estimators import sklearn_family
 from numerai_pipeline.models.networks import (
     autoencoder,
     autoencoding_classifier,
@@ -30,6 +31,7 @@ _BUILT_IN: tuple[Family, ...] = (
     lightgbm_family.FAMILY,
     xgboost_family.FAMILY,
     catboost_family.FAMILY,
+    sklearn_family.FAMILY,
 )
 
 

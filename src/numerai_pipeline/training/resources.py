@@ -15,6 +15,8 @@ _BYTES: dict[Engine, tuple[float, int]] = {
     "lightgbm": (0.5, 500 << 20),
     "xgboost": (2.1, 500 << 20),
     "catboost": (1.0, 500 << 20),
+    # One matrix of float32; how much an estimator adds to it is its own affair.
+    "estimator": (4.0, 500 << 20),
 }
 
 

@@ -95,6 +95,10 @@ def load_engine(name: Engine, progress: Progress = SILENT) -> EngineModule:
         from numerai_pipeline.training.networks import fitting
 
         return fitting
+    if name == "estimator":
+        from numerai_pipeline.training.estimators import engine
+
+        return engine
     from numerai_pipeline.training.trees.engine import TreesEngine
 
     if name == "lightgbm":
