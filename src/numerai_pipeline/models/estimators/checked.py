@@ -68,7 +68,7 @@ class CheckedEstimator:
             found = found[:, 0]
         if found.shape != (n_rows,):
             raise ConfigError(
-                f"{doing} returns an array of {_shape(found)} for {n_rows:,} rows. "
+                f"{doing} returns {_shape(found)} for {n_rows:,} rows. "
                 "Return one number per row."
             )
         if found.dtype.kind not in "fiub":
@@ -97,4 +97,6 @@ def class_of(estimator: Any) -> str:
 
 
 def _shape(array: npt.NDArray[Any]) -> str:
-    return " x ".join(f"{length:,}" for length in array.shape) or "no dimension"
+    if not array.ndim:
+        return "a single value"
+    return "an array of " + " x ".join(f"{length:,}" for length in array.shape)
