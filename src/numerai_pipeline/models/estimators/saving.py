@@ -10,7 +10,7 @@ import pickle
 import platform
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, reduce
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
@@ -226,14 +226,14 @@ def _libraries(estimator: Any, source: str) -> dict[str, str]:
     """Return the version of each library that an estimator needs, by its package."""
     kind = type(getattr(estimator, "wrapped", estimator))
     modules = {one.__module__.partition(".")[0] for one in kind.__mro__}
-    return _versions_of(frozenset({*modules, *_IMPORTED.findall(source)}))
+    modules.update(_IMPORTED.findall(source))
+    names = {package for module in modules for package in _packages().get(module, ())}
+    return {name: version(name) for name in sorted(names - {_OWN_PACKAGE})}
 
 
 @cache
-def _versions_of(modules: Iterable[str]) -> dict[str, str]:
-    packages = packages_distributions()
-    names = {package for module in modules for package in packages.get(module, ())}
-    return {name: version(name) for name in sorted(names - {_OWN_PACKAGE})}
+def _packages() -> Mapping[str, list[str]]:
+    return packages_distributions()  # it reads the list of files of each package
 
 
 def _check_files(
