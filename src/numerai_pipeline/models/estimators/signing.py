@@ -16,8 +16,6 @@ from numerai_pipeline.core import (
     retrain,
 )
 
-KEY_FILE = "estimators.key"
-
 _KEY_BYTES = 32
 
 
@@ -45,7 +43,7 @@ def check_signature(message: bytes, signature: str, path: Path) -> None:
         raise DataError(
             f"{path} was not saved by this workspace, or was changed, so it is not "
             f"loaded: a saved estimator can run any code. {retrain(path)} If you trust "
-            f"where it comes from, copy {KEY_FILE} of that workspace to {key} first."
+            f"where it comes from, copy {key.name} of that workspace to {key} first."
         )
 
 
@@ -61,9 +59,9 @@ def _key_path(path: Path) -> Path:
         if path.is_relative_to(workspace.models_dir) and (
             workspace.settings_path.is_file()
         ):
-            return root / KEY_FILE
+            return workspace.estimators_key
     run = next((p.parent for p in path.parents if p.name == "checkpoints"), path)
-    return run.parent / KEY_FILE
+    return Workspace(run.parent).estimators_key
 
 
 def _make(key: Path) -> None:
