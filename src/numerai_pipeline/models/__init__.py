@@ -1,9 +1,21 @@
-"""The zoo: every model family behind one protocol, networks and trees alike."""
+"""The zoo: every model family behind one protocol: networks, trees, any estimator."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.core import Positive, PositiveFloat
+from numerai_pipeline.models.estimators.checked import CheckedEstimator
+from numerai_pipeline.models.estimators.family import (
+    EstimatorFamily,
+    EstimatorParameters,
+    EstimatorTraining,
+)
+from numerai_pipeline.models.estimators.rows import (
+    Batch,
+    Dtype,
+    PartRows,
+    TrainingRows,
+)
 from numerai_pipeline.models.networks.dense import (
     DenseParameters,
     LayerParameters,
@@ -52,6 +64,7 @@ from numerai_pipeline.models.trees.family import (
     TreesParameters,
     TreesTraining,
 )
+from numerai_pipeline.models.user_code import end_if_forked
 from numerai_pipeline.models.user_zoo import (
     UserFamilies,
     load_user_families,
@@ -73,10 +86,16 @@ _LAYERS = {
 
 __all__ = [
     "CLASS_VALUES",
+    "Batch",
+    "CheckedEstimator",
     "CheckedRecipe",
     "ClassesTraining",
     "DenseParameters",
+    "Dtype",
     "Engine",
+    "EstimatorFamily",
+    "EstimatorParameters",
+    "EstimatorTraining",
     "Family",
     "KerasFamily",
     "KerasParameters",
@@ -85,6 +104,7 @@ __all__ = [
     "Learns",
     "MemberDense",
     "Neutralize",
+    "PartRows",
     "Positive",
     "PositiveFloat",
     "Prediction",
@@ -94,6 +114,7 @@ __all__ = [
     "RidgeModel",
     "RidgeParameters",
     "RidgeTraining",
+    "TrainingRows",
     "TrainingTable",
     "TreesFamily",
     "TreesParameters",
@@ -104,6 +125,7 @@ __all__ = [
     "check_recipe",
     "class_head",
     "dense_layers",
+    "end_if_forked",
     "families",
     "family",
     "in_doubles",
