@@ -90,10 +90,14 @@ def test_what_it_prints_goes_to_stderr(own_job, capfd):
 
 
 def test_a_column_and_whole_numbers_are_predictions(own_job):
-    source = make_mine(fit=FIT, predict="return features[:, :1].astype(np.int64)")
+    source = make_mine(
+        fit=FIT, predict="features += 1; return features[:, :1].astype(int)"
+    )
     run = train(own_job(source))
-    found = run.predictor().predict(np.full((2, 8), 3, np.float32))
-    np.testing.assert_array_equal(found, np.float32([3, 3]))
+    features = np.full((2, 8), 3, np.float32)
+    found = run.predictor().predict(features)
+    np.testing.assert_array_equal(found, np.float32([4, 4]))
+    assert (features == 3).all()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")

@@ -52,7 +52,8 @@ class CheckedEstimator:
         """Predict rows; see ``Predictor``.
 
         Args:
-            features: ``(rows, F)`` float32, which the estimator may change.
+            features: ``(rows, F)`` float32; the estimator gets a copy, which it may
+                change and keep.
 
         Returns:
             ``(rows,)`` float32, finite; a column ``(rows, 1)`` is taken for that.
@@ -63,7 +64,7 @@ class CheckedEstimator:
         """
         n_rows, doing = len(features), self._doing("predict")
         with running(doing, self.file):
-            found = np.asarray(self.estimator.predict(features))
+            found = np.asarray(self.estimator.predict(features.copy()))
         if found.shape == (n_rows, 1):
             found = found[:, 0]
         if found.shape != (n_rows,):

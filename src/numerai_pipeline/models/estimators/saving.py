@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, reduce
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +28,7 @@ from numerai_pipeline.core import (
     retrain,
     sha256_of,
 )
+from numerai_pipeline.models.estimators.checked import class_of
 from numerai_pipeline.models.estimators.signing import check_signature, sign
 from numerai_pipeline.models.user_code import running
 
@@ -71,7 +73,7 @@ def save_estimator(
     Raises:
         ConfigError: if it cannot be saved.
     """
-    name = type(getattr(estimator, "wrapped", estimator)).__qualname__
+    name = class_of(estimator)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         if callable(getattr(estimator, "save", None)):
@@ -148,7 +150,7 @@ class SavedEstimator:
         Raises:
             ConfigError: if it cannot be loaded.
         """
-        name = type(getattr(made, "wrapped", made)).__qualname__
+        name = class_of(made)
         with running(f"{origin.who}: load of {name}", origin.file):
             if _PICKLE in self._files:
                 content = io.BytesIO(self._files[_PICKLE])
@@ -237,14 +239,10 @@ def _packages() -> Mapping[str, list[str]]:
 
 
 def _check_files(
-    files: Mapping[str, bytes], sha256: Mapping[str, str], path: Path
+    files: Mapping[str, bytes], signed: Mapping[str, str], path: Path
 ) -> None:
-    import hashlib
-
-    found = {
-        name: hashlib.sha256(content).hexdigest() for name, content in files.items()
-    }
-    if found != sha256:
+    found = {name: sha256(content).hexdigest() for name, content in files.items()}
+    if found != signed:
         raise _broken(path, "its checksums are not those that were signed")
 
 
