@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     new = call(Project.new)
     train = call(Project.train)
     backtest = call(Project.backtest)
+    ensemble = call(Project.ensemble)
     runs = call(Project.runs)
     best = call(Project.best)
     score = call(Project.score)
@@ -45,6 +46,7 @@ __all__ = [
     "compare",
     "demo",
     "download",
+    "ensemble",
     "etl",
     "init",
     "inspect",

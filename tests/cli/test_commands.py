@@ -113,6 +113,17 @@ def refitted(project: Project) -> Any:
     return project.refit("again")
 
 
+def ensembled(project: Project) -> Any:
+    """Make an ensemble of two quick models that were backtested."""
+    names = ("one", "two")
+    if not project.workspace.model_dir(names[0]).is_dir():
+        for place, name in enumerate(names):
+            project.new("lightgbm", name, n_estimators=2 + place)
+        project.train(names)
+        project.backtest(names, chunk=40, jobs=1)
+    return project.ensemble("pair", names)
+
+
 # Beside `init` and `simulate` below, and `tensorboard` and `demo` in their own files.
 RESULTS: dict[str, tuple[list[str], Callable[[Project], Any]]] = {
     "download": (["--train"], lambda p: p.download(train=True)),
@@ -131,6 +142,7 @@ RESULTS: dict[str, tuple[list[str], Callable[[Project], Any]]] = {
         ["lightgbm", "--chunk", "40", "--jobs", "1", "--set", "n_estimators=5"],
         lambda p: p.backtest("lightgbm", chunk=40, jobs=1, n_estimators=5),
     ),
+    "ensemble": (["pair", "one", "two"], ensembled),
     "runs": ([], lambda p: p.runs()),
     "best": (["mlp"], lambda p: p.best("mlp")),
     "promote": (["mlp"], lambda p: p.promote("mlp")),

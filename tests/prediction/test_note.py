@@ -107,5 +107,15 @@ def test_the_note_is_json_of_this_shape(predictions, live):
     assert json.loads(predictions.with_suffix(".json").read_text()) == {
         "origin": {"run": "run-1", "live_sha256": sha256_of(live)},
         "rows": 4,
+        "is_whole": True,
         "sha256": sha256_of(predictions),
     }
+
+
+def test_what_lacks_a_member_is_submitted_but_made_again(predictions, live):
+    origin = Origin("run-1", sha256_of(live))
+    frame = pd.read_csv(predictions)
+    assert noted_rows(predictions, origin) == 4
+    write_noted(frame, predictions, origin, is_whole=False)
+    assert noted_rows(predictions, origin) is None
+    check_origin(predictions, run="run-1", live=live)

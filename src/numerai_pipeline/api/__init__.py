@@ -6,6 +6,7 @@ Nothing heavy is imported here: a method imports what it needs when it is called
 from numerai_pipeline.api.backtests import Backtested, fold_records
 from numerai_pipeline.api.compared import Compared
 from numerai_pipeline.api.demo import DemoResult
+from numerai_pipeline.api.ensembles import Ensembled
 from numerai_pipeline.api.entries import Entry, changes_text
 from numerai_pipeline.api.history import History
 from numerai_pipeline.api.leaks import LeakChecked
@@ -41,6 +42,7 @@ __all__ = [
     "DemoResult",
     "Description",
     "Downloaded",
+    "Ensembled",
     "Entry",
     "FileList",
     "History",

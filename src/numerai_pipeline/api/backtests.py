@@ -1,8 +1,15 @@
 """The command ``backtest``, and what it returns."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from numerai_pipeline.api.base import Base
+from numerai_pipeline.api.membership import (
+    choose_members,
+    ensemble_recipe,
+    meta_model_file,
+)
 from numerai_pipeline.api.models import training_job
 from numerai_pipeline.api.outcomes import Outcome, Outcomes, each, outcome_of
 from numerai_pipeline.api.parameters import (
@@ -13,13 +20,19 @@ from numerai_pipeline.api.parameters import (
     overrides_of,
 )
 from numerai_pipeline.api.results import frame_of, plain
-from numerai_pipeline.api.scores import open_shards
+from numerai_pipeline.api.scores import (
+    benchmark_files,
+    neutral_features,
+    open_shards,
+)
 from numerai_pipeline.core import ConfigError, columns
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from numerai_pipeline.evaluation import Backtest, BacktestPlan
+    from numerai_pipeline.models import Recipe
+    from numerai_pipeline.training import Run
 
 SchemeName = Literal["expanding", "rolling", "blocked"]
 
@@ -77,7 +90,8 @@ class BacktestCommands(Base):
         models), the last --train-eras of them (rolling), or those on both sides
         (blocked, which learns from the future). The last tenth of a fold's training
         eras chooses the epoch. A backtest that was killed resumes; a finished one is
-        returned. The model's production run stays.
+        returned. The model's production run stays. Of an ensemble, the members are
+        backtested that were not yet, and their predictions are blended.
 
         Args:
             names: Models of the workspace.
@@ -107,42 +121,140 @@ class BacktestCommands(Base):
             nai backtest lightgbm
             nai backtest mlp --every 4 --chunk 100 --set training.epochs=5
             nai backtest lightgbm --scheme rolling --train-eras 300
+            nai backtest my-ensemble
         """
-        from numerai_pipeline.data import Fold, Scheme, usual_chunk
-        from numerai_pipeline.evaluation import plan_backtest, run_backtest
-        from numerai_pipeline.training import resolved_eras
+        from numerai_pipeline.evaluation import run_backtest
 
         overrides = overrides_of({"seed": seed, "seeds": seeds, **parameters})
         chosen = names_of(names)
         if jobs is not None and jobs < 1:
             raise ConfigError(f"--jobs is {jobs}. Write a number from 1 on.")
+        cut = Cut(
+            scheme, chunk, train_eras, every, jobs, max_ram, allow_leak=allow_leak
+        )
 
-        def plan(name: str) -> "BacktestPlan":
-            job = training_job(
-                self,
-                name,
-                overrides,
-                tensorboard=False,
-                max_ram=max_ram,
-                allow_leak=allow_leak,
-                fold=Fold((), ()),
-            )
-            reader = open_shards(self, job.recipe)
-            targets = job.checked_recipe().targets
-            purge = reader.purge((*targets, columns.TARGET), allow_leak=allow_leak)
-            eras = resolved_eras(reader, job.recipe.target, purge=purge)
-            size = usual_chunk(len(eras)) if chunk is None else chunk
-            cut = Scheme(scheme, chunk=size, train_eras=train_eras, every=every)
-            return plan_backtest(job, eras, cut, parallel=jobs)
+        def prepare(name: str) -> "Callable[[], Backtest]":
+            ensemble = ensemble_recipe(self, name, overrides)
+            if ensemble is not None:
+                return prepare_ensemble(self, name, ensemble, cut, restart=restart)
+            plan = plan_of(self, name, cut, overrides)
+            return lambda: run_backtest(plan, progress=self.progress, restart=restart)
 
         # Every recipe is read before the first training begins.
-        plans = {one.name: one for one in each(chosen, plan)}
+        prepared = {one.name: one for one in each(chosen, prepare)}
         outcomes: list[Outcome[Backtest]] = []
         for name in chosen:
             with outcome_of(name, outcomes, is_only=len(chosen) == 1) as finish:
-                planned = plans[name].get()
-                finish(run_backtest(planned, progress=self.progress, restart=restart))
+                finish(prepared[name].get()())
         return Backtested(outcomes)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a backtest cuts the eras, and what its folds may take; see ``backtest``."""
+
+    scheme: SchemeName
+    chunk: int | None
+    train_eras: int | None
+    every: int
+    jobs: int | None
+    max_ram: str | int | None
+    allow_leak: bool
+
+
+def plan_of(
+    project: Base,
+    name: str,
+    cut: Cut,
+    overrides: dict[str, Any],
+    run: "Run | None" = None,
+) -> "BacktestPlan":
+    """Return the plan of a model's backtest.
+
+    Args:
+        project: the workspace.
+        name: the model.
+        cut: how the eras are cut.
+        overrides: values other than its recipe's.
+        run: whose recipe to take; None: the model's present one.
+
+    Raises:
+        ConfigError: if the recipe or an option is wrong, or the eras make no fold.
+        DataError: if the shards are missing or broken.
+    """
+    from numerai_pipeline.data import Fold, Scheme, usual_chunk
+    from numerai_pipeline.evaluation import plan_backtest
+    from numerai_pipeline.training import resolved_eras
+
+    job = training_job(
+        project,
+        name,
+        overrides,
+        tensorboard=False,
+        max_ram=cut.max_ram,
+        allow_leak=cut.allow_leak,
+        run=run,
+        fold=Fold((), ()),
+    )
+    reader = open_shards(project, job.recipe)
+    targets = job.checked_recipe().targets
+    purge = reader.purge((*targets, columns.TARGET), allow_leak=cut.allow_leak)
+    eras = resolved_eras(reader, job.recipe.target, purge=purge)
+    scheme = Scheme(
+        cut.scheme,
+        chunk=usual_chunk(len(eras)) if cut.chunk is None else cut.chunk,
+        train_eras=cut.train_eras,
+        every=cut.every,
+    )
+    return plan_backtest(job, eras, scheme, parallel=cut.jobs)
+
+
+def prepare_ensemble(
+    project: Base, name: str, recipe: "Recipe", cut: Cut, *, restart: bool
+) -> "Callable[[], Backtest]":
+    """Return what backtests the members of an ensemble that lack it, and blends them.
+
+    Raises:
+        ConfigError: if a member or an option is wrong.
+        DataError: if a member has no finished run.
+    """
+    from numerai_pipeline.evaluation import (
+        EnsembleBacktest,
+        backtest_ensemble,
+        backtests_dir,
+        run_backtest,
+    )
+
+    members = choose_members(project, name, recipe)
+
+    def plan(text: str) -> "BacktestPlan":
+        tested = members[text].tested
+        return plan_of(project, tested.name, cut, {}, tested)
+
+    for text in members:  # raises before the first training begins
+        plan(text)
+
+    def work() -> "Backtest":
+        shards = open_shards(project, recipe)
+        # Planned again: another model of the command may have done a member's.
+        job = EnsembleBacktest(
+            name=name,
+            recipe=recipe,
+            members={
+                text: run_backtest(plan(text), progress=project.progress)
+                for text in members
+            },
+            shards=shards,
+            backtests=backtests_dir(project.workspace.runs_dir(name)),
+            started=project.clock.now(),
+            meta_model=meta_model_file(project),
+            settings=project.settings.evaluation,
+            neutral_features=neutral_features(project, shards, recipe),
+            benchmarks=benchmark_files(project),
+        )
+        return backtest_ensemble(job, progress=project.progress, restart=restart)
+
+    return work
 
 
 def fold_records(backtest: "Backtest") -> list[dict[str, Any]]:

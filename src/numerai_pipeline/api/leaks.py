@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from numerai_pipeline.api.base import Base
+from numerai_pipeline.api.membership import is_ensemble_name
 from numerai_pipeline.api.outcomes import Outcomes, each
 from numerai_pipeline.api.parameters import Cli, Names, names_of
 from numerai_pipeline.api.production import find_run, tested_run
@@ -84,7 +85,8 @@ class LeakCommands(Base):
         Eight checks: structure of the fold, truncation, scrambled future, live parity,
         target wiring, permuted target, purge profile, and whether the score is too
         good. Several train the recipe again, on shards that are changed and then
-        deleted. The result is kept as leaks.json in the run.
+        deleted. The result is kept as leaks.json in the run. Of an ensemble check the
+        members.
 
         Args:
             names: Models of the workspace, NAME@RUN for a run of its own; by default
@@ -97,7 +99,7 @@ class LeakCommands(Base):
             The report of each model, in the order of the names.
 
         Raises:
-            ConfigError: if there is no such model or run.
+            ConfigError: if there is no such model or run, or it is an ensemble.
             DataError: if a run did not record its eras, or a file is broken.
 
         Examples:
@@ -120,7 +122,8 @@ class LeakCommands(Base):
     def _trained_models(self) -> list[str]:
         _ = self.settings  # a missing workspace is the error to report first
         runs = self.workspace.models_dir.glob("*/runs/*/DONE")
-        return sorted({path.parents[2].name for path in runs})
+        names = sorted({path.parents[2].name for path in runs})
+        return [name for name in names if not is_ensemble_name(self, name)]
 
     def _leaks_of(
         self, name: str, run: str, *, is_full: bool, force: bool
@@ -129,6 +132,12 @@ class LeakCommands(Base):
 
         model, _, own = name.partition("@")
         chosen = tested_run(find_run(self, model, own or run, is_tested=True))
+        if chosen.members:
+            models = " ".join(member.model for member in chosen.members)
+            raise ConfigError(
+                f"'{name}' is an ensemble, which learns nothing itself. Check its "
+                f"members: `nai leak-check {models}`."
+            )
         release = chosen.data_version or self.settings.data.version
         return check_leaks(
             chosen,

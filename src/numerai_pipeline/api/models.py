@@ -1,8 +1,10 @@
 """The commands about models, from ``zoo`` and ``new`` to ``refit``, ``tensorboard``."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 from numerai_pipeline.api.base import Base
+from numerai_pipeline.api.membership import ensemble_recipe, make_ensemble
 from numerai_pipeline.api.outcomes import Outcome, each, outcome_of
 from numerai_pipeline.api.parameters import (
     Cli,
@@ -32,7 +34,13 @@ from numerai_pipeline.api.tensorboard import (
     start_tensorboard,
 )
 from numerai_pipeline.api.trained import Trained, Training
-from numerai_pipeline.core import DataError, PipelineError, columns, parse_target
+from numerai_pipeline.core import (
+    ConfigError,
+    DataError,
+    PipelineError,
+    columns,
+    parse_target,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,10 +64,16 @@ class ModelCommands(Base):
         Examples:
             nai zoo --json
         """
-        from numerai_pipeline.models import families, load_user_families
+        from numerai_pipeline.models import (
+            ENSEMBLE,
+            ENSEMBLE_SUMMARY,
+            families,
+            load_user_families,
+        )
 
         has_workspace = self.workspace.settings_path.is_file()
         entries = [ZooEntry("family", kind.name, _about(kind)) for kind in families()]
+        entries.append(ZooEntry("family", ENSEMBLE, ENSEMBLE_SUMMARY))
         if has_workspace:
             own = load_user_families(self.workspace.zoo_dir)
             entries += [ZooEntry("own family", k.name, _about(k)) for k in own.found]
@@ -149,7 +163,8 @@ class ModelCommands(Base):
 
         An option that differs from the recipe starts a separate run; the recipe is not
         changed, and the run's config.toml records the options. The first finished run
-        of a model predicts live data; a later one only after `nai promote`.
+        of a model predicts live data; a later one only after `nai promote`. An
+        ensemble is not trained, but made of its members' present production runs.
 
         Args:
             names: Models of the workspace.
@@ -197,8 +212,11 @@ class ModelCommands(Base):
         )
         chosen = names_of(names)
 
-        def job(name: str) -> "TrainingJob":
-            return training_job(
+        def prepare(name: str) -> "Callable[[], Run]":
+            ensemble = ensemble_recipe(self, name, overrides)
+            if ensemble is not None:
+                return lambda: make_ensemble(self, name, ensemble, restart=restart)
+            job = training_job(
                 self,
                 name,
                 overrides,
@@ -206,24 +224,23 @@ class ModelCommands(Base):
                 max_ram=max_ram,
                 allow_leak=allow_leak,
             )
+            return lambda: train(
+                job, progress=self.progress, restart=restart, on_done=keep_production
+            )
 
         # Every recipe is read before the first training begins.
-        jobs = {one.name: one for one in each(chosen, job)}
+        prepared = {one.name: one for one in each(chosen, prepare)}
 
         outcomes: list[Outcome[Training]] = []
         for name in chosen:
             with outcome_of(name, outcomes, is_only=len(chosen) == 1) as finish:
-                run = train(
-                    jobs[name].get(),
-                    progress=self.progress,
-                    restart=restart,
-                    on_done=keep_production,
-                )
-                finish(Training(run))
+                finish(Training(prepared[name].get()()))
         return Trained(outcomes)
 
     def best(self, name: str, *, run: str = "latest") -> Best:
         """Print the best epoch of a run and the file of its model.
+
+        Of an ensemble the number of its members and the file of their weights.
 
         Args:
             name: A model of the workspace.
@@ -307,7 +324,8 @@ class ModelCommands(Base):
             max_ram: Memory that trees and estimators may use: 6GB, 50%; by default 75%.
 
         Raises:
-            ConfigError: if there is no such model or run, or it has rolling windows.
+            ConfigError: if there is no such model or run, it has rolling windows, or it
+                is an ensemble.
             DataError: if the run or the shards are broken.
 
         Examples:
@@ -316,6 +334,12 @@ class ModelCommands(Base):
         from numerai_pipeline.training import keep_production, refit_job, train
 
         found = find_run(self, name, run)
+        if found.members:
+            models = " ".join(member.model for member in found.members)
+            raise ConfigError(
+                f"'{name}' is an ensemble, which learns nothing itself. Refit its "
+                f"members ({models}), promote the refits, then run `nai train {name}`."
+            )
         job = refit_job(
             training_job(
                 self,
@@ -470,6 +494,9 @@ def _zoo_entry(project: Base, name: str) -> ZooEntry:
         about = f"{family}; its run is broken, see `nai best {name}`"
         return ZooEntry("model", name, about)
     corr = last_corr(run.folder)
+    if run.members:
+        family += f" of {', '.join(member.model for member in run.members)}"
+        return ZooEntry("model", name, family, corr=corr)
     return ZooEntry("model", name, family, best.epoch, run.monitor, best.value, corr)
 
 

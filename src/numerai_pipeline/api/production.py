@@ -181,7 +181,25 @@ def note_of(project: Base, run: "Run") -> str:
         return f"model.toml cannot be read: {error}"
     if changes_of(flat_recipe(run.recipe), flat_recipe(recipe)):
         return "it was trained with other values than model.toml has now"
-    return ""
+    return _note_of_members(project, run)
+
+
+def _note_of_members(project: Base, run: "Run") -> str:
+    """Return which members of an ensemble have other production runs by now."""
+    pinned = run.recipe.parameters.get("members", ()) if run.members else ()
+    changed = []
+    for text, member in zip(pinned, run.members, strict=False):
+        with contextlib.suppress(PipelineError):  # a missing run stops the prediction
+            if "@" not in text and (
+                production(project, member.model).folder.name != member.run
+            ):
+                changed.append(member.model)
+    if not changed:
+        return ""
+    return (
+        f"other runs of {', '.join(changed)} are in production now: "
+        f"`nai train {run.name}` makes the ensemble of them"
+    )
 
 
 def compare_runs(new: "Evaluation", old: "Evaluation") -> dict[str, Any]:

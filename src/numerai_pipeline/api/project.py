@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overloa
 
 from numerai_pipeline.api.backtests import BacktestCommands
 from numerai_pipeline.api.data import DataCommands
+from numerai_pipeline.api.ensembles import EnsembleCommands
 from numerai_pipeline.api.history import HistoryCommands
 from numerai_pipeline.api.leaks import LeakCommands
 from numerai_pipeline.api.models import ModelCommands
@@ -29,6 +30,7 @@ class Project(
     DataCommands,
     ModelCommands,
     BacktestCommands,
+    EnsembleCommands,
     HistoryCommands,
     ScoreCommands,
     LeakCommands,
@@ -59,6 +61,7 @@ COMMANDS: tuple[Callable[..., Result], ...] = (
     Project.new,
     Project.train,
     Project.backtest,
+    Project.ensemble,
     Project.runs,
     Project.best,
     Project.score,

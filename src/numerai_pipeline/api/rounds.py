@@ -48,6 +48,7 @@ class Prediction:
     Attributes:
         run: the run that predicted.
         note: why another run might have been expected; empty if there is no reason.
+        left_out: of an ensemble: members that could not predict, and why.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Prediction:
     was_current: bool
     run: "ProductionRun"
     note: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,8 @@ class RoundCommands(Base):
         """Predict the open round's live data with each model's production run.
 
         The predictions are checked and ranked into (0, 1). An existing file is kept if
-        it comes from the same run and the same live data.
+        it comes from the same run and the same live data, and no member of an ensemble
+        was missing.
 
         Args:
             names: Models of the workspace.
@@ -257,10 +260,13 @@ class RoundCommands(Base):
             )
             n_rows = None if force else noted_rows(path, origin)
             was_current = n_rows is not None
+            left_out: list[str] = []
             if n_rows is None:
-                frame = predict_live(run, live, progress=self.progress)
+                frame = predict_live(
+                    run, live, progress=self.progress, on_missing=left_out.append
+                )
                 n_rows = len(frame)
-                write_noted(frame, path, origin)
+                write_noted(frame, path, origin, is_whole=not left_out)
             return Prediction(
                 name,
                 round_number,
@@ -269,6 +275,7 @@ class RoundCommands(Base):
                 was_current,
                 run=ProductionRun.of(run),
                 note=note_of(self, run),
+                left_out=tuple(left_out),
             )
 
         return Predicted(each(chosen, predicted))

@@ -337,6 +337,25 @@ def benchmark_files(project: Base, release: str | None = None) -> tuple[Path, ..
     return tuple(path for path in found if not path.name.startswith("live"))
 
 
+def neutral_features(
+    project: Base, reader: "ShardReader", recipe: "Recipe"
+) -> tuple[str, ...]:
+    """Return the columns of the feature sets that a recipe neutralizes to.
+
+    Raises:
+        ConfigError: if there is no such feature set.
+        DataError: if ``features.json`` is missing.
+    """
+    from numerai_pipeline.data import FeatureCatalog
+
+    names = recipe.prediction.neutralize.features
+    if not names:
+        return ()
+    release = str(reader.manifest.provenance.options["data_version"])
+    file = project.workspace.data_dir(release) / "features.json"
+    return FeatureCatalog.load(file).union(names)
+
+
 def _features(
     project: Base, reader: "ShardReader", wanted: str | None
 ) -> tuple[str, tuple[str, ...]]:

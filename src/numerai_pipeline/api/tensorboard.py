@@ -119,7 +119,7 @@ def gather_curves(project: Base, names: Sequence[str] = ()) -> Path:
         raise DataError(
             f"no run of {', '.join(names) or 'any model'} has an epoch yet in "
             f"{project.workspace.models_dir}, so TensorBoard has nothing to show. "
-            "Run `nai train NAME` first."
+            "Run `nai train NAME` first; of an ensemble show the members."
         )
     for run in folder.glob("*/*"):
         if run not in wanted:

@@ -14,6 +14,7 @@ from numerai_pipeline.api import (
     DemoResult,
     Description,
     Downloaded,
+    Ensembled,
     Entry,
     FileList,
     History,
@@ -38,6 +39,7 @@ from numerai_pipeline.api import (
     fold_records,
     plain,
 )
+from numerai_pipeline.cli.ensembles import print_ensembled
 from numerai_pipeline.cli.scores import print_compared, print_scored
 from numerai_pipeline.cli.tables import echo, format_value, print_table
 
@@ -234,6 +236,7 @@ def _(result: Best) -> None:
 
 print_result.register(Scored, print_scored)
 print_result.register(Compared, print_compared)
+print_result.register(Ensembled, print_ensembled)
 
 
 @print_result.register
@@ -318,6 +321,8 @@ def _(result: Predicted) -> None:
         echo(f"{prediction.name}: run {prediction.run}")
         if prediction.note:
             echo(f"{prediction.name}: {prediction.note}")
+        for reason in prediction.left_out:
+            echo(f"{prediction.name}: predicts {reason}")
 
 
 @print_result.register

@@ -17,7 +17,7 @@ _SHOWN = ("CORR", "MMC", "BMC", "FNC", "exposure", "CWMM", "payout")
 
 _COLUMNS = ["", "mean ±95 %", "std", "Sharpe ±95 %", "drawdown", "eras", "eff."]
 
-_STYLES = {"better": "green", "worse": "red"}
+STYLES = {"better": "green", "worse": "red"}
 
 # Metrics of which neither more nor less is better.
 _NEUTRAL = ("exposure", "CWMM")
@@ -63,11 +63,11 @@ def print_compared(result: Compared) -> None:
             (
                 pair.metric,
                 f"{pair.first} – {pair.second}",
-                Cell(_plus_minus(pair.difference.mean, pair.difference.low, "+.4f")),
+                Cell(plus_minus(pair.difference.mean, pair.difference.low, "+.4f")),
                 Cell("–" if math.isnan(pair.p_value) else f"{pair.p_value:.3f}"),
                 pair.difference.n_eras,
                 _needed(pair.difference),
-                Cell(pair.verdict, _STYLES.get(pair.verdict, ""), is_number=False),
+                Cell(pair.verdict, STYLES.get(pair.verdict, ""), is_number=False),
             )
             for pair in result.comparison.pairs
         ],
@@ -78,7 +78,7 @@ def print_compared(result: Compared) -> None:
         "Correlation of the predictions",
         ["", *names],
         [
-            (name, *(Cell(_number(value, ".2f")) for value in values))
+            (name, *(Cell(show_number(value, ".2f")) for value in values))
             for name, values in zip(names, result.comparison.correlations, strict=True)
         ],
         padding=0,
@@ -103,10 +103,10 @@ def _rows_of(
         is_gain = row.metric not in _NEUTRAL
         yield (
             f"  {row.metric}",
-            Cell(_plus_minus(found.mean, found.low, ".4f"), style),
-            Cell(_number(found.std, ".4f")),
-            Cell(_plus_minus(found.sharpe, found.sharpe_low, ".2f") if is_gain else ""),
-            Cell(_number(found.max_drawdown, ".4f") if is_gain else ""),
+            Cell(plus_minus(found.mean, found.low, ".4f"), style),
+            Cell(show_number(found.std, ".4f")),
+            Cell(plus_minus(found.sharpe, found.sharpe_low, ".2f") if is_gain else ""),
+            Cell(show_number(found.max_drawdown, ".4f") if is_gain else ""),
             found.n_eras,
             Cell("–" if math.isnan(margin) else f"{found.n_effective:,.0f}"),
         )
@@ -179,7 +179,7 @@ def _print_sweep(name: str, sweep: "Sweep") -> None:
                 Cell(_mean(row.mmc)),
                 Cell(_mean(row.payout)),
                 _gain(row.payout_difference),
-                Cell(_number(row.exposure, ".4f")),
+                Cell(show_number(row.exposure, ".4f")),
             )
             for row in sweep.rows
         ],
@@ -191,7 +191,7 @@ def _print_sweep(name: str, sweep: "Sweep") -> None:
 
 
 def _mean(found: "Summary | None") -> str:
-    return "–" if found is None else _plus_minus(found.mean, found.low, ".4f")
+    return "–" if found is None else plus_minus(found.mean, found.low, ".4f")
 
 
 def _gain(found: "Difference | None") -> Cell:
@@ -199,7 +199,7 @@ def _gain(found: "Difference | None") -> Cell:
     if found is None:
         return Cell("")
     style = "green" if found.low > 0 else "red" if found.high < 0 else ""
-    return Cell(_plus_minus(found.mean, found.low, "+.4f"), style)
+    return Cell(plus_minus(found.mean, found.low, "+.4f"), style)
 
 
 def _versus(found: "Difference") -> str:
@@ -211,7 +211,7 @@ def _versus(found: "Difference") -> str:
     """
     if math.isnan(found.low):
         return f"has too few eras to be compared ({found.mean:+.4f}) with that"
-    shown = f"({_plus_minus(found.mean, found.low, '+.4f')})"
+    shown = f"({plus_minus(found.mean, found.low, '+.4f')})"
     if found.low > 0:
         return f"is clearly above {shown} that"
     if found.high < 0:
@@ -225,10 +225,10 @@ def _needed(found: "Difference") -> int | None:
     return None if needed is None or needed <= found.n_eras else needed
 
 
-def _plus_minus(mean: float, low: float, form: str) -> str:
+def plus_minus(mean: float, low: float, form: str) -> str:
     """Write a mean and half its interval, which lies evenly around it.
 
-    >>> _plus_minus(0.019, 0.012, ".4f"), _plus_minus(0.019, math.nan, ".4f")
+    >>> plus_minus(0.019, 0.012, ".4f"), plus_minus(0.019, math.nan, ".4f")
     ('0.0190 ±0.0070', '0.0190      –')
     """
     if math.isnan(mean):
@@ -238,5 +238,6 @@ def _plus_minus(mean: float, low: float, form: str) -> str:
     return f"{mean:{form}} " + (f"{'–':>{width}}" if math.isnan(low) else f"±{margin}")
 
 
-def _number(value: float, form: str) -> str:
+def show_number(value: float, form: str) -> str:
+    """Write a number, or a dash where it is not defined."""
     return "–" if math.isnan(value) else format(value, form)

@@ -9,11 +9,28 @@ from numerai_pipeline.evaluation.backtests.folder import (
 from numerai_pipeline.evaluation.backtests.plan import BacktestPlan, plan_backtest
 from numerai_pipeline.evaluation.backtests.running import run_backtest
 from numerai_pipeline.evaluation.comparison import Comparison, Pair, compare
+from numerai_pipeline.evaluation.ensembles.backtesting import (
+    EnsembleBacktest,
+    backtest_ensemble,
+)
 from numerai_pipeline.evaluation.ensembles.blended import Blends, MemberRows
 from numerai_pipeline.evaluation.ensembles.contributions import (
     Contribution,
     contributions,
 )
+from numerai_pipeline.evaluation.ensembles.drawing import draw_weightings
+from numerai_pipeline.evaluation.ensembles.joining import (
+    Joined,
+    join_backtests,
+    join_runs,
+)
+from numerai_pipeline.evaluation.ensembles.learning import (
+    learn_weights,
+    scores_of_members,
+    weighed_by,
+)
+from numerai_pipeline.evaluation.ensembles.pinning import joint_fold, pin, union_fold
+from numerai_pipeline.evaluation.ensembles.weight_file import EnsembleWeights
 from numerai_pipeline.evaluation.ensembles.weightings import (
     Weighted,
     WeightingComparison,
@@ -47,6 +64,7 @@ from numerai_pipeline.evaluation.plots import (
     draw_similarity,
 )
 from numerai_pipeline.evaluation.predicting import (
+    OnMissing,
     PredictedRows,
     RowSource,
     ShardRows,
@@ -85,13 +103,17 @@ __all__ = [
     "Comparison",
     "Contribution",
     "Coverage",
+    "EnsembleBacktest",
+    "EnsembleWeights",
     "EvaluatedPart",
     "Evaluation",
     "FeatureScores",
     "Finding",
     "FoldResult",
+    "Joined",
     "LeakReport",
     "MemberRows",
+    "OnMissing",
     "OutOfSample",
     "Pair",
     "PredictedRows",
@@ -106,6 +128,7 @@ __all__ = [
     "Trials",
     "Weighted",
     "WeightingComparison",
+    "backtest_ensemble",
     "backtests_dir",
     "check_leaks",
     "choose_part",
@@ -117,11 +140,17 @@ __all__ = [
     "draw_scores",
     "draw_similarity",
     "draw_sweep",
+    "draw_weightings",
     "evaluate",
     "fold_of",
+    "join_backtests",
+    "join_runs",
+    "joint_fold",
     "last_corr",
     "latest_backtest",
+    "learn_weights",
     "on_common_eras",
+    "pin",
     "plan_backtest",
     "plot_sweep",
     "predict_part",
@@ -130,9 +159,12 @@ __all__ = [
     "read_leak_report",
     "read_out_of_sample",
     "run_backtest",
+    "scores_of_members",
     "subject_of_backtest",
     "subject_of_run",
     "sweep_of",
     "trials_of",
+    "union_fold",
+    "weighed_by",
     "write_out_of_sample",
 ]

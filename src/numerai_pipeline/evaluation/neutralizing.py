@@ -7,7 +7,8 @@ neutralized gets no prediction, so that none is mixed with the others as it was.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from numerai_pipeline.core import DataError, Progress, counted, did_you_mean
 from numerai_pipeline.data import Block, fill_missing, format_eras
 from numerai_pipeline.evaluation.references import References
+from numerai_pipeline.models import Recipe
 from numerai_pipeline.scoring import (
     MIN_SHARE_OF_ERA,
     EraFeatures,
@@ -22,7 +24,6 @@ from numerai_pipeline.scoring import (
     neutral_of_era,
     segments,
 )
-from numerai_pipeline.training import Run
 
 if TYPE_CHECKING:
     from numerai_pipeline.evaluation.predicting import PredictedRows, RowSource
@@ -33,8 +34,32 @@ Values = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
 
 
+class Neutralizes(Protocol):
+    """What names the columns that predictions are neutralized to, such as a run."""
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """Where it stands."""
+        ...
+
+    @property
+    def recipe(self) -> Recipe:
+        """Its ``[prediction]`` says to what, and how much."""
+        ...
+
+    @property
+    def neutral_features(self) -> tuple[str, ...]:
+        """Columns of the feature sets that the recipe names."""
+        ...
+
+
 def neutralized(
-    found: "PredictedRows", run: Run, rows: "RowSource", progress: Progress
+    found: "PredictedRows", run: Neutralizes, rows: "RowSource", progress: Progress
 ) -> "PredictedRows":
     """Take out of predictions what the columns of a run's ``[prediction]`` explain.
 
@@ -45,7 +70,7 @@ def neutralized(
 
     Args:
         found: what the run's model predicts.
-        run: names the columns.
+        run: names the columns; of a backtest of an ensemble, its plan does.
         rows: the source of these rows.
         progress: where to report.
 
@@ -117,7 +142,7 @@ def _of_one_era(block: Block) -> Iterator[Block]:
 
 
 def _features(
-    found: "PredictedRows", run: Run, rows: "RowSource"
+    found: "PredictedRows", run: Neutralizes, rows: "RowSource"
 ) -> Iterator[tuple[Places, Codes]]:
     """Yield the places of each era's rows, and their features."""
     if not run.recipe.prediction.neutralize.features:
@@ -178,7 +203,7 @@ def _of_era(values: Values) -> Values:
 def _report(
     eras: npt.NDArray[np.integer[Any]],
     is_done: npt.NDArray[np.bool_],
-    run: Run,
+    run: Neutralizes,
     progress: Progress,
 ) -> None:
     """Note the eras that could not be neutralized.

@@ -16,7 +16,11 @@ from numerai_pipeline.data import (
     format_eras,
     read_columns,
 )
-from numerai_pipeline.evaluation.predicting import ShardRows, predict_rows
+from numerai_pipeline.evaluation.predicting import (
+    PredictedRows,
+    ShardRows,
+    predict_rows,
+)
 from numerai_pipeline.evaluation.result import EvaluatedPart
 from numerai_pipeline.scoring import Scores, corr_per_era
 from numerai_pipeline.training import Run
@@ -162,7 +166,11 @@ def predict_part(
         benchmarks: Numerai's benchmark files, where the run neutralizes to some.
     """
     source = ShardRows(shards, part, targets, tuple(benchmarks))
-    found = predict_rows(run, source, progress)
+    return out_of_sample(predict_rows(run, source, progress), targets)
+
+
+def out_of_sample(found: PredictedRows, targets: Sequence[str]) -> OutOfSample:
+    """Return predicted rows by era, their targets by name."""
     by_era = np.argsort(found.eras, kind="stable")
     return OutOfSample(
         ids=found.ids[by_era],

@@ -108,16 +108,31 @@ def draw_comparison(figure: Any, evaluations: Mapping[str, Evaluation]) -> None:
         figure: an empty figure of matplotlib; its size is set.
         evaluations: what to draw, by the name to show, at least one.
     """
-    from matplotlib.ticker import MaxNLocator
-
-    figure.set_size_inches(9, 5)
-    axes = figure.subplots()
     rows = [replace(one.rows[0], who=name) for name, one in evaluations.items()]
     benchmarks, meta_model = _references(next(iter(evaluations.values())))
     others = [*benchmarks, *([meta_model] if meta_model else [])]
     # A reference that shares few eras with the models would hide the others.
     others = [row for row in others if _n_common([*rows, row]) == _n_common(rows)]
-    _draw_totals(axes, [*rows, *others], _colors(None, benchmarks, meta_model))
+    draw_rows(figure, [*rows, *others], _colors(None, benchmarks, meta_model))
+
+
+def draw_rows(
+    figure: Any,
+    rows: Sequence[ScoreRow],
+    colors: dict[str, str] | None = None,
+) -> None:
+    """Draw cumulative scores on their common eras.
+
+    Args:
+        figure: an empty figure of matplotlib; its size is set.
+        rows: what to draw, the most important first.
+        colors: of some, by their ``who``.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    figure.set_size_inches(9, 5)
+    axes = figure.subplots()
+    _draw_totals(axes, rows, colors or {})
     _tidy(axes)
     axes.set_xlabel("era")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -5,23 +5,34 @@ neutralizing, is done here, so that a score cannot be of something else than wha
 submitted.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from numerai_pipeline.core import Progress
+from numerai_pipeline.core import DataError, PipelineError, Progress
 from numerai_pipeline.data import Block, Part, ShardReader, decode_features
+from numerai_pipeline.evaluation.ensembles.members import named, open_member
+from numerai_pipeline.evaluation.ensembles.weight_file import EnsembleWeights
 from numerai_pipeline.evaluation.neutralizing import neutralized
+from numerai_pipeline.models import ensemble_parameters
 from numerai_pipeline.scoring import mean_rank
-from numerai_pipeline.training import Run
+from numerai_pipeline.training import Member, Run
+
+# Called with a sentence for each member that an ensemble predicts without.
+OnMissing = Callable[[str], None]
 
 
 class RowSource(Protocol):
     """Rows to predict, whole eras of them; they can be read more than once."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether they are of a round that is open, later than all that is known."""
+        ...
 
     @property
     def n_rows(self) -> int:
@@ -53,6 +64,11 @@ class ShardRows:
     part: Part
     targets: tuple[str, ...] = ()
     benchmarks: tuple[Path, ...] = ()
+
+    @property
+    def is_live(self) -> bool:
+        """They are not."""
+        return False
 
     @property
     def n_rows(self) -> int:
@@ -88,20 +104,36 @@ class PredictedRows:
     raw: npt.NDArray[np.floating[Any]] | None = None
 
 
-def predict_rows(run: Run, rows: RowSource, progress: Progress) -> PredictedRows:
+def predict_rows(
+    run: Run,
+    rows: RowSource,
+    progress: Progress,
+    on_missing: OnMissing = lambda _sentence: None,
+) -> PredictedRows:
     """Predict rows with a run: its model's output, then the steps of ``[prediction]``.
 
-    One block of features, or one era of those to neutralize to, is in memory at a time.
+    One block of features, or one era of those to neutralize to, is in memory at a time,
+    and of an ensemble what each member predicts.
 
     Args:
         run: a finished run.
         rows: what to predict.
         progress: where to report.
+        on_missing: called for each member of an ensemble that is left out.
 
     Raises:
-        DataError: if a file of the run or of the rows is broken, or the rows lack a
-            feature, or cannot be neutralized.
+        DataError: if a file of the run or of the rows is broken, the rows lack a
+            feature or cannot be neutralized, or a member of an ensemble cannot predict
+            and may not be missing.
     """
+    if run.members:
+        found = _predict_ensemble(run, rows, progress, on_missing)
+    else:
+        found = _predict_model(run, rows, progress)
+    return neutralized(found, run, rows, progress)
+
+
+def _predict_model(run: Run, rows: RowSource, progress: Progress) -> PredictedRows:
     predictor = run.predictor()
     pieces = []
     title = f"predicting with {run.name}"
@@ -113,5 +145,56 @@ def predict_rows(run: Run, rows: RowSource, progress: Progress) -> PredictedRows
     ids, eras, y, predictions = (
         np.concatenate(column) for column in zip(*pieces, strict=True)
     )
-    found = PredictedRows(ids, eras, y, mean_rank(predictions, eras))
-    return neutralized(found, run, rows, progress)
+    return PredictedRows(ids, eras, y, mean_rank(predictions, eras))
+
+
+def _predict_ensemble(
+    run: Run, rows: RowSource, progress: Progress, on_missing: OnMissing
+) -> PredictedRows:
+    weights = EnsembleWeights.read(run.best().path)
+    may_miss = ensemble_parameters(run.recipe).missing_member == "drop"
+    found: PredictedRows | None = None
+    columns, is_there = [], []
+    for member in run.members:
+        try:
+            with named(run, member):
+                alone = _predict_member(run, member, rows, progress)
+        except PipelineError as error:
+            if not (rows.is_live and may_miss):
+                raise
+            on_missing(f"without the member '{member.model}': {error}")
+            is_there.append(False)
+            continue
+        # Of the others only the predictions are kept: the rows are the same.
+        found = found or alone
+        columns.append(alone.predictions)
+        is_there.append(True)
+    if found is None:
+        raise DataError(
+            f"no member of the ensemble '{run.name}' ({run.folder.name}) can predict. "
+            f"Train and promote them again, then run `nai train {run.name}`."
+        )
+    values = np.column_stack(columns)
+    if rows.is_live:
+        blended = weights.blend_live(values, found.eras, is_there)
+    else:
+        blended = weights.blend(values, found.eras)
+    return replace(found, predictions=blended)
+
+
+def _predict_member(
+    ensemble: Run, member: Member, rows: RowSource, progress: Progress
+) -> PredictedRows:
+    """Predict with a member alone, without its own ``[prediction]``.
+
+    Raises:
+        DataError: if its run has changed, or what it predicts is not usable.
+    """
+    run = open_member(ensemble, member, is_live=rows.is_live)
+    found = _predict_model(run, rows, progress)
+    n_broken = int((~np.isfinite(found.predictions)).sum())
+    if n_broken:
+        raise DataError(f"it predicts NaN or infinity for {n_broken:,} rows.")
+    if rows.is_live and np.ptp(found.predictions) == 0:
+        raise DataError("it predicts the same for all rows.")
+    return found

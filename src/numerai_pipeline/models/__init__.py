@@ -4,6 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.core import Positive, PositiveFloat
+from numerai_pipeline.models.ensembles import (
+    ENSEMBLE_SUMMARY,
+    EnsembleParameters,
+    complete_ensemble,
+    ensemble_parameters,
+    is_ensemble,
+    write_ensemble,
+)
 from numerai_pipeline.models.estimators.checked import CheckedEstimator
 from numerai_pipeline.models.estimators.family import (
     EstimatorFamily,
@@ -51,7 +59,7 @@ from numerai_pipeline.models.recipe import (
     new_model,
     override,
 )
-from numerai_pipeline.models.registry import families, family
+from numerai_pipeline.models.registry import ENSEMBLE, families, family
 from numerai_pipeline.models.ridge import (
     RidgeModel,
     RidgeParameters,
@@ -86,6 +94,8 @@ _LAYERS = {
 
 __all__ = [
     "CLASS_VALUES",
+    "ENSEMBLE",
+    "ENSEMBLE_SUMMARY",
     "Batch",
     "CheckedEstimator",
     "CheckedRecipe",
@@ -93,6 +103,7 @@ __all__ = [
     "DenseParameters",
     "Dtype",
     "Engine",
+    "EnsembleParameters",
     "EstimatorFamily",
     "EstimatorParameters",
     "EstimatorTraining",
@@ -124,11 +135,14 @@ __all__ = [
     "UserFamilies",
     "check_recipe",
     "class_head",
+    "complete_ensemble",
     "dense_layers",
     "end_if_forked",
+    "ensemble_parameters",
     "families",
     "family",
     "in_doubles",
+    "is_ensemble",
     "load_keras",
     "load_network",
     "load_recipe",
@@ -141,6 +155,7 @@ __all__ = [
     "run_user_family",
     "save_network",
     "target_head",
+    "write_ensemble",
 ]
 
 

@@ -21,6 +21,9 @@ from numerai_pipeline.models.trees import (
     xgboost_family,
 )
 
+# An ensemble is made of trained models, not trained: see ``ensembles``.
+ENSEMBLE = "ensemble"
+
 _BUILT_IN: tuple[Family, ...] = (
     mlp.FAMILY,
     resnet.FAMILY,
@@ -63,5 +66,10 @@ def family(name: str, others: Iterable[Family] = ()) -> Family:
     known = {kind.name: kind for kind in (*_BUILT_IN, *others)}
     if name in known:
         return known[name]
+    if name == ENSEMBLE:
+        raise ConfigError(
+            "an ensemble is made of models that are trained already, not of a family. "
+            "Run `nai ensemble NAME MODEL MODEL`."
+        )
     hint = did_you_mean(name, known, listing="There are")
     raise ConfigError(f"there is no family '{name}'. {hint}")

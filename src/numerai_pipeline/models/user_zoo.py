@@ -20,7 +20,7 @@ from numerai_pipeline.models.networks.family import KerasFamily
 from numerai_pipeline.models.networks.keras_backend import load_keras
 from numerai_pipeline.models.networks.parts import KerasParameters
 from numerai_pipeline.models.protocol import Family
-from numerai_pipeline.models.registry import families, family
+from numerai_pipeline.models.registry import ENSEMBLE, families, family
 from numerai_pipeline.models.user_code import line_of
 
 UserFamily = KerasFamily | EstimatorFamily
@@ -73,7 +73,7 @@ def load_user_families(folder: Path) -> UserFamilies:
             ``EstimatorFamily``.
     """
     files = [f for f in sorted(folder.glob("*.py")) if not f.name.startswith("_")]
-    taken = {kind.name for kind in families()}
+    taken = {ENSEMBLE, *(kind.name for kind in families())}
     found: list[UserFamily] = []
     broken: list[PipelineError] = []
     for file in files:

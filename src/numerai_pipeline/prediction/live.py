@@ -23,7 +23,7 @@ from numerai_pipeline.data import (
     read_columns,
     read_parquet_blocks,
 )
-from numerai_pipeline.evaluation import LIVE_BENCHMARKS, predict_rows
+from numerai_pipeline.evaluation import LIVE_BENCHMARKS, OnMissing, predict_rows
 from numerai_pipeline.scoring import rank_per_era
 from numerai_pipeline.training import Run
 
@@ -46,6 +46,11 @@ class LiveRows:
     n_rows: int
 
     @property
+    def is_live(self) -> bool:
+        """They are."""
+        return True
+
+    @property
     def benchmarks(self) -> tuple[Path, ...]:
         """The file of benchmark predictions beside the live file, if it is there."""
         path = self.path.with_name(LIVE_BENCHMARKS)
@@ -61,7 +66,11 @@ class LiveRows:
 
 
 def predict_live(
-    run: Run, live: Path, *, progress: Progress = SILENT
+    run: Run,
+    live: Path,
+    *,
+    progress: Progress = SILENT,
+    on_missing: OnMissing = lambda _sentence: None,
 ) -> "pd.DataFrame":
     """Predict live data with a run, and rank the predictions within the era.
 
@@ -71,6 +80,7 @@ def predict_live(
         live: Numerai's ``live.parquet``; where the run neutralizes to benchmarks,
             ``live_benchmark_models.parquet`` stands beside it.
         progress: where to report.
+        on_missing: called for each member of an ensemble that is left out.
 
     Returns:
         Columns ``id`` (str) and ``prediction`` (float64 in (0, 1)), a row per row
@@ -78,14 +88,15 @@ def predict_live(
 
     Raises:
         DataError: if a feature is missing, an id occurs twice, the predictions cannot
-            be neutralized as the run wants, or the model predicts NaN or infinity, or
-            the same value for all rows.
+            be neutralized as the run wants, the model predicts NaN or infinity, or the
+            same value for all rows, or an ensemble lacks a member that may not be
+            missing.
     """
     import pandas as pd
 
     ids = live_ids(live)
     _check_features(run, live, column_names(live, _REMEDY))
-    found = predict_rows(run, LiveRows(live, len(ids)), progress)
+    found = predict_rows(run, LiveRows(live, len(ids)), progress, on_missing)
     if len(found.ids) < len(ids):
         raise DataError(
             f"{len(ids) - len(found.ids):,} of {len(ids):,} live rows cannot be "

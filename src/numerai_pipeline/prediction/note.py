@@ -40,20 +40,33 @@ class Origin:
         return {key: value for key, value in asdict(self).items() if value}
 
 
-def write_noted(frame: "pd.DataFrame", predictions: Path, origin: Origin) -> None:
-    """Write predictions and their note; neither is valid without the other."""
+def write_noted(
+    frame: "pd.DataFrame", predictions: Path, origin: Origin, *, is_whole: bool = True
+) -> None:
+    """Write predictions and their note; neither is valid without the other.
+
+    Args:
+        frame: columns ``id`` and ``prediction``.
+        predictions: the file.
+        origin: the run and the live data.
+        is_whole: whether no member of an ensemble was missing. Otherwise the file can
+            be submitted, but is made again as soon as it is asked for.
+    """
     _note(predictions).unlink(missing_ok=True)
     write_predictions(frame, predictions)
     note = {
         "origin": origin.to_dict(),
         "rows": len(frame),
+        "is_whole": is_whole,
         "sha256": sha256_of(predictions),
     }
     write_json(_note(predictions), note)
 
 
 def noted_rows(predictions: Path, origin: Origin) -> int | None:
-    """Return the number of rows of predictions, None if their origin is another one.
+    """Return the number of rows of predictions, None if they are to be made again.
+
+    So they are if their origin is another one, or if a member was missing.
 
     Args:
         predictions: the file, with its note beside it.
@@ -66,7 +79,8 @@ def noted_rows(predictions: Path, origin: Origin) -> int | None:
     is_it = note.get("origin") == origin.to_dict() and (
         note.get("sha256") == sha256_of(predictions)
     )
-    return rows if is_it and isinstance(rows, int) else None
+    is_whole = note.get("is_whole", True)
+    return rows if is_it and is_whole and isinstance(rows, int) else None
 
 
 def noted_run(predictions: Path) -> str:

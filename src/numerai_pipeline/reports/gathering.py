@@ -14,13 +14,15 @@ from numerai_pipeline.core import (
 from numerai_pipeline.data import FEATURE_GROUPS, FeatureCatalog, Scheme
 from numerai_pipeline.evaluation import (
     Backtest,
+    EnsembleWeights,
     Evaluation,
     LeakReport,
     read_leak_report,
     trials_of,
 )
+from numerai_pipeline.models import is_ensemble
 from numerai_pipeline.reports.inputs import ModelReport
-from numerai_pipeline.training import RUN_CONFIG, Chart, Run
+from numerai_pipeline.training import RUN_CONFIG, WEIGHTS_FILE, Chart, Run
 
 
 def gather(
@@ -50,9 +52,11 @@ def gather(
     runs_dir = workspace.runs_dir(evaluation.model)
     if evaluation.on == "backtest":
         backtest = Backtest.open(evaluation.folder)
+        recipe = backtest.recipe
         runs, make = backtest.runs(), _backtest_command(backtest)
     else:
         runs = [Run.open(evaluation.folder)]
+        recipe = runs[0].recipe
         make = f"nai train {evaluation.model}"
     # Folds that were cleared away have left their predictions.
     newest = runs[-1] if runs else None
@@ -72,7 +76,8 @@ def gather(
         notes=tuple(notes),
         curves=tuple(_curves(runs)),
         groups=_groups(newest, workspace) if newest else {},
-        recipe=newest.recipe.model_dump(mode="json") if newest else {},
+        weights=_weights(evaluation) if is_ensemble(recipe) else None,
+        recipe=recipe.model_dump(mode="json"),
         facts=_facts(evaluation, newest) if newest else {},
         commands=("nai download && nai etl", made, *_commands(name, evaluation)),
     )
@@ -103,6 +108,12 @@ def _curves(runs: Sequence[Run]) -> list[Chart]:
     return found
 
 
+def _weights(evaluation: Evaluation) -> EnsembleWeights:
+    if evaluation.on == "backtest":
+        return EnsembleWeights.read(evaluation.folder / WEIGHTS_FILE)
+    return EnsembleWeights.read(Run.open(evaluation.folder).best().path)
+
+
 def _groups(run: Run, workspace: Workspace) -> Mapping[str, Sequence[str]]:
     try:
         path = workspace.data_dir(run.data_version) / "features.json"
@@ -126,12 +137,28 @@ def _facts(evaluation: Evaluation, run: Run) -> dict[str, str]:
         "trained": format_time(run.started),
         "family": run.recipe.family,
         "data": run.data_version,
-        "features": f"{len(run.features):,} of the set {run.recipe.feature_set}",
-        "learned target": run.target,
+        **(_of_members(run) if run.members else _of_training(run)),
         "recipe, fold and shards": str(of_run.get("fingerprint", "")),
-        "device": str(of_run.get("device", "")),
         "versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
     }
+
+
+def _of_training(run: Run) -> dict[str, str]:
+    return {
+        "features": f"{len(run.features):,} of the set {run.recipe.feature_set}",
+        "learned target": run.target,
+        "device": str(read_toml(run.folder / RUN_CONFIG)["run"].get("device", "")),
+    }
+
+
+def _of_members(run: Run) -> dict[str, str]:
+    """Return the runs of an ensemble's members; of a refit the one that was scored."""
+    found = {}
+    for member in run.members:
+        tested = member.tested_run
+        of = "" if tested == member.run else f", a refit of {tested}"
+        found[f"member {member.model}"] = f"{member.run}{of}"
+    return found
 
 
 def _backtest_command(backtest: Backtest) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from numerai_pipeline.core import EvaluationSettings
 from numerai_pipeline.evaluation import (
     Comparison,
+    EnsembleWeights,
     Evaluation,
     LeakReport,
     ScoreRow,
@@ -33,6 +34,7 @@ class ModelReport:
         n_openings: how often its lockbox eras were scored.
         notes: what else to know of its scores, a sentence each.
         curves: its training curves, one of each fold.
+        weights: of an ensemble: those of its members; None of other models.
         groups: feature group -> its features.
         recipe: what it was trained by.
         facts: what made it, such as the run, hashes and versions.
@@ -46,6 +48,7 @@ class ModelReport:
     n_openings: int = 0
     notes: tuple[str, ...] = ()
     curves: tuple[Chart, ...] = ()
+    weights: EnsembleWeights | None = None
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)

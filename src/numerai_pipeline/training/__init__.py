@@ -1,9 +1,11 @@
 """One training: recipe + fold + seed + shards -> a run folder."""
 
+from numerai_pipeline.training.ensembles import EnsembleJob, make_ensemble_run
 from numerai_pipeline.training.executors import Executor, JobOutcome, Processes, Serial
 from numerai_pipeline.training.history import COLUMNS, Chart, Epoch, best_epoch
 from numerai_pipeline.training.job import Plan, TrainingJob, make_plan
 from numerai_pipeline.training.labels import resolved_eras
+from numerai_pipeline.training.members import Member
 from numerai_pipeline.training.plots import draw_training, plot_training
 from numerai_pipeline.training.refit import refit_job
 from numerai_pipeline.training.resources import (
@@ -16,6 +18,7 @@ from numerai_pipeline.training.run import CONFIG_FILE as RUN_CONFIG
 from numerai_pipeline.training.run import (
     CURVES_FOLDER,
     DONE_FILE,
+    WEIGHTS_FILE,
     BestEpoch,
     Run,
     keep_production,
@@ -32,11 +35,14 @@ __all__ = [
     "CURVES_FOLDER",
     "DONE_FILE",
     "RUN_CONFIG",
+    "WEIGHTS_FILE",
     "BestEpoch",
     "Chart",
+    "EnsembleJob",
     "Epoch",
     "Executor",
     "JobOutcome",
+    "Member",
     "Plan",
     "Processes",
     "Run",
@@ -47,6 +53,7 @@ __all__ = [
     "draw_training",
     "keep_production",
     "latest_run",
+    "make_ensemble_run",
     "make_plan",
     "n_cores",
     "n_parallel",

@@ -14,6 +14,7 @@ from statistics import fmean
 from typing import Annotated, Any, Literal, get_type_hints
 
 from numerai_pipeline.core import DataError, atomic_path, counted, retrain
+from numerai_pipeline.models import ENSEMBLE
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ COLUMNS: Mapping[str, Column] = {
 _UNITS = {
     **dict.fromkeys(("lightgbm", "xgboost", "catboost"), "tree"),
     "ridge": "penalty",
+    ENSEMBLE: "member",
 }
 
 # A file that lacks one of these is broken.
@@ -136,6 +138,8 @@ class Chart:
     @property
     def best(self) -> int | None:
         """Place of the best row so far; None if there is none."""
+        if not self.rows:
+            return None
         number = best_epoch(self.column(self.monitor), mode=_mode(self.monitor))
         return None if number is None else number - 1
 
@@ -246,7 +250,9 @@ def measured_of_window(rows: Sequence[Epoch], best: Epoch) -> dict[str, float]:
 
 
 def unit_of(recipe: Mapping[str, Any], *, of_run: bool = True) -> str:
-    """Return what a history counts: ``epoch``, ``tree``, ``penalty`` or ``window``.
+    """Return what a history counts: an ``epoch``, ``tree``, ``penalty``, ``window``.
+
+    An ensemble has no history, but every ``member`` is one of its models.
 
     Args:
         recipe: the run's, with all defaults.

@@ -8,12 +8,13 @@ from numerai_pipeline.core import ConfigError, DataError, did_you_mean
 from numerai_pipeline.data import ShardReader, column_names
 
 if TYPE_CHECKING:
+    from numerai_pipeline.training.ensembles import EnsembleJob
     from numerai_pipeline.training.job import TrainingJob
 
 _REMEDY = "nai download --benchmarks --force"
 
 
-def check_prediction(job: "TrainingJob", reader: ShardReader) -> None:
+def check_prediction(job: "TrainingJob | EnsembleJob", reader: ShardReader) -> None:
     """Check that the columns of a job's ``[prediction]`` are there.
 
     A live file has the features of the release that the shards were made of.
@@ -30,7 +31,7 @@ def check_prediction(job: "TrainingJob", reader: ShardReader) -> None:
         if missing or not job.neutral_features:
             found = len(job.neutral_features) - len(missing)
             raise DataError(
-                f"{job.shards} has {found:,} of the {len(job.neutral_features):,} "
+                f"{reader.folder} has {found:,} of the {len(job.neutral_features):,} "
                 f"features of {names}, to which [prediction] neutralizes "
                 f"'{job.name}'"
                 + (f"; {missing[0]} is missing" if missing else "")

@@ -11,6 +11,7 @@ from typing import Any
 from numerai_pipeline.core import (
     ConfigError,
     DataError,
+    digest_of,
     parse_table,
     parse_time,
     read_json,
@@ -29,6 +30,7 @@ from numerai_pipeline.training.history import (
     read_history,
     unit_of,
 )
+from numerai_pipeline.training.members import Member
 
 CONFIG_FILE = "config.toml"
 FEATURES_FILE = "features.json"
@@ -39,7 +41,9 @@ PRODUCTION_FILE = "PRODUCTION"
 FAMILY_FILE = "family.py"
 CURVES_FOLDER = "tensorboard"
 
-_CHECKPOINTS = "checkpoints"
+CHECKPOINTS = "checkpoints"
+# In place of a model an ensemble has the weights of its members.
+WEIGHTS_FILE = "weights.json"
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,8 @@ class BestEpoch:
 
     Attributes:
         epoch: its number from 1; for trees the number of trees; with rolling windows
-            the number of the window.
-        value: the monitored value.
+            the number of the window; of an ensemble the number of members.
+        value: the monitored value; NaN where nothing was chosen.
         path: the model's file.
     """
 
@@ -72,9 +76,11 @@ class Run:
         fold: the eras it learned from, was chosen on and can be tested on; None of a
             run of version 0.1.0, which did not record them.
         data_version: the release of its data; empty of a run of version 0.1.0.
-        unit: what its history counts: ``epoch``, ``tree``, ``penalty`` or ``window``.
+        unit: what its history counts: ``epoch``, ``tree``, ``penalty`` or ``window``;
+            ``member`` of an ensemble, which has none.
         started: when it was started, aware, in UTC.
         refit_of: name of the run whose recipe it trained on all eras; empty of others.
+        members: of an ensemble: whose predictions it blends; empty of others.
         neutral_features: columns of the feature sets that its predictions are
             neutralized to; none: to no features.
     """
@@ -90,6 +96,7 @@ class Run:
     unit: str
     started: datetime
     refit_of: str = ""
+    members: tuple[Member, ...] = ()
     neutral_features: tuple[str, ...] = ()
 
     @classmethod
@@ -115,6 +122,7 @@ class Run:
             of_run = config["run"]
             name, started = str(of_run["name"]), parse_time(of_run["started"])
             fold = Fold.from_dict(config["fold"]) if "fold" in config else None
+            members = tuple(map(Member.from_dict, config.get("member", ())))
         except (
             ConfigError,
             AttributeError,
@@ -138,6 +146,7 @@ class Run:
                 unit=unit_of(config["recipe"]),
                 started=started,
                 refit_of=str(of_run.get("refit_of", "")),
+                members=members,
                 neutral_features=tuple(map(str, features.get("neutral_features", ()))),
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -146,7 +155,9 @@ class Run:
     @property
     def targets(self) -> tuple[str, ...]:
         """All targets that it learned, the recipe's own first."""
-        return (self.target, *self.recipe.parameters.get("also_targets", ()))
+        others = self.recipe.parameters.get("also_targets", ())
+        of_members = [one for member in self.members for one in member.targets]
+        return tuple(dict.fromkeys((self.target, *others, *of_members)))
 
     @property
     def is_done(self) -> bool:
@@ -155,15 +166,27 @@ class Run:
 
     @property
     def monitor(self) -> str:
-        """The value by which the best epoch was chosen."""
-        return str(self.recipe.training["monitor"])
+        """The value by which the best epoch was chosen; empty of an ensemble."""
+        return str(self.recipe.training.get("monitor", ""))
+
+    @property
+    def checksum(self) -> str:
+        """64 hex digits of what a finished run consists of.
+
+        Raises:
+            DataError: if it is not finished, or ``DONE`` is broken.
+        """
+        self._require_done()
+        return digest_of(_read_done(self.folder)["sha256"])
 
     def history(self) -> list[Epoch]:
-        """Return what was recorded of each epoch so far.
+        """Return what was recorded of each epoch so far; nothing of an ensemble.
 
         Raises:
             DataError: if the file is broken.
         """
+        if self.members:
+            return []
         _verify(self.folder, HISTORY_FILE)
         return read_history(self.folder / HISTORY_FILE)
 
@@ -197,6 +220,8 @@ class Run:
         """
         self._require_done()
         self._verify_models()
+        if self.members:
+            return BestEpoch(len(self.members), math.nan, self._best_path)
         rows = self.history()
         # Without validation eras the last epoch is kept.
         is_chosen = self.fold is None or bool(self.fold.validation)
@@ -239,7 +264,7 @@ class Run:
         """Where the model is, found without running the source of a user's family."""
         models = {Path(file).name for file in self._models()}
         name = models.pop() if models else "best"
-        return self.folder / _CHECKPOINTS / name
+        return self.folder / CHECKPOINTS / name
 
     @property
     def family(self) -> Family:
@@ -257,7 +282,7 @@ class Run:
 
     def _models(self) -> list[str]:
         known = _read_done(self.folder).get("sha256", {})
-        return [file for file in known if file.startswith(f"{_CHECKPOINTS}/")]
+        return [file for file in known if file.startswith(f"{CHECKPOINTS}/")]
 
     def _verify_models(self) -> None:
         models = self._models()

@@ -57,7 +57,7 @@ from numerai_pipeline.training.taking_over import (
 from numerai_pipeline.training.tensorboard import write_curves
 
 # Hex digits of the fingerprint in a run's name.
-_SHORT = 8
+SHORT = 8
 
 
 class EngineModule(Protocol):
@@ -198,7 +198,7 @@ def _sweep(runs: Path, plan: Plan, folder: Path | None) -> None:
 
 def find_run(runs: Path, fingerprint: str) -> Path | None:
     """Return the folder of the run with this fingerprint, if there is one."""
-    for folder in sorted(runs.glob(f"*-{fingerprint[:_SHORT]}")):
+    for folder in sorted(runs.glob(f"*-{fingerprint[:SHORT]}")):
         try:
             run = read_toml(folder / CONFIG_FILE)["run"]
             if run["fingerprint"] == fingerprint:
@@ -313,7 +313,7 @@ def _name(plan: Plan) -> str:
 
 
 def _short(plan: Plan) -> str:
-    return plan.fingerprint[:_SHORT]
+    return plan.fingerprint[:SHORT]
 
 
 def _check_unchanged(plan: Plan, begun: Run) -> None:

@@ -5,15 +5,18 @@
 ``DONE`` is written last, with the checksums of the plan and the predictions.
 """
 
+import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from numerai_pipeline.core import (
     ConfigError,
     DataError,
+    format_time,
     parse_table,
     parse_time,
     read_json,
@@ -21,6 +24,7 @@ from numerai_pipeline.core import (
     retrain,
     sha256_of,
     write_json,
+    write_toml,
 )
 from numerai_pipeline.data import Fold, Scheme
 from numerai_pipeline.models import Recipe
@@ -184,6 +188,36 @@ class Backtest:
         """
         done = sorted(self.folder.glob(f"folds/*/runs/*/{DONE_FILE}"))
         return [Run.open(path.parent) for path in done]
+
+    def write_plan(self, into: Path, **more: Any) -> None:
+        """Write ``config.toml``.
+
+        Args:
+            into: what becomes its folder.
+            more: what else the plan is to record.
+        """
+        scheme = asdict(self.scheme)
+        write_toml(
+            into / RUN_CONFIG,
+            {
+                "backtest": {
+                    "name": self.name,
+                    "started": format_time(self.started),
+                    "targets": self.targets,
+                    "purge": self.purge,
+                    "shards_fingerprint": self.shards_fingerprint,
+                    "data_version": self.data_version,
+                    **more,
+                },
+                "scheme": {key: one for key, one in scheme.items() if one is not None},
+                "versions": {
+                    "python": platform.python_version(),
+                    "numerai-pipeline": version("numerai-pipeline"),
+                },
+                "recipe": self.recipe.model_dump(mode="json"),
+                "fold": [fold.to_dict() for fold in self.folds],
+            },
+        )
 
     def mark_done(self) -> None:
         """Write ``DONE``: the plan and the predictions must not change from now on."""

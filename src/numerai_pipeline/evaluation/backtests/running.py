@@ -6,9 +6,7 @@ a fold, its result, the joined predictions, ``DONE``.
 """
 
 import math
-import platform
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +21,10 @@ from numerai_pipeline.core import (
     atomic_path,
     columns,
     counted,
-    format_time,
     heal_folder,
     locked,
     retrain,
     stopwatch,
-    write_toml,
 )
 from numerai_pipeline.data import ShardReader
 from numerai_pipeline.evaluation.backtests.folder import (
@@ -104,7 +100,7 @@ def run_backtest(
         for line in plan.lines():
             progress.note(line)
         _run_folds(plan, backtest, progress)
-        _join(backtest, progress)
+        join_folds(backtest, progress)
         backtest.mark_done()
     return backtest
 
@@ -113,32 +109,24 @@ def _begin(plan: BacktestPlan) -> None:
     """Make the folder with its plan, atomically."""
     job, checked = plan.job, plan.job.checked_recipe()
     manifest = ShardReader(job.shards).manifest
-    scheme = {
-        key: each for key, each in asdict(plan.scheme).items() if each is not None
-    }
+    planned = Backtest(
+        folder=plan.folder,
+        name=job.name,
+        recipe=checked.complete(),
+        targets=checked.targets,
+        scheme=plan.scheme,
+        folds=plan.folds,
+        purge=plan.folds[0].purge,
+        shards_fingerprint=manifest.fingerprint,
+        data_version=str(manifest.provenance.options["data_version"]),
+        started=job.started,
+    )
     with atomic_folder(plan.folder) as partial:
-        write_toml(
-            partial / RUN_CONFIG,
-            {
-                "backtest": {
-                    "name": job.name,
-                    "started": format_time(job.started),
-                    "fingerprint": plan.fingerprint,
-                    "targets": checked.targets,
-                    "purge": plan.folds[0].purge,
-                    "shards": job.shards.name,
-                    "shards_fingerprint": manifest.fingerprint,
-                    "data_version": str(manifest.provenance.options["data_version"]),
-                    "n_features": plan.n_features,
-                },
-                "scheme": scheme,
-                "versions": {
-                    "python": platform.python_version(),
-                    "numerai-pipeline": version("numerai-pipeline"),
-                },
-                "recipe": checked.complete().model_dump(mode="json"),
-                "fold": [fold.to_dict() for fold in plan.folds],
-            },
+        planned.write_plan(
+            partial,
+            fingerprint=plan.fingerprint,
+            shards=job.shards.name,
+            n_features=plan.n_features,
         )
 
 
@@ -191,7 +179,7 @@ def run_fold(fold: FoldJob, progress: Progress) -> FoldResult:
         n_rows=len(found.ids),
         best_epoch=run.best().epoch,
         unit=run.unit,
-        corr=_corr(found, target),
+        corr=mean_corr(found, target),
         seconds=run.seconds + stopwatch() - started,
     )
     result.write(fold.folder)
@@ -208,14 +196,14 @@ def _shards(fold: FoldJob, progress: Progress) -> ShardReader:
     return reader
 
 
-def _corr(found: OutOfSample, target: str) -> float:
+def mean_corr(found: OutOfSample, target: str) -> float:
     """Return the mean CORR of the eras that have the target; NaN if none has."""
     if not rows_with_target(found, target).any():
         return math.nan
     return corr_of(found, target).summary().mean
 
 
-def _join(backtest: Backtest, progress: Progress) -> None:
+def join_folds(backtest: Backtest, progress: Progress) -> None:
     """Write the predictions of all folds into one file, with the fold's number."""
     import pyarrow as pa
     import pyarrow.parquet as pq

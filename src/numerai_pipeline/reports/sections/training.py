@@ -4,32 +4,69 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from numerai_pipeline.evaluation import EnsembleWeights
 from numerai_pipeline.reports.inputs import ModelReport, Report
 from numerai_pipeline.reports.interactive import Canvas
 from numerai_pipeline.reports.markup import Html, join, tag
 from numerai_pipeline.reports.plots import Plot, Series
 from numerai_pipeline.reports.scales import Floats
 from numerai_pipeline.reports.sections.part import grid, missing, note, titled
-from numerai_pipeline.reports.tables import facts
+from numerai_pipeline.reports.tables import facts, table
+from numerai_pipeline.reports.words import number
 from numerai_pipeline.training import COLUMNS, Chart
 
 
 def training_curves(report: Report, canvas: Canvas) -> Html:
-    """Return the curves of each model's training, one line per fold."""
+    """Return the curves of each model's training, one line per fold.
+
+    An ensemble is not trained: it has the weights of its members in their place.
+    """
+    weights = [
+        _weights(one.weights, titled(one, report, "weights of the members"))
+        for one in report.models
+        if one.weights
+    ]
     charts = [
         chart for model in report.models for chart in _model(model, report, canvas)
     ]
-    if not charts:
+    trained = [model for model in report.models if not model.weights]
+    if trained and not charts:
         return missing(
-            "No history of a training was found.", f"nai train {report.models[0].name}"
+            "No history of a training was found.", f"nai train {trained[0].name}"
         )
+    if not charts:
+        return join(weights)
     return join(
         [
+            *weights,
             grid(charts),
             note(
                 "Dots: the epoch, tree or window that was kept. Dashed: training "
                 "rows, on which a model nearly always improves; validation rows "
                 "choose."
+            ),
+        ]
+    )
+
+
+def _weights(found: EnsembleWeights, title: str) -> Html:
+    """Return the weights of an ensemble, from which era on they hold."""
+    rows = [
+        (
+            f"{step.start:04d}" if step.start else "the first",
+            *(number(weight, 3) for weight in step.weights),
+            number(step.n_eras, 0),
+        )
+        for step in found.steps
+    ]
+    learned = f", learned from {found.learned_from} eras {found.eras}"
+    return join(
+        [
+            tag("h4", f"{title}: {found.kind}{learned if found.eras else ''}"),
+            table(["from era", *found.members, "eras learned from"], rows),
+            note(
+                "Weights are learned from earlier eras only, a purge before those that "
+                "they hold for; the last row predicts live data.",
             ),
         ]
     )

@@ -132,7 +132,10 @@ def _leak_badge(model: ModelReport) -> list[Html]:
     found, evaluation = model.leaks, model.evaluation
     if found is None:
         badge = tag("span", "No leak check", class_="badge open")
-        return [badge, tag("code", f"nai leak-check {evaluation.model}")]
+        names = [evaluation.model]
+        if model.weights:  # each member has one of its own
+            names = [name.partition("@")[0] for name in model.weights.members]
+        return [badge, tag("code", f"nai leak-check {' '.join(names)}")]
     words = found.sentence[:1].upper() + found.sentence[1:]
     badges = [tag("span", words, class_=f"badge {_LOOKS[found.state]}")]
     if found.folder != evaluation.folder:
