@@ -14,7 +14,16 @@ from numerai_pipeline.core import (
     TournamentRefused,
 )
 
-HEAVY = ["tensorflow", "keras", "lightgbm", "matplotlib", "pandas", "pyarrow", "scipy"]
+HEAVY = [
+    "tensorflow",
+    "keras",
+    "lightgbm",
+    "matplotlib",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "sklearn",
+]
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -18,7 +18,7 @@ def test_families_are_found_by_their_own_names():
         (
             "zzz",
             "There are mlp, resnet, tabm, cnn, classifier, autoencoder, "
-            "autoencoding_classifier, lightgbm, xgboost, catboost, ridge.",
+            "autoencoding_classifier, lightgbm, xgboost, catboost, ridge, sklearn.",
         ),
     ],
 )
@@ -38,7 +38,8 @@ def test_every_default_of_every_family_has_its_reason():
 def test_the_door_imports_no_framework():
     code = (
         "import sys, numerai_pipeline.models; "
-        "print({'tensorflow', 'keras', 'lightgbm', 'matplotlib', 'pandas'} "
+        "print({'tensorflow', 'keras', 'lightgbm', 'matplotlib', 'pandas', "
+        "'sklearn'} "
         "& set(sys.modules))"
     )
     output = subprocess.run(

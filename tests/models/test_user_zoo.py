@@ -100,9 +100,10 @@ def test_an_edited_family_rebuilds_its_untrained_models(zoo, tmp_path):
         ("import nothing_here", "ModuleNotFoundError: No module named 'nothing_here'"),
         (
             "",
-            "must define FAMILY = KerasFamily(...), but it is missing. See docs/zoo",
+            "must define FAMILY = KerasFamily(...) or EstimatorFamily(...), but it is "
+            "missing. See docs/zoo",
         ),
-        ("FAMILY = 'mine'", "must define FAMILY = KerasFamily(...), but it is a str."),
+        ("FAMILY = 'mine'", "or EstimatorFamily(...), but it is a str."),
         (
             """
             from numerai_pipeline.core import Frozen
@@ -111,6 +112,14 @@ def test_an_edited_family_rebuilds_its_untrained_models(zoo, tmp_path):
             """,
             "the Parameters of 'mine' must be a subclass of KerasParameters, but they "
             "are a Frozen.",
+        ),
+        (
+            """
+            from numerai_pipeline.models import EstimatorFamily, KerasParameters
+            FAMILY = EstimatorFamily("mine", "", KerasParameters, lambda *_: None)
+            """,
+            "the Parameters of 'mine' must be a subclass of EstimatorParameters, but "
+            "they are a KerasParameters.",
         ),
         (
             FAMILY_TEXT.replace("NAME", "mlp"),

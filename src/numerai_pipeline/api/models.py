@@ -169,7 +169,7 @@ class ModelCommands(Base):
         Args:
             names: Models of the workspace.
             tensorboard: Also write TensorBoard curves.
-            max_ram: Memory that trees may use: 6GB, 50%; by default 75%.
+            max_ram: Memory that trees and estimators may use: 6GB, 50%; by default 75%.
             epochs: Maximum epochs (networks only).
             batch_rows: Rows per step (networks only).
             learning_rate: Learning rate (networks only; for trees use --set).
@@ -323,7 +323,7 @@ class ModelCommands(Base):
             name: A model of the workspace.
             run: Whose recipe and number of epochs or trees: production, latest, or a
                 run's name (its end is enough).
-            max_ram: Memory that trees may use: 6GB, 50%; by default 75%.
+            max_ram: Memory that trees and estimators may use: 6GB, 50%; by default 75%.
 
         Raises:
             ConfigError: if there is no such model or run, it has rolling windows, or it

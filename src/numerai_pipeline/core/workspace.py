@@ -63,7 +63,7 @@ class Workspace:
 
     @property
     def zoo_dir(self) -> Path:
-        """Folder of the user's own families of networks, one file each."""
+        """Folder of the user's own families, one file each."""
         return self.root / "zoo"
 
     @property
@@ -86,6 +86,11 @@ class Workspace:
     def reports_dir(self) -> Path:
         """Folder of reports, one HTML file each."""
         return self.root / "reports"
+
+    @property
+    def estimators_key(self) -> Path:
+        """What signs the estimators that are saved here; see ``models``."""
+        return self.root / "estimators.key"
 
     @property
     def ledger_path(self) -> Path:

@@ -1,4 +1,4 @@
-"""The zoo: every model family behind one protocol, networks and trees alike."""
+"""The zoo: every model family behind one protocol: networks, trees, any estimator."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,18 @@ from numerai_pipeline.models.ensembles import (
     ensemble_parameters,
     is_ensemble,
     write_ensemble,
+)
+from numerai_pipeline.models.estimators.checked import CheckedEstimator
+from numerai_pipeline.models.estimators.family import (
+    EstimatorFamily,
+    EstimatorParameters,
+    EstimatorTraining,
+)
+from numerai_pipeline.models.estimators.rows import (
+    Batch,
+    Dtype,
+    PartRows,
+    TrainingRows,
 )
 from numerai_pipeline.models.networks.dense import (
     DenseParameters,
@@ -60,6 +72,7 @@ from numerai_pipeline.models.trees.family import (
     TreesParameters,
     TreesTraining,
 )
+from numerai_pipeline.models.user_code import end_if_forked
 from numerai_pipeline.models.user_zoo import (
     UserFamilies,
     load_user_families,
@@ -83,11 +96,17 @@ __all__ = [
     "CLASS_VALUES",
     "ENSEMBLE",
     "ENSEMBLE_SUMMARY",
+    "Batch",
+    "CheckedEstimator",
     "CheckedRecipe",
     "ClassesTraining",
     "DenseParameters",
+    "Dtype",
     "Engine",
     "EnsembleParameters",
+    "EstimatorFamily",
+    "EstimatorParameters",
+    "EstimatorTraining",
     "Family",
     "KerasFamily",
     "KerasParameters",
@@ -96,6 +115,7 @@ __all__ = [
     "Learns",
     "MemberDense",
     "Neutralize",
+    "PartRows",
     "Positive",
     "PositiveFloat",
     "Prediction",
@@ -105,6 +125,7 @@ __all__ = [
     "RidgeModel",
     "RidgeParameters",
     "RidgeTraining",
+    "TrainingRows",
     "TrainingTable",
     "TreesFamily",
     "TreesParameters",
@@ -116,6 +137,7 @@ __all__ = [
     "class_head",
     "complete_ensemble",
     "dense_layers",
+    "end_if_forked",
     "ensemble_parameters",
     "families",
     "family",

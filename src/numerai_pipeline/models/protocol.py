@@ -20,7 +20,7 @@ REBUILD = "Delete it; the next `nai train` builds it from the recipe."
 
 NonNegative = Annotated[int, Field(ge=0)]
 
-Engine = Literal["keras", "lightgbm", "xgboost", "catboost", "ridge"]
+Engine = Literal["keras", "lightgbm", "xgboost", "catboost", "ridge", "estimator"]
 
 
 class TrainingTable(Frozen):

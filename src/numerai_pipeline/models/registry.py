@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from numerai_pipeline.core import ConfigError, did_you_mean
 from numerai_pipeline.models import ridge
+from numerai_pipeline.models.estimators import sklearn_family
 from numerai_pipeline.models.networks import (
     autoencoder,
     autoencoding_classifier,
@@ -35,6 +36,7 @@ _BUILT_IN: tuple[Family, ...] = (
     xgboost_family.FAMILY,
     catboost_family.FAMILY,
     ridge.FAMILY,
+    sklearn_family.FAMILY,
 )
 
 

@@ -14,6 +14,7 @@ from numerai_pipeline.core import (
     ConfigError,
     DataError,
     Frozen,
+    TargetText,
     read_json,
     retrain,
     write_json,
@@ -54,7 +55,7 @@ class RidgeParameters(Frozen):
         "sum of squared coefficients, beside the sum of squared errors; one more costs "
         "next to nothing",
     )
-    also_targets: tuple[str, ...] = Field(
+    also_targets: tuple[TargetText, ...] = Field(
         default=(),
         description="further targets, with coefficients of their own and the same "
         "penalty; the prediction is the mean of their ranks within the era",

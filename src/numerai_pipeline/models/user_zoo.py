@@ -12,11 +12,18 @@ from pathlib import Path
 from types import FrameType, ModuleType
 
 from numerai_pipeline.core import ConfigError, DataError, PipelineError, digest_of
+from numerai_pipeline.models.estimators.family import (
+    EstimatorFamily,
+    EstimatorParameters,
+)
 from numerai_pipeline.models.networks.family import KerasFamily
 from numerai_pipeline.models.networks.keras_backend import load_keras
 from numerai_pipeline.models.networks.parts import KerasParameters
 from numerai_pipeline.models.protocol import Family
 from numerai_pipeline.models.registry import ENSEMBLE, families, family
+from numerai_pipeline.models.user_code import line_of
+
+UserFamily = KerasFamily | EstimatorFamily
 
 # Keras must first be imported by `load_keras`, which chooses its backend.
 _IMPORTS_KERAS = re.compile(r"^\s*(?:import|from)\s+(?:keras|tensorflow)\b", re.M)
@@ -34,7 +41,7 @@ class UserFamilies:
         broken: the error of each other file.
     """
 
-    found: tuple[KerasFamily, ...] = ()
+    found: tuple[UserFamily, ...] = ()
     broken: tuple[PipelineError, ...] = ()
 
     def family(self, name: str) -> Family:
@@ -62,11 +69,12 @@ def load_user_families(folder: Path) -> UserFamilies:
 
     Args:
         folder: the workspace's ``zoo``; may be missing. Each ``*.py`` in it, unless
-            its name begins with ``_``, must define ``FAMILY = KerasFamily(...)``.
+            its name begins with ``_``, must define ``FAMILY``, a ``KerasFamily`` or an
+            ``EstimatorFamily``.
     """
     files = [f for f in sorted(folder.glob("*.py")) if not f.name.startswith("_")]
     taken = {ENSEMBLE, *(kind.name for kind in families())}
-    found: list[KerasFamily] = []
+    found: list[UserFamily] = []
     broken: list[PipelineError] = []
     for file in files:
         try:
@@ -84,7 +92,7 @@ def load_user_families(folder: Path) -> UserFamilies:
     return UserFamilies(tuple(found), tuple(broken))
 
 
-def read_user_family(file: Path) -> KerasFamily:
+def read_user_family(file: Path) -> UserFamily:
     """Run a file and return its ``FAMILY``.
 
     Raises:
@@ -101,7 +109,7 @@ def read_user_family(file: Path) -> KerasFamily:
 @cache
 def run_user_family(
     text: str, file: Path, *, limit_seconds: float = _LIMIT_SECONDS
-) -> KerasFamily:
+) -> UserFamily:
     """Run the text of a family's file, once per process unless it changes.
 
     Args:
@@ -134,21 +142,30 @@ def run_user_family(
         ) from None
     except BaseException as error:
         del sys.modules[name]
-        what = f"{type(error).__name__}: {error}{_line(error, file)}"
+        what = f"{type(error).__name__}: {error}{line_of(error, str(file))}"
         raise ConfigError(f"{file} cannot be run: {what}.") from error
-    kind = getattr(module, "FAMILY", None)
-    if not isinstance(kind, KerasFamily):
+    return _checked(getattr(module, "FAMILY", None), module, text)
+
+
+def _checked(kind: object, module: ModuleType, text: str) -> UserFamily:
+    """Return a file's ``FAMILY`` with where it comes from."""
+    file = str(module.__file__)
+    if not isinstance(kind, KerasFamily | EstimatorFamily):
         found = "it is missing" if kind is None else f"it is a {type(kind).__name__}"
         raise ConfigError(
-            f"{file} must define FAMILY = KerasFamily(...), but {found}. See "
-            "docs/zoo.md."
+            f"{file} must define FAMILY = KerasFamily(...) or EstimatorFamily(...), "
+            f"but {found}. See docs/zoo.md."
         )
-    if not issubclass(kind.Parameters, KerasParameters):
+    is_network = isinstance(kind, KerasFamily)
+    base = KerasParameters if is_network else EstimatorParameters
+    if not issubclass(kind.Parameters, base):
         raise ConfigError(
             f"{file}: the Parameters of '{kind.name}' must be a subclass of "
-            f"KerasParameters, but they are a {kind.Parameters.__name__}."
+            f"{base.__name__}, but they are a {kind.Parameters.__name__}."
         )
-    return replace(kind, source=text)
+    if isinstance(kind, KerasFamily):
+        return replace(kind, source=text)
+    return replace(kind, source=text, module=module.__name__, file=file)
 
 
 class _TookTooLong(BaseException):
@@ -172,16 +189,3 @@ def _time_limit(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-
-
-def _line(error: BaseException, file: Path) -> str:
-    """Return the line of the file that raised the error."""
-    if isinstance(error, SyntaxError):
-        return ""  # its message has the line
-    numbers = []
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(file):
-            numbers.append(trace.tb_lineno)
-        trace = trace.tb_next
-    return f" (line {numbers[-1]})" if numbers else ""

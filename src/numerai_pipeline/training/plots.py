@@ -48,12 +48,22 @@ def draw_training(figure: Any, chart: Chart) -> None:
             size; a window keeps the one that the user gave it.
         chart: the curves, at least one row.
     """
-    from matplotlib.ticker import MaxNLocator
-
     panels = _panels(chart)
     if not figure.axes:
         figure.set_size_inches(8, 1.4 + 1.5 * len(panels))
     figure.clear()
+    if panels:  # without validation eras an estimator may have nothing to show
+        _draw_panels(figure, chart, panels)
+    width, height = figure.get_size_inches()
+    left, right, top, bottom = _LEFT / width, 1 - _RIGHT / width, 1 - 0.1 / height, 0.02
+    figure.suptitle(_title(chart), x=left, y=top, ha="left", va="top", fontsize=11)
+    note = {"fontsize": 8, "color": _NOTE_COLOR}
+    figure.text(right, bottom, _footer(chart), ha="right", va="bottom", **note)
+
+
+def _draw_panels(figure: Any, chart: Chart, panels: list[list[str]]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     axes = _axes(figure, len(panels))
     names = [name for curves in panels for name in curves]
     colors = {name: _COLORS[at % len(_COLORS)] for at, name in enumerate(names)}
@@ -67,11 +77,6 @@ def draw_training(figure: Any, chart: Chart) -> None:
     if chart.unit == "penalty":
         numbers = [row.epoch for row in chart.rows]
         axes[-1].set_xticks(numbers, [row.label for row in chart.rows])
-    width, height = figure.get_size_inches()
-    left, right, top, bottom = _LEFT / width, 1 - _RIGHT / width, 1 - 0.1 / height, 0.02
-    figure.suptitle(_title(chart), x=left, y=top, ha="left", va="top", fontsize=11)
-    note = {"fontsize": 8, "color": _NOTE_COLOR}
-    figure.text(right, bottom, _footer(chart), ha="right", va="bottom", **note)
 
 
 def _axes(figure: Any, n_panels: int) -> Any:

@@ -44,11 +44,8 @@ class Recorder:
         self._has_validation = has_validation
         self._title = title
         self.rows = read_history(path)
-        self._tensorboard = (
-            TensorBoardWriter(tensorboard, self.rows, unit=unit)
-            if tensorboard
-            else None
-        )
+        self._curves = tensorboard
+        self._tensorboard = self._open_curves()
 
     @property
     def best(self) -> Epoch | None:
@@ -94,6 +91,18 @@ class Recorder:
         if self._tensorboard is not None:
             self._tensorboard.add(rows[-1])
         self.progress.chart(self.chart())
+
+    def begin_again(self) -> None:
+        """Forget all epochs: what they came from cannot be resumed."""
+        self._path.unlink(missing_ok=True)
+        self.rows = []
+        self.close()
+        self._tensorboard = self._open_curves()
+
+    def _open_curves(self) -> TensorBoardWriter | None:
+        if self._curves is None:
+            return None
+        return TensorBoardWriter(self._curves, self.rows, unit=self._unit)
 
     def _best(self, rows: Sequence[Epoch]) -> Epoch | None:
         if not self._has_validation:

@@ -17,6 +17,8 @@ _BYTES: dict[Engine, tuple[float, int]] = {
     "catboost": (1.0, 500 << 20),
     # The products of all features, however many rows there are.
     "ridge": (0.0, 620 << 20),
+    # One matrix of float32; how much an estimator adds to it is its own affair.
+    "estimator": (4.0, 500 << 20),
 }
 
 

@@ -103,7 +103,11 @@ def load_engine(name: Engine, progress: Progress = SILENT) -> EngineModule:
 
         return fitting
     if name == "ridge":
-        from numerai_pipeline.training.ridge import engine
+        from numerai_pipeline.training.ridge import engine as ridge_engine
+
+        return ridge_engine
+    if name == "estimator":
+        from numerai_pipeline.training.estimators import engine
 
         return engine
     from numerai_pipeline.training.trees.engine import TreesEngine

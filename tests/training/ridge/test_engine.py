@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -102,6 +103,12 @@ def test_val_corr_chooses_where_it_is_the_monitor(ridge_job):
     rows = run.history()
     best = max(rows, key=lambda row: row.val_corr)
     assert model_of(run).penalty == best.penalty
+
+
+def test_a_penalty_that_leaves_nothing_to_rank(ridge_job):
+    [row] = train(ridge_job(parameters={"penalties": [1e300]})).history()
+    assert math.isfinite(row.val_loss)
+    assert math.isnan(row.val_corr)
 
 
 def test_each_target_has_its_own_rows(ridge_job):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NotRequired, TypedDict, TypeVar, Unpack
+from typing import Any, Literal, NotRequired, TypedDict, TypeVar, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ _THREADS = 2
 # Of 4,096 rows a batch takes 45 MB; the second one hides a late thread.
 _BATCHES_AHEAD = 2
 
-Features = npt.NDArray[np.float32]
+Features = npt.NDArray[np.float32 | np.int8]
 Places = npt.NDArray[np.int64]
 Batch = tuple[Features, npt.NDArray[np.float32]]
 Item = TypeVar("Item")
@@ -126,24 +126,34 @@ class PackedRows:
             cuts = [cuts[place] for place in random.permutation(len(cuts))]
         return cuts
 
-    def batches(self, *, missing: float, **cutting: Unpack[Cutting]) -> Iterator[Batch]:
+    def batches(
+        self,
+        *,
+        missing: float,
+        dtype: Literal["float32", "int8"] = "float32",
+        **cutting: Unpack[Cutting],
+    ) -> Iterator[Batch]:
         """Give one epoch, batch by batch, as arrays that are the caller's own.
 
         Two threads make batches ahead; their order is always the same.
 
         Args:
-            missing: value of a missing feature.
+            missing: value of a missing feature; for int8 a whole number.
+            dtype: of the features.
             **cutting: see ``cuts``.
 
         Yields:
-            ``x (batch, F)`` float32 and ``y (batch,)`` or ``(batch, T)`` float32.
+            ``x (batch, F)`` of that dtype and ``y (batch,)`` or ``(batch, T)`` float32.
         """
         cuts = self.cuts(**cutting)
         recycled = Recycled()
 
         def places() -> Iterator[tuple[Places, Features]]:
             for rows in cuts:
-                yield rows, recycled.empty((len(rows), self.n_features))
+                shape = len(rows), self.n_features
+                is_float = dtype == "float32"
+                x = recycled.empty(shape) if is_float else np.empty(shape, np.int8)
+                yield rows, x
 
         def batch(place: tuple[Places, Features]) -> Batch:
             rows, x = place

@@ -56,18 +56,19 @@ def decode_rows(
     packed: npt.NDArray[np.uint8],
     n_features: int,
     missing: float,
-    out: npt.NDArray[np.float32] | None = None,
-) -> npt.NDArray[np.float32]:
+    out: npt.NDArray[np.float32 | np.int8] | None = None,
+) -> npt.NDArray[np.float32 | np.int8]:
     """Unpack and decode in numpy.
 
     Args:
         packed: ``(rows, P)`` uint8, see ``packing``.
         n_features: F, how many features were packed.
         missing: value of a missing feature.
-        out: ``(rows, F)`` float32 to write into; None: a new array.
+        out: ``(rows, F)`` float32, or int8 where ``missing`` fits into it, to write
+            into; None: a new array of float32.
 
     Returns:
-        ``(rows, F)`` float32, equal to ``decode_features(unpack(...))``.
+        ``(rows, F)``, equal to ``decode_features(unpack(...))``.
     """
     features = np.empty((len(packed), n_features), np.float32) if out is None else out
     for start in range(0, len(packed), _STRIP_ROWS):
@@ -77,7 +78,9 @@ def decode_rows(
 
 
 def _decode(
-    codes: npt.NDArray[np.uint8], missing: float, out: npt.NDArray[np.float32]
+    codes: npt.NDArray[np.uint8],
+    missing: float,
+    out: npt.NDArray[np.float32 | np.int8],
 ) -> None:
     is_missing = np.asarray(codes == columns.MISSING_CODE)
     if float(missing).is_integer() and -128 <= missing < 128:

@@ -172,8 +172,8 @@ class Retraining:
                 return {}
             known = run.best_epochs()
             return {name: known.get(name, known[""]) for name in names}
-        is_network = run.family.engine == "keras"
-        most = _FAST_EPOCHS if is_network else _FAST_TREES
+        has_epochs = run.family.engine in ("keras", "estimator")
+        most = _FAST_EPOCHS if has_epochs else _FAST_TREES
         return dict.fromkeys(names, most)
 
 

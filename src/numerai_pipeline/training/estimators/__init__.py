@@ -1,0 +1,1 @@
+"""The engine that fits estimators of any library."""
