@@ -14,6 +14,7 @@ from numerai_pipeline.api.membership import (
     shards_of,
 )
 from numerai_pipeline.api.parameters import Names, names_of
+from numerai_pipeline.api.production import find_run
 from numerai_pipeline.api.results import Result, empty_figure, plain
 from numerai_pipeline.core import ConfigError, columns
 
@@ -242,7 +243,6 @@ class EnsembleCommands(Base):
         missing_member: MissingMember,
     ) -> "Recipe":
         """Return the recipe; runs that are named get their whole name."""
-        from numerai_pipeline.api.production import find_run
         from numerai_pipeline.models import ENSEMBLE, Recipe, complete_ensemble
 
         def whole(text: str) -> str:

@@ -12,7 +12,7 @@ from numerai_pipeline.api.scores import (
     neutral_features,
     open_shards,
 )
-from numerai_pipeline.core import ConfigError, DataError, PipelineError
+from numerai_pipeline.core import ConfigError, DataError, PipelineError, digest_of
 
 if TYPE_CHECKING:
     from numerai_pipeline.evaluation import Backtest, Joined
@@ -122,7 +122,7 @@ def join_members(
     except DataError as error:
         models = " ".join(dict.fromkeys(one.tested.name for one in members.values()))
         raise DataError(
-            f"the members have no era in common that none of them learned from: "
+            "the members' predictions of test eras cannot be joined: "
             f"{error} Run `nai backtest {models}`, which makes many."
         ) from error
 
@@ -130,7 +130,7 @@ def join_members(
 def latest_of_recipe(run: "Run") -> "Backtest | None":
     """Return the newest finished backtest of a run's recipe; None if there is none.
 
-    One that learned from eras after those that it predicts is left out.
+    What was done after the model does not matter: members are blended before. One that learned from eras after those that it predicts is left out.
     """
     from numerai_pipeline.evaluation import Backtest, backtests_dir
     from numerai_pipeline.training import DONE_FILE
@@ -230,9 +230,8 @@ def shards_of(members: "Sequence[Recipe]") -> str:
 
 
 def _same(one: "Recipe", other: "Recipe") -> bool:
-    """Return whether recipes are the same; NaN equals NaN."""
-    from numerai_pipeline.core import digest_of
-
-    return digest_of(one.model_dump(mode="json")) == digest_of(
-        other.model_dump(mode="json")
+    """Return whether two recipes train the same; NaN equals NaN."""
+    first, second = (
+        digest_of(each.for_training().model_dump(mode="json")) for each in (one, other)
     )
+    return first == second
