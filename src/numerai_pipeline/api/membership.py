@@ -130,7 +130,8 @@ def join_members(
 def latest_of_recipe(run: "Run") -> "Backtest | None":
     """Return the newest finished backtest of a run's recipe; None if there is none.
 
-    What was done after the model does not matter: members are blended before. One that learned from eras after those that it predicts is left out.
+    What is done after the model does not matter, since members are blended before that.
+    One that learned from eras after those that it predicts is left out.
     """
     from numerai_pipeline.evaluation import Backtest, backtests_dir
     from numerai_pipeline.training import DONE_FILE
