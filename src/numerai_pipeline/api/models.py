@@ -427,7 +427,7 @@ def training_job(
     recipe = models.override(recipe, overrides)
     checked = models.check_recipe(recipe, kind)
     reader = open_shards(project, recipe)
-    release = str(reader.manifest.provenance.options["data_version"])
+    release = reader.manifest.data_version
     catalog = FeatureCatalog.load(project.workspace.data_dir(release) / "features.json")
     return TrainingJob(
         name=name,

@@ -351,7 +351,7 @@ def neutral_features(
     names = recipe.prediction.neutralize.features
     if not names:
         return ()
-    release = str(reader.manifest.provenance.options["data_version"])
+    release = reader.manifest.data_version
     file = project.workspace.data_dir(release) / "features.json"
     return FeatureCatalog.load(file).union(names)
 
@@ -365,7 +365,7 @@ def _features(
     if name == NO_FEATURES:
         return "", ()
     options = reader.manifest.provenance.options
-    release = str(options["data_version"])
+    release = reader.manifest.data_version
     file = project.workspace.data_dir(release) / "features.json"
     features = FeatureCatalog.load(file).columns(name)
     there = reader.manifest.features

@@ -9,7 +9,6 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
@@ -21,12 +20,14 @@ from numerai_pipeline.core import (
     DataError,
     Progress,
     atomic_folder,
+    dated_name,
     digest_of,
     format_time,
     heal_folder,
     locked,
     read_toml,
     retrain,
+    short_of,
     write_json,
     write_text,
     write_toml,
@@ -55,9 +56,6 @@ from numerai_pipeline.training.taking_over import (
     take_over,
 )
 from numerai_pipeline.training.tensorboard import write_curves
-
-# Hex digits of the fingerprint in a run's name.
-SHORT = 8
 
 
 class EngineModule(Protocol):
@@ -154,12 +152,12 @@ def train(
         _sweep(job.runs, plan, folder)
         trained = None if folder or restart else find_trained(plan)
         if trained is not None:
-            folder = take_over(plan, trained, _name(plan), progress)
+            folder = take_over(plan, trained, _new_name(plan), progress)
         if folder is None or restart or not Run.open(folder).is_done:
             engine = load_engine(plan.checked.family.engine, progress)
             if folder is None or restart:
                 # It replaces a former run at once: before, that one is whole.
-                name = folder.name if folder else _name(plan)
+                name = folder.name if folder else _new_name(plan)
                 folder = begin_run(plan, engine, name)
             _check_unchanged(plan, Run.open(folder))
             recorder = _recorder(plan, folder, progress)
@@ -198,7 +196,7 @@ def _sweep(runs: Path, plan: Plan, folder: Path | None) -> None:
 
 def find_run(runs: Path, fingerprint: str) -> Path | None:
     """Return the folder of the run with this fingerprint, if there is one."""
-    for folder in sorted(runs.glob(f"*-{fingerprint[:SHORT]}")):
+    for folder in sorted(runs.glob(f"*-{short_of(fingerprint)}")):
         try:
             run = read_toml(folder / CONFIG_FILE)["run"]
             if run["fingerprint"] == fingerprint:
@@ -234,9 +232,7 @@ def begin_run(plan: Plan, engine: EngineModule, name: str) -> Path:
                     **fingerprints_of(plan),
                     "shards": job.shards.name,
                     "shards_fingerprint": plan.reader.manifest.fingerprint,
-                    "data_version": str(
-                        plan.reader.manifest.provenance.options["data_version"]
-                    ),
+                    "data_version": plan.reader.manifest.data_version,
                     "n_features": len(plan.features),
                     "refit_of": job.refit_of,
                     "device": engine.device(plan.checked.training),
@@ -306,14 +302,12 @@ def _finish(plan: Plan, folder: Path, recorder: Recorder) -> None:
     )
 
 
-def _name(plan: Plan) -> str:
-    """Return ``<UTC time>-<8 hex digits of the fingerprint>``."""
-    stamp = plan.job.started.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
-    return f"{stamp}-{_short(plan)}"
+def _new_name(plan: Plan) -> str:
+    return dated_name(plan.job.started, plan.fingerprint)
 
 
 def _short(plan: Plan) -> str:
-    return plan.fingerprint[:SHORT]
+    return short_of(plan.fingerprint)
 
 
 def _check_unchanged(plan: Plan, begun: Run) -> None:

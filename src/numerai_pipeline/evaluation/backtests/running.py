@@ -118,7 +118,7 @@ def _begin(plan: BacktestPlan) -> None:
         folds=plan.folds,
         purge=plan.folds[0].purge,
         shards_fingerprint=manifest.fingerprint,
-        data_version=str(manifest.provenance.options["data_version"]),
+        data_version=manifest.data_version,
         started=job.started,
     )
     with atomic_folder(plan.folder) as partial:

@@ -6,7 +6,7 @@ members' backtests, which resume by themselves.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,10 @@ from numerai_pipeline.core import (
     EvaluationSettings,
     Progress,
     atomic_folder,
+    dated_name,
     digest_of,
     locked,
+    short_of,
     stopwatch,
     write_json,
 )
@@ -46,9 +48,6 @@ from numerai_pipeline.evaluation.out_of_sample import (
 from numerai_pipeline.evaluation.predicting import PredictedRows, ShardRows
 from numerai_pipeline.models import Recipe, ensemble_parameters
 from numerai_pipeline.training import WEIGHTS_FILE
-
-# Hex digits of the fingerprint in the name of a backtest's folder.
-_SHORT = 8
 
 
 @dataclass(frozen=True)
@@ -110,12 +109,11 @@ def backtest_ensemble(
             **weighed_by(joined, job.meta_model, job.settings),
         }
     )
-    short = fingerprint[:_SHORT]
+    short = short_of(fingerprint)
     with locked(job.backtests / short, doing=f"backtesting '{job.name}'"):
         folder = next(iter(sorted(job.backtests.glob(f"*-{short}"))), None)
         if folder is None or restart:
-            stamp = job.started.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
-            folder = folder or job.backtests / f"{stamp}-{short}"
+            folder = folder or job.backtests / dated_name(job.started, fingerprint)
             progress.note(
                 f"backtest of {job.name}: blends those of {', '.join(job.members)}"
             )
@@ -145,7 +143,7 @@ def _write(
         folds=tuple(folds),
         purge=folds[0].purge,
         shards_fingerprint=manifest.fingerprint,
-        data_version=str(manifest.provenance.options["data_version"]),
+        data_version=manifest.data_version,
         started=job.started,
     )
     planned.write_plan(folder, fingerprint=fingerprint, shards=job.shards.folder.name)
