@@ -8,7 +8,6 @@ from numerai_pipeline.api.base import Base
 from numerai_pipeline.api.membership import (
     choose_members,
     ensemble_recipe,
-    meta_model_file,
 )
 from numerai_pipeline.api.models import training_job
 from numerai_pipeline.api.outcomes import Outcome, Outcomes, each, outcome_of
@@ -22,6 +21,7 @@ from numerai_pipeline.api.parameters import (
 from numerai_pipeline.api.results import frame_of, plain
 from numerai_pipeline.api.scores import (
     benchmark_files,
+    meta_model_file,
     neutral_features,
     open_shards,
 )

@@ -10,12 +10,12 @@ from numerai_pipeline.api.membership import (
     is_ensemble_name,
     join_members,
     make_ensemble,
-    meta_model_file,
     shards_of,
 )
 from numerai_pipeline.api.parameters import Names, names_of
 from numerai_pipeline.api.production import find_run
 from numerai_pipeline.api.results import Result, empty_figure, plain
+from numerai_pipeline.api.scores import meta_model_file
 from numerai_pipeline.core import ConfigError, columns
 
 if TYPE_CHECKING:

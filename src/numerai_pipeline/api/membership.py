@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.api.base import Base
 from numerai_pipeline.api.production import find_run, tested_run
 from numerai_pipeline.api.scores import (
     benchmark_files,
+    meta_model_file,
     neutral_features,
     open_shards,
 )
@@ -216,12 +216,6 @@ def make_ensemble(
     return make_ensemble_run(
         job, weigh, shards, restart=restart, on_done=keep_production
     )
-
-
-def meta_model_file(project: Base) -> Path | None:
-    """Return ``meta_model.parquet``, if it is downloaded."""
-    path: Path = project.data_dir / "meta_model.parquet"
-    return path if path.is_file() else None
 
 
 def shards_of(members: "Sequence[Recipe]") -> str:

@@ -25,6 +25,7 @@ from numerai_pipeline.api.production import (
 from numerai_pipeline.api.results import Best, Written, Zoo, ZooEntry
 from numerai_pipeline.api.scores import (
     benchmark_files,
+    catalog_of,
     evaluate_models,
     open_shards,
 )
@@ -414,7 +415,7 @@ def training_job(
         DataError: if the shards are missing or broken.
     """
     from numerai_pipeline import models
-    from numerai_pipeline.data import FEATURE_GROUPS, FeatureCatalog
+    from numerai_pipeline.data import FEATURE_GROUPS
     from numerai_pipeline.training import TrainingJob
 
     if run is None:
@@ -427,8 +428,7 @@ def training_job(
     recipe = models.override(recipe, overrides)
     checked = models.check_recipe(recipe, kind)
     reader = open_shards(project, recipe)
-    release = reader.manifest.data_version
-    catalog = FeatureCatalog.load(project.workspace.data_dir(release) / "features.json")
+    catalog = catalog_of(project, reader)
     return TrainingJob(
         name=name,
         recipe=recipe,
@@ -441,7 +441,7 @@ def training_job(
         untrained=folder / kind.untrained_file,
         features=catalog.columns(recipe.feature_set),
         neutral_features=catalog.union(recipe.prediction.neutralize.features),
-        benchmarks=benchmark_files(project, release),
+        benchmarks=benchmark_files(project, reader.manifest.data_version),
         shards=reader.folder,
         runs=project.workspace.runs_dir(name),
         started=project.clock.now(),

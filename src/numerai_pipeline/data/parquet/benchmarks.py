@@ -18,8 +18,8 @@ BENCHMARK_FILES = (
 _REMEDY = "nai download --benchmarks --force"
 
 
-def benchmark_files(data: Path) -> tuple[Path, ...]:
-    """Return the benchmark files of a release.
+def both_benchmark_files(data: Path) -> tuple[Path, ...]:
+    """Return the benchmark files of a release, which cover all of its eras.
 
     Args:
         data: folder of the release.

@@ -25,7 +25,10 @@ from numerai_pipeline.core import (
     sha256_of,
 )
 from numerai_pipeline.data.catalog import FEATURES_FILE, FeatureCatalog
-from numerai_pipeline.data.parquet.benchmarks import BenchmarkModel, benchmark_files
+from numerai_pipeline.data.parquet.benchmarks import (
+    BenchmarkModel,
+    both_benchmark_files,
+)
 from numerai_pipeline.data.readers.transforms import fill_missing
 from numerai_pipeline.scoring import EraFeatures
 
@@ -70,7 +73,7 @@ class NeutralTarget:
             catalog = FeatureCatalog.load(reader.data / FEATURES_FILE)
             self.features = catalog.columns(self._neutral.name)
         else:
-            self.files = benchmark_files(reader.data)
+            self.files = both_benchmark_files(reader.data)
 
     @cached_property
     def digest(self) -> str:
