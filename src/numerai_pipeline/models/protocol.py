@@ -3,13 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
 from numerai_pipeline.core import DataError, Frozen, Positive, digest_of, retrain
+
+if TYPE_CHECKING:
+    from numerai_pipeline.models.recipe import Recipe
 
 # The values of the five classes of a target; the prediction is their mean, weighted
 # by the probabilities.
@@ -165,6 +168,27 @@ class Family(Protocol):
     @property
     def source(self) -> str:
         """Text of the file of a user's own family; empty for a built-in one."""
+        ...
+
+    @property
+    def learns_jointly(self) -> bool:
+        """Whether one model learns all targets; otherwise there is one per target."""
+        ...
+
+    def learns_classes(self, parameters: Frozen, /) -> bool:
+        """Return whether it learns the five classes of a target, not its values."""
+        ...
+
+    def check(self, recipe: "Recipe", parameters: Frozen, /) -> None:
+        """Refuse keys of a recipe that are valid by themselves, but not together.
+
+        Args:
+            recipe: as it was written.
+            parameters: its ``[parameters]``, an instance of ``Parameters``.
+
+        Raises:
+            ConfigError: if the family cannot do what they say together.
+        """
         ...
 
     def write_untrained(

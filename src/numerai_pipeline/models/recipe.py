@@ -21,14 +21,11 @@ from numerai_pipeline.core import (
     write_text,
 )
 from numerai_pipeline.data import eras_subset
-from numerai_pipeline.models.networks.family import KerasFamily
 from numerai_pipeline.models.networks.parts import KerasParameters
 from numerai_pipeline.models.networks.transform import parse_transform
 from numerai_pipeline.models.neutralize import Prediction
 from numerai_pipeline.models.protocol import Family, TrainingTable, UntrainedSpec
 from numerai_pipeline.models.registry import family
-from numerai_pipeline.models.ridge import RidgeFamily
-from numerai_pipeline.models.trees.family import TreesParameters
 
 RECIPE_FILE = "model.toml"
 
@@ -215,13 +212,7 @@ def check_recipe(recipe: Recipe, kind: Family | None = None) -> CheckedRecipe:
     try:
         if recipe.eras:
             eras_subset(recipe.eras)
-    except ConfigError as error:
-        raise ConfigError(f"{RECIPE_FILE}: {error}") from error
-    try:
-        if isinstance(kind, KerasFamily):
-            kind.check(parameters, target=recipe.target, missing=recipe.missing)
-        elif isinstance(kind, RidgeFamily):
-            kind.check(missing=recipe.missing, seeds=recipe.seeds)
+        kind.check(recipe, parameters)
     except ConfigError as error:
         raise ConfigError(f"{RECIPE_FILE}: {error}") from error
     checked = CheckedRecipe(
@@ -238,18 +229,12 @@ def check_recipe(recipe: Recipe, kind: Family | None = None) -> CheckedRecipe:
 
 def _check_classes(checked: CheckedRecipe) -> None:
     """Check that what is learned as five classes has five values."""
-    kind, parameters = checked.family, checked.parameters
-    as_network = isinstance(kind, KerasFamily) and kind.learns == "classes"
-    as_trees = (
-        isinstance(parameters, TreesParameters)
-        and parameters.objective == "classification"
-    )
     derived = [text for text in checked.targets if parse_target(text).is_derived]
-    if derived and (as_network or as_trees):
+    if derived and checked.family.learns_classes(checked.parameters):
         raise ConfigError(
-            f"{RECIPE_FILE}: '{kind.name}' learns five classes here, but the derived "
-            f"target '{derived[0]}' has more values than five. Name a target of "
-            "features.json, or take a model that learns values."
+            f"{RECIPE_FILE}: '{checked.family.name}' learns five classes here, but the "
+            f"derived target '{derived[0]}' has more values than five. Name a target "
+            "of features.json, or take a model that learns values."
         )
 
 

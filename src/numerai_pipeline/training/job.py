@@ -229,13 +229,13 @@ def _neutralized(checked: CheckedRecipe, reader: ShardReader) -> dict[str, list[
 def _models(
     job: TrainingJob, checked: CheckedRecipe, reader: ShardReader
 ) -> tuple[ModelPlan, ...]:
-    """Return the models of a run: one per window, seed and, of trees, per target."""
+    """Return the models of a run: one per window, seed and target."""
     folds = {0: job.fold}
     if checked.training.window_eras:
         folds = dict(enumerate(_windows(job, checked, reader), start=1))
-    # A network learns all targets at once, ridge solves for all of them at once.
-    is_joint = checked.family.engine in ("keras", "ridge")
-    several = [checked.targets] if is_joint else [(name,) for name in checked.targets]
+    several: list[tuple[str, ...]] = [(name,) for name in checked.targets]
+    if checked.family.learns_jointly:
+        several = [checked.targets]
     models = []
     numbers = range(1, checked.recipe.seeds + 1)
     for window, number, targets in product(folds, numbers, several):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -30,6 +30,9 @@ from numerai_pipeline.models.protocol import (
     load_models,
 )
 from numerai_pipeline.models.user_code import running
+
+if TYPE_CHECKING:
+    from numerai_pipeline.models.recipe import Recipe
 
 
 class EstimatorParameters(Frozen):
@@ -87,6 +90,14 @@ class EstimatorFamily:
     engine: Engine = "estimator"
     untrained_file: str = "untrained.json"
     trained_suffix: str = ".zip"
+    learns_jointly: ClassVar[bool] = False
+
+    def learns_classes(self, _parameters: Frozen) -> bool:
+        """Return False: what an estimator is handed are values; see ``Family``."""
+        return False
+
+    def check(self, recipe: "Recipe", parameters: Frozen) -> None:
+        """Take every recipe; see ``Family``."""
 
     def made(self, parameters: Frozen, seed: int, who: str) -> CheckedEstimator:
         """Make an estimator that has learned nothing.

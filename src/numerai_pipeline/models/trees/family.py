@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,9 @@ from numerai_pipeline.models.protocol import (
     UntrainedSpec,
     load_models,
 )
+
+if TYPE_CHECKING:
+    from numerai_pipeline.models.recipe import Recipe
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
@@ -143,6 +146,14 @@ class TreesFamily:
     Training: type[TreesTraining] = TreesTraining
     untrained_file: str = "untrained.json"
     source: str = ""
+    learns_jointly: ClassVar[bool] = False
+
+    def learns_classes(self, parameters: Frozen) -> bool:
+        """Return whether the objective is classification; see ``Family``."""
+        return cast(TreesParameters, parameters).objective == "classification"
+
+    def check(self, recipe: "Recipe", parameters: Frozen) -> None:
+        """Take every recipe; see ``Family``."""
 
     def write_untrained(
         self, parameters: Frozen, *, n_features: int, seed: int, path: Path
