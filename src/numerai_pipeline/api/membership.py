@@ -86,11 +86,10 @@ def choose_members(
         if model == name:
             raise ConfigError(f"the ensemble '{name}' cannot be a member of itself.")
         run = find_run(project, model, wanted or "production")
-        if run.members:
-            names = " ".join(member.model for member in run.members)
+        if run.is_ensemble:
             raise ConfigError(
                 f"'{model}' is an ensemble, which cannot be a member. Name its "
-                f"members instead: {names}."
+                f"members instead: {' '.join(run.member_names)}."
             )
         found[text] = ChosenMember(run, tested_run(run))
     return found

@@ -170,7 +170,7 @@ class ModelCommands(Base):
         Args:
             names: Models of the workspace.
             tensorboard: Also write TensorBoard curves.
-            max_ram: Memory that trees and estimators may use: 6GB, 50%; by default 75%.
+            max_ram: Memory of trees, ridge and estimators: 6GB, 50%; by default 75%.
             epochs: Maximum epochs (networks only).
             batch_rows: Rows per step (networks only).
             learning_rate: Learning rate (networks only; for trees use --set).
@@ -324,7 +324,7 @@ class ModelCommands(Base):
             name: A model of the workspace.
             run: Whose recipe and number of epochs or trees: production, latest, or a
                 run's name (its end is enough).
-            max_ram: Memory that trees and estimators may use: 6GB, 50%; by default 75%.
+            max_ram: Memory of trees, ridge and estimators: 6GB, 50%; by default 75%.
 
         Raises:
             ConfigError: if there is no such model or run, it has rolling windows, or it
@@ -337,8 +337,8 @@ class ModelCommands(Base):
         from numerai_pipeline.training import keep_production, refit_job, train
 
         found = find_run(self, name, run)
-        if found.members:
-            models = " ".join(member.model for member in found.members)
+        if found.is_ensemble:
+            models = " ".join(found.member_names)
             raise ConfigError(
                 f"'{name}' is an ensemble, which learns nothing itself. Refit its "
                 f"members ({models}), promote the refits, then run `nai train {name}`."
@@ -496,8 +496,8 @@ def _zoo_entry(project: Base, name: str) -> ZooEntry:
         about = f"{family}; its run is broken, see `nai best {name}`"
         return ZooEntry("model", name, about)
     corr = last_corr(run.folder)
-    if run.members:
-        family += f" of {', '.join(member.model for member in run.members)}"
+    if run.is_ensemble:
+        family += f" of {', '.join(run.member_names)}"
         return ZooEntry("model", name, family, corr=corr)
     return ZooEntry("model", name, family, best.epoch, run.monitor, best.value, corr)
 

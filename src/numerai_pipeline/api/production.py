@@ -186,7 +186,7 @@ def note_of(project: Base, run: "Run") -> str:
 
 def _note_of_members(project: Base, run: "Run") -> str:
     """Return which members of an ensemble have other production runs by now."""
-    pinned = run.recipe.parameters.get("members", ()) if run.members else ()
+    pinned = run.recipe.parameters.get("members", ()) if run.is_ensemble else ()
     changed = []
     for text, member in zip(pinned, run.members, strict=False):
         with contextlib.suppress(PipelineError):  # a missing run stops the prediction

@@ -126,7 +126,7 @@ def predict_rows(
             feature or cannot be neutralized, or a member of an ensemble cannot predict
             and may not be missing.
     """
-    if run.members:
+    if run.is_ensemble:
         found = _predict_ensemble(run, rows, progress, on_missing)
     else:
         found = _predict_model(run, rows, progress)

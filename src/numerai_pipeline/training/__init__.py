@@ -21,6 +21,8 @@ from numerai_pipeline.training.run import (
     WEIGHTS_FILE,
     BestEpoch,
     Run,
+)
+from numerai_pipeline.training.runs import (
     keep_production,
     latest_run,
     production_path,

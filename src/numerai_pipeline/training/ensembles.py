@@ -32,10 +32,10 @@ from numerai_pipeline.training.run import (
     FEATURES_FILE,
     WEIGHTS_FILE,
     Run,
-    latest_run,
     mark_asked,
     mark_done,
 )
+from numerai_pipeline.training.runs import latest_run
 from numerai_pipeline.training.trainer import find_run
 
 

@@ -35,7 +35,7 @@ from numerai_pipeline.core import (
 from numerai_pipeline.data import ShardReader
 from numerai_pipeline.models import Engine, Recipe, TrainingTable
 from numerai_pipeline.training.history import measured_of_window, unit_of
-from numerai_pipeline.training.job import Plan, Task, TrainingJob, make_plan, make_task
+from numerai_pipeline.training.job import Plan, TrainingJob, make_plan
 from numerai_pipeline.training.plots import plot_training
 from numerai_pipeline.training.recorder import Recorder
 from numerai_pipeline.training.run import (
@@ -45,16 +45,17 @@ from numerai_pipeline.training.run import (
     FEATURES_FILE,
     HISTORY_FILE,
     Run,
-    latest_run,
     mark_asked,
     mark_done,
 )
+from numerai_pipeline.training.runs import latest_run
 from numerai_pipeline.training.taking_over import (
     features_record,
     find_trained,
     fingerprints_of,
     take_over,
 )
+from numerai_pipeline.training.task import Task, make_task
 from numerai_pipeline.training.tensorboard import write_curves
 
 

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from numerai_pipeline.core import ConfigError, columns, show_bytes
 from numerai_pipeline.data import PackedRows, Part
 from numerai_pipeline.models import Batch, Dtype, EstimatorTraining
-from numerai_pipeline.training.job import Task
 from numerai_pipeline.training.labels import Labels, balancing_weights
 from numerai_pipeline.training.resources import allowed_bytes
+from numerai_pipeline.training.task import Task
 
 # Packed rows stay in memory up to this share of what is allowed; the rest is for the
 # batches and for the estimator.

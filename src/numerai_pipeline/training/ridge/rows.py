@@ -10,7 +10,7 @@ import numpy.typing as npt
 from numerai_pipeline.core import DataError
 from numerai_pipeline.data import Part, ShardReader, decode_features, format_eras
 from numerai_pipeline.models import RidgeTraining
-from numerai_pipeline.training.job import Task
+from numerai_pipeline.training.task import Task
 
 Features = npt.NDArray[np.float32]
 
