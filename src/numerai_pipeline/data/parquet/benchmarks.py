@@ -49,8 +49,9 @@ def check_benchmark(files: Sequence[Path], model: str) -> None:
     )
     if model not in known:
         raise ConfigError(
-            f"{' and '.join(path.name for path in files)} have no benchmark model "
-            f"'{model}'. {did_you_mean(model, known, listing='They have')}"
+            f"there is no benchmark model '{model}' in "
+            f"{' and '.join(path.name for path in files)}. "
+            f"{did_you_mean(model, known, listing='There are')}"
         )
 
 
