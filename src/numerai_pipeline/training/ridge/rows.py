@@ -106,13 +106,14 @@ def target_groups(task: Task) -> list[TargetGroup]:
         DataError: if no row has a target.
     """
     part, reader = task.model.fold.part("train"), task.plan.reader
-    blocks = list(
-        reader.blocks(
+    # Not the blocks themselves: each holds all the bytes that it was read from.
+    read = [
+        (~np.isnan(block.y), block.eras)
+        for block in reader.blocks(
             part.split, eras=part.eras, features=(), targets=task.model.targets
         )
-    )
-    known = ~np.isnan(np.concatenate([block.y for block in blocks]))
-    eras = np.concatenate([block.eras for block in blocks])
+    ]
+    known, eras = map(np.concatenate, zip(*read, strict=True))
     groups: dict[bytes, list[int]] = {}
     for place, target in enumerate(task.model.targets):
         if not known[:, place].any():
