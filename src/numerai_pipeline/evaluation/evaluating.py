@@ -18,7 +18,7 @@ from numerai_pipeline.core import (
 )
 from numerai_pipeline.data import Fold, ShardReader, format_eras
 from numerai_pipeline.evaluation.backtests.folder import Backtest
-from numerai_pipeline.evaluation.neutral import score_features
+from numerai_pipeline.evaluation.feature_scores import score_features
 from numerai_pipeline.evaluation.out_of_sample import (
     OutOfSample,
     choose_part,

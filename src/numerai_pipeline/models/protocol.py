@@ -9,7 +9,14 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from numerai_pipeline.core import DataError, Frozen, Positive, digest_of, retrain
+from numerai_pipeline.core import (
+    DataError,
+    Frozen,
+    Positive,
+    digest_of,
+    read_json,
+    retrain,
+)
 
 if TYPE_CHECKING:
     from numerai_pipeline.models.recipe import Recipe
@@ -223,6 +230,22 @@ class Family(Protocol):
             DataError: if the file is missing or broken.
         """
         ...
+
+
+def read_untrained(path: Path, needs: str) -> Mapping[str, Any]:
+    """Read an untrained model that is a JSON file.
+
+    Args:
+        path: the file.
+        needs: a key that it must have.
+
+    Raises:
+        DataError: if the file is missing or broken, or has no such key.
+    """
+    untrained = read_json(path, remedy=REBUILD)
+    if not isinstance(untrained, dict) or needs not in untrained:
+        raise DataError(f"{path} has no '{needs}'. {REBUILD}")
+    return untrained
 
 
 def load_models(path: Path, load: Callable[[Path], Predictor]) -> Predictor:

@@ -20,12 +20,12 @@ from numerai_pipeline.core import (
     write_json,
 )
 from numerai_pipeline.models.protocol import (
-    REBUILD,
     Engine,
     Predictor,
     TrainingTable,
     UntrainedSpec,
     load_models,
+    read_untrained,
 )
 
 if TYPE_CHECKING:
@@ -239,11 +239,7 @@ class RidgeFamily:
 
     def spec_of(self, path: Path) -> Mapping[str, Any] | None:
         """Return the spec of the penalties; see ``Family``."""
-        untrained = read_json(path, remedy=REBUILD)
-        if not isinstance(untrained, dict) or "penalties" not in untrained:
-            raise DataError(f"{path} has no 'penalties' of ridge. {REBUILD}")
-        spec: Mapping[str, Any] | None = untrained.get("origin")
-        return spec
+        return read_untrained(path, "penalties").get("origin")
 
     def load(self, path: Path) -> Predictor:
         """Load a trained model from its file; see ``Family``."""

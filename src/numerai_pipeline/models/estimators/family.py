@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from numerai_pipeline.core import (
-    DataError,
     Frozen,
     Positive,
     TargetText,
-    read_json,
     write_json,
 )
 from numerai_pipeline.models.estimators.checked import CheckedEstimator
@@ -22,12 +20,12 @@ from numerai_pipeline.models.estimators.saving import (
     save_estimator,
 )
 from numerai_pipeline.models.protocol import (
-    REBUILD,
     Engine,
     Predictor,
     TrainingTable,
     UntrainedSpec,
     load_models,
+    read_untrained,
 )
 from numerai_pipeline.models.user_code import running
 
@@ -157,13 +155,7 @@ class EstimatorFamily:
 
     def spec_of(self, path: Path) -> Mapping[str, Any] | None:
         """Return the spec of the file; see ``Family``."""
-        untrained = read_json(path, remedy=REBUILD)
-        if not isinstance(untrained, dict) or "origin" not in untrained:
-            raise DataError(
-                f"{path} has no 'origin' with the parameters of '{self.name}'. "
-                f"{REBUILD}"
-            )
-        spec: Mapping[str, Any] = untrained["origin"]
+        spec: Mapping[str, Any] = read_untrained(path, "origin")["origin"]
         return spec
 
     def _origin(self, who: str) -> Origin:

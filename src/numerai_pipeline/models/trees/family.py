@@ -10,22 +10,20 @@ import numpy.typing as npt
 from pydantic import Field, field_validator
 
 from numerai_pipeline.core import (
-    DataError,
     Frozen,
     Positive,
     PositiveFloat,
     TargetText,
-    read_json,
     write_json,
 )
 from numerai_pipeline.models.protocol import (
     CLASS_VALUES,
-    REBUILD,
     Engine,
     Predictor,
     TrainingTable,
     UntrainedSpec,
     load_models,
+    read_untrained,
 )
 
 if TYPE_CHECKING:
@@ -172,13 +170,7 @@ class TreesFamily:
 
     def spec_of(self, path: Path) -> Mapping[str, Any] | None:
         """Return the spec of the parameters; see ``Family``."""
-        untrained = read_json(path, remedy=REBUILD)
-        if not isinstance(untrained, dict) or "booster" not in untrained:
-            raise DataError(
-                f"{path} has no 'booster' with the parameters of {self.name}. {REBUILD}"
-            )
-        spec: Mapping[str, Any] | None = untrained.get("origin")
-        return spec
+        return read_untrained(path, "booster").get("origin")
 
     def load(self, path: Path) -> Predictor:
         """Load a trained model from its file; see ``Family``."""
