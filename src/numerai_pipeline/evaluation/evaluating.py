@@ -315,7 +315,7 @@ def _fingerprint(subject: Subject, shards: ShardReader, against: Scoring) -> str
             raise DataError(
                 f"{path} does not exist. Run `nai download --meta --benchmarks`."
             )
-    neutralized = shards.neutral_digests(subject.targets[:1])
+    neutralized = [one.digest for one in shards.neutral_targets(subject.targets[:1])]
     return digest_of(
         {
             "layout": LAYOUT,

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.core import Positive, PositiveFloat
+from numerai_pipeline.models.creating import new_model
 from numerai_pipeline.models.ensembles import (
     ENSEMBLE_SUMMARY,
     EnsembleParameters,
@@ -56,7 +57,6 @@ from numerai_pipeline.models.recipe import (
     Recipe,
     check_recipe,
     load_recipe,
-    new_model,
     override,
 )
 from numerai_pipeline.models.registry import ENSEMBLE, families, family

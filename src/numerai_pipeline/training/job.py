@@ -219,7 +219,7 @@ def _check_targets(
 
 def _neutralized(checked: CheckedRecipe, reader: ShardReader) -> dict[str, list[str]]:
     """Return what decides neutralized targets; nothing where there are none."""
-    digests = reader.neutral_digests(checked.targets)
+    digests = [one.digest for one in reader.neutral_targets(checked.targets)]
     return {"neutralized": digests} if digests else {}
 
 

@@ -53,6 +53,10 @@ class NeutralTarget:
         reader: the shards; its ``data`` has the feature sets and the benchmark files.
         target: what is neutralized, and to what.
 
+    Attributes:
+        features: columns that it is neutralized to; none: to a benchmark.
+        files: Numerai's benchmark files; none: to features.
+
     Raises:
         ConfigError: if there is no such feature set.
         DataError: if a file of ``data`` is missing.
