@@ -245,7 +245,7 @@ def prepare_ensemble(
                 for text in members
             },
             shards=shards,
-            backtests=backtests_dir(project.workspace.runs_dir(name)),
+            folder=backtests_dir(project.workspace.runs_dir(name)),
             started=project.clock.now(),
             meta_model=meta_model_file(project),
             settings=project.settings.evaluation,

@@ -172,9 +172,8 @@ def make_ensemble(
     from numerai_pipeline.evaluation import (
         EnsembleWeights,
         joint_fold,
-        learn_weights,
         pin,
-        scores_of_members,
+        weigh_members,
         weighed_by,
     )
     from numerai_pipeline.models import ensemble_parameters
@@ -195,8 +194,7 @@ def make_ensemble(
     def weigh() -> dict[str, Any]:
         if joined is None:
             return EnsembleWeights.equal(tuple(chosen)).to_dict()
-        scores = scores_of_members(joined.scored(meta_model))
-        return learn_weights(joined, kind, scores, settings).to_dict()
+        return weigh_members(joined, kind, meta_model, settings).to_dict()
 
     shards = open_shards(project, recipe)
     releases = {one.run.data_version for one in chosen.values()}

@@ -9,6 +9,9 @@ from numerai_pipeline.cli.tables import Cell, echo, format_value, print_table
 from numerai_pipeline.core import counted
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from numerai_pipeline.evaluation import Evaluation, ScoreRow, Sweep, Trials
     from numerai_pipeline.scoring import Difference, Summary
 
@@ -73,15 +76,10 @@ def print_compared(result: Compared) -> None:
         ],
         padding=0,
     )
-    names = result.comparison.names
-    print_table(
+    print_correlations(
         "Correlation of the predictions",
-        ["", *names],
-        [
-            (name, *(Cell(show_number(value, ".2f")) for value in values))
-            for name, values in zip(names, result.comparison.correlations, strict=True)
-        ],
-        padding=0,
+        result.comparison.names,
+        result.comparison.correlations,
     )
     echo(
         "verdict: of the first model, by p, which Holm's method adjusts for all pairs "
@@ -89,6 +87,21 @@ def print_compared(result: Compared) -> None:
     )
     for warning in result.warnings:
         echo(warning)
+
+
+def print_correlations(
+    title: str, names: "Sequence[str]", correlations: "npt.NDArray[np.float64]"
+) -> None:
+    """Print a matrix of correlations, a row per name."""
+    print_table(
+        title,
+        ["", *names],
+        [
+            (name, *(Cell(show_number(value, ".2f")) for value in values))
+            for name, values in zip(names, correlations, strict=True)
+        ],
+        padding=0,
+    )
 
 
 def _rows_of(

@@ -27,6 +27,7 @@ from numerai_pipeline.evaluation.ensembles.joining import (
 from numerai_pipeline.evaluation.ensembles.learning import (
     learn_weights,
     scores_of_members,
+    weigh_members,
     weighed_by,
 )
 from numerai_pipeline.evaluation.ensembles.members import check_members
@@ -167,6 +168,7 @@ __all__ = [
     "sweep_of",
     "trials_of",
     "union_fold",
+    "weigh_members",
     "weighed_by",
     "write_out_of_sample",
 ]

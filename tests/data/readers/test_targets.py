@@ -10,7 +10,7 @@ from recorded_progress import Killed, RecordedProgress
 
 from numerai_pipeline.core import ConfigError, DataError
 from numerai_pipeline.data import ShardReader
-from numerai_pipeline.data.readers.neutral_targets import neutralized
+from numerai_pipeline.data.readers.neutral_targets import neutral_target_of_era
 
 VICTOR = "target_victor_20"
 MEAN = f"mean of target, {VICTOR}"
@@ -157,7 +157,9 @@ def test_what_was_made_of_other_shards_is_deleted(shards):
 def test_nothing_is_left_of_too_few_rows(n_rows, is_there):
     random = np.random.default_rng(1)
     values = random.random(n_rows).astype(np.float32)
-    left = neutralized(values, random.integers(0, 5, (n_rows, 19), np.uint8), 1.0)
+    left = neutral_target_of_era(
+        values, random.integers(0, 5, (n_rows, 19), np.uint8), 1.0
+    )
     assert left.shape == (n_rows,)
     assert bool(np.isfinite(left).all()) == is_there
 

@@ -163,7 +163,9 @@ class NeutralTarget:
         y = block.y[:, 0]
         known &= ~np.isnan(y)
         values = np.full(len(block), np.nan, np.float32)
-        values[known] = neutralized(y[known], x[known], self._neutral.proportion)
+        values[known] = neutral_target_of_era(
+            y[known], x[known], self._neutral.proportion
+        )
         return y, values
 
     @cached_property
@@ -198,7 +200,7 @@ class NeutralTarget:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def neutralized(
+def neutral_target_of_era(
     values: Values, x: npt.NDArray[Any], proportion: float
 ) -> npt.NDArray[np.float64]:
     """Take what columns explain from an era's targets; their mean stays.

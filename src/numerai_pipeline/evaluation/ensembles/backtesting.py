@@ -33,8 +33,7 @@ from numerai_pipeline.evaluation.backtests.folder import (
 from numerai_pipeline.evaluation.backtests.running import join_folds, mean_corr
 from numerai_pipeline.evaluation.ensembles.joining import Joined, join_backtests
 from numerai_pipeline.evaluation.ensembles.learning import (
-    learn_weights,
-    scores_of_members,
+    weigh_members,
     weighed_by,
 )
 from numerai_pipeline.evaluation.ensembles.pinning import union_fold
@@ -59,7 +58,7 @@ class EnsembleBacktest:
         recipe: with every key of its tables.
         members: finished backtests of one scheme, by the members' names.
         shards: have the rows.
-        backtests: folder in which the backtest's folder is made.
+        folder: of the ensemble's backtests, in which this one's folder is made.
         started: the present moment, which names it.
         meta_model: Numerai's ``meta_model.parquet``, if it is there.
         settings: what CORR and MMC earn.
@@ -72,17 +71,12 @@ class EnsembleBacktest:
     recipe: Recipe
     members: Mapping[str, Backtest]
     shards: ShardReader
-    backtests: Path
+    folder: Path
     started: datetime
     meta_model: Path | None
     settings: EvaluationSettings
     neutral_features: tuple[str, ...] = ()
     benchmarks: tuple[Path, ...] = ()
-
-    @property
-    def folder(self) -> Path:
-        """Folder of the backtests of the ensemble."""
-        return self.backtests
 
 
 def backtest_ensemble(
@@ -110,10 +104,10 @@ def backtest_ensemble(
         }
     )
     short = short_of(fingerprint)
-    with locked(job.backtests / short, doing=f"backtesting '{job.name}'"):
-        folder = next(iter(sorted(job.backtests.glob(f"*-{short}"))), None)
+    with locked(job.folder / short, doing=f"backtesting '{job.name}'"):
+        folder = next(iter(sorted(job.folder.glob(f"*-{short}"))), None)
         if folder is None or restart:
-            folder = folder or job.backtests / dated_name(job.started, fingerprint)
+            folder = folder or job.folder / dated_name(job.started, fingerprint)
             progress.note(
                 f"backtest of {job.name}: blends those of {', '.join(job.members)}"
             )
@@ -147,7 +141,8 @@ def _write(
         started=job.started,
     )
     planned.write_plan(folder, fingerprint=fingerprint, shards=job.shards.folder.name)
-    weights = _weights(job, joined)
+    kind = ensemble_parameters(job.recipe).weights
+    weights = weigh_members(joined, kind, job.meta_model, job.settings)
     write_json(folder / WEIGHTS_FILE, weights.to_dict())
     for number, fold in enumerate(folds, start=1):
         started = stopwatch()
@@ -165,14 +160,6 @@ def _write(
         result.write(planned.fold_dir(number))
     join_folds(planned, progress)
     planned.mark_done()
-
-
-def _weights(job: EnsembleBacktest, joined: Joined) -> EnsembleWeights:
-    kind = ensemble_parameters(job.recipe).weights
-    if kind == "equal":
-        return EnsembleWeights.equal(joined.names)
-    scores = scores_of_members(joined.scored(job.meta_model))
-    return learn_weights(joined, kind, scores, job.settings)
 
 
 def _folds(members: Sequence[Backtest], joined: Joined) -> list[Fold]:
