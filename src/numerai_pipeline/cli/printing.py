@@ -193,6 +193,16 @@ def _(result: Backtested) -> None:
         echo(f"next: nai score {' '.join(result.results)} --on backtest")
 
 
+def _changes(entry: Entry) -> str:
+    """Return the keys that differ, without those of the column ``prediction``."""
+    others = {
+        key: value
+        for key, value in entry.changes.items()
+        if not key.startswith("prediction.")
+    }
+    return changes_text(others)
+
+
 @print_result.register
 def _(result: History) -> None:
     entries = result.entries
@@ -206,7 +216,7 @@ def _(result: History) -> None:
         "started (UTC)": [
             one.started and f"{one.started:%Y-%m-%d %H:%M}" for one in entries
         ],
-        "recipe": [changes_text(one.changes) for one in entries],
+        "recipe": [_changes(one) for one in entries],
         "prediction": [one.prediction for one in entries],
         "fold": [_fold(one) for one in entries],
         "best": [one.best and f"{one.unit} {one.best}" for one in entries],
