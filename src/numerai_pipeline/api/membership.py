@@ -15,9 +15,10 @@ from numerai_pipeline.api.scores import (
 from numerai_pipeline.core import ConfigError, DataError, PipelineError, digest_of
 
 if TYPE_CHECKING:
+    from numerai_pipeline.data import ShardReader
     from numerai_pipeline.evaluation import Backtest, Joined
     from numerai_pipeline.models import Recipe
-    from numerai_pipeline.training import Run
+    from numerai_pipeline.training import EnsembleJob, Run
 
 
 @dataclass(frozen=True)
@@ -169,19 +170,9 @@ def make_ensemble(
         DataError: if a member's run is broken, or there are no eras to learn weights
             from.
     """
-    from numerai_pipeline.evaluation import (
-        EnsembleWeights,
-        joint_fold,
-        pin,
-        weigh_members,
-        weighed_by,
-    )
+    from numerai_pipeline.evaluation import EnsembleWeights, weigh_members
     from numerai_pipeline.models import ensemble_parameters
-    from numerai_pipeline.training import (
-        EnsembleJob,
-        keep_production,
-        make_ensemble_run,
-    )
+    from numerai_pipeline.training import keep_production, make_ensemble_run
 
     chosen = choose_members(project, name, recipe)
     kind = ensemble_parameters(recipe).weights
@@ -197,21 +188,37 @@ def make_ensemble(
         return weigh_members(joined, kind, meta_model, settings).to_dict()
 
     shards = open_shards(project, recipe)
-    releases = {one.run.data_version for one in chosen.values()}
-    job = EnsembleJob(
+    job = _job(project, name, recipe, tuple(chosen.values()), shards, joined)
+    return make_ensemble_run(
+        job, weigh, shards, restart=restart, on_done=keep_production
+    )
+
+
+def _job(
+    project: Base,
+    name: str,
+    recipe: "Recipe",
+    members: "Sequence[ChosenMember]",
+    shards: "ShardReader",
+    joined: "Joined | None",
+) -> "EnsembleJob":
+    """Return what an ensemble is made of; ``joined`` is what weights depend on."""
+    from numerai_pipeline.evaluation import joint_fold, pin, weighed_by
+    from numerai_pipeline.training import EnsembleJob
+
+    meta_model, settings = meta_model_file(project), project.settings.evaluation
+    releases = {one.run.data_version for one in members}
+    return EnsembleJob(
         name=name,
         recipe=recipe,
-        members=tuple(pin(one.run, one.tested) for one in chosen.values()),
-        fold=joint_fold([one.tested for one in chosen.values()]),
+        members=tuple(pin(one.run, one.tested) for one in members),
+        fold=joint_fold([one.tested for one in members]),
         weighed_by=weighed_by(joined, meta_model, settings) if joined else {},
         runs=project.workspace.runs_dir(name),
         started=project.clock.now(),
         data_version=releases.pop() if len(releases) == 1 else "",
         neutral_features=neutral_features(project, shards, recipe),
         benchmarks=benchmark_files(project),
-    )
-    return make_ensemble_run(
-        job, weigh, shards, restart=restart, on_done=keep_production
     )
 
 

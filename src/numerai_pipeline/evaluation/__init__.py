@@ -2,7 +2,6 @@
 
 from numerai_pipeline.evaluation.backtests.folder import (
     Backtest,
-    FoldResult,
     backtests_dir,
     latest_backtest,
 )
@@ -55,9 +54,7 @@ from numerai_pipeline.evaluation.leaks import (
 from numerai_pipeline.evaluation.out_of_sample import (
     OutOfSample,
     choose_part,
-    fold_of,
     predict_part,
-    read_out_of_sample,
     write_out_of_sample,
 )
 from numerai_pipeline.evaluation.plots import (
@@ -67,7 +64,6 @@ from numerai_pipeline.evaluation.plots import (
 )
 from numerai_pipeline.evaluation.predicting import (
     OnMissing,
-    PredictedRows,
     RowSource,
     ShardRows,
     predict_rows,
@@ -89,8 +85,6 @@ from numerai_pipeline.evaluation.rows import (
 )
 from numerai_pipeline.evaluation.sweep import (
     Sweep,
-    SweepRow,
-    draw_sweep,
     plot_sweep,
     sweep_of,
 )
@@ -111,14 +105,12 @@ __all__ = [
     "Evaluation",
     "FeatureScores",
     "Finding",
-    "FoldResult",
     "Joined",
     "LeakReport",
     "MemberRows",
     "OnMissing",
     "OutOfSample",
     "Pair",
-    "PredictedRows",
     "RowSource",
     "ScoreRow",
     "Scoring",
@@ -126,7 +118,6 @@ __all__ = [
     "Subject",
     "Sweep",
     "SweepPoint",
-    "SweepRow",
     "Trials",
     "Weighted",
     "WeightingComparison",
@@ -142,10 +133,8 @@ __all__ = [
     "draw_comparison",
     "draw_scores",
     "draw_similarity",
-    "draw_sweep",
     "draw_weightings",
     "evaluate",
-    "fold_of",
     "join_backtests",
     "join_runs",
     "joint_fold",
@@ -160,7 +149,6 @@ __all__ = [
     "predict_rows",
     "read_evaluation",
     "read_leak_report",
-    "read_out_of_sample",
     "run_backtest",
     "scores_of_members",
     "subject_of_backtest",

@@ -224,32 +224,32 @@ def begin_run(plan: Plan, engine: EngineModule, name: str) -> Path:
             write_text(partial / FAMILY_FILE, family.source)
         (partial / "checkpoints").mkdir()
         write_json(partial / FEATURES_FILE, features_record(plan))
-        write_toml(
-            partial / CONFIG_FILE,
-            {
-                "run": {
-                    "name": job.name,
-                    "started": format_time(job.started),
-                    **fingerprints_of(plan),
-                    "shards": job.shards.name,
-                    "shards_fingerprint": plan.reader.manifest.fingerprint,
-                    "data_version": plan.reader.manifest.data_version,
-                    "n_features": len(plan.features),
-                    "refit_of": job.refit_of,
-                    "device": engine.device(plan.checked.training),
-                },
-                "fold": job.fold.to_dict(),
-                "versions": {
-                    "python": platform.python_version(),
-                    **{
-                        package: version(package)
-                        for package in ("numerai-pipeline", "numpy", *engine.PACKAGES)
-                    },
-                },
-                "recipe": plan.checked.complete().model_dump(mode="json"),
-            },
-        )
+        write_toml(partial / CONFIG_FILE, _config(plan, engine))
     return folder
+
+
+def _config(plan: Plan, engine: EngineModule) -> dict[str, object]:
+    job, manifest = plan.job, plan.reader.manifest
+    packages = ("numerai-pipeline", "numpy", *engine.PACKAGES)
+    return {
+        "run": {
+            "name": job.name,
+            "started": format_time(job.started),
+            **fingerprints_of(plan),
+            "shards": job.shards.name,
+            "shards_fingerprint": manifest.fingerprint,
+            "data_version": manifest.data_version,
+            "n_features": len(plan.features),
+            "refit_of": job.refit_of,
+            "device": engine.device(plan.checked.training),
+        },
+        "fold": job.fold.to_dict(),
+        "versions": {
+            "python": platform.python_version(),
+            **{package: version(package) for package in packages},
+        },
+        "recipe": plan.checked.complete().model_dump(mode="json"),
+    }
 
 
 def _recorder(plan: Plan, folder: Path, progress: Progress) -> Recorder:

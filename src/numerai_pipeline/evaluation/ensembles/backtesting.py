@@ -124,27 +124,12 @@ def _write(
     progress: Progress,
 ) -> None:
     """Write all files of the backtest, ``DONE`` last."""
-    members = list(job.members.values())
-    folds = _folds(members, joined)
-    targets = [one for member in members for one in member.targets]
-    manifest = job.shards.manifest
-    planned = Backtest(
-        folder=folder,
-        name=job.name,
-        recipe=job.recipe,
-        targets=tuple(dict.fromkeys((job.recipe.target, *targets))),
-        scheme=members[0].scheme,
-        folds=tuple(folds),
-        purge=folds[0].purge,
-        shards_fingerprint=manifest.fingerprint,
-        data_version=manifest.data_version,
-        started=job.started,
-    )
+    planned = _plan(job, joined, folder)
     planned.write_plan(folder, fingerprint=fingerprint, shards=job.shards.folder.name)
     kind = ensemble_parameters(job.recipe).weights
     weights = weigh_members(joined, kind, job.meta_model, job.settings)
     write_json(folder / WEIGHTS_FILE, weights.to_dict())
-    for number, fold in enumerate(folds, start=1):
+    for number, fold in enumerate(planned.folds, start=1):
         started = stopwatch()
         found = _predict_fold(job, fold, joined, weights, progress)
         write_out_of_sample(found, planned.fold_dir(number) / PREDICTIONS_FILE)
@@ -160,6 +145,25 @@ def _write(
         result.write(planned.fold_dir(number))
     join_folds(planned, progress)
     planned.mark_done()
+
+
+def _plan(job: EnsembleBacktest, joined: Joined, folder: Path) -> Backtest:
+    members = list(job.members.values())
+    folds = _folds(members, joined)
+    targets = [one for member in members for one in member.targets]
+    manifest = job.shards.manifest
+    return Backtest(
+        folder=folder,
+        name=job.name,
+        recipe=job.recipe,
+        targets=tuple(dict.fromkeys((job.recipe.target, *targets))),
+        scheme=members[0].scheme,
+        folds=tuple(folds),
+        purge=folds[0].purge,
+        shards_fingerprint=manifest.fingerprint,
+        data_version=manifest.data_version,
+        started=job.started,
+    )
 
 
 def _folds(members: Sequence[Backtest], joined: Joined) -> list[Fold]:
