@@ -48,8 +48,9 @@ class BestEpoch:
     """The epoch whose model is kept.
 
     Attributes:
-        epoch: its number from 1; for trees the number of trees; with rolling windows
-            the number of the window; of an ensemble the number of members.
+        epoch: its number from 1; for trees the number of trees, for ridge that of the
+            penalty in its list; with rolling windows the number of the window; of an
+            ensemble the number of members.
         value: the monitored value; NaN where nothing was chosen.
         path: the model's file.
     """

@@ -204,7 +204,11 @@ def mean_corr(found: OutOfSample, target: str) -> float:
 
 
 def join_folds(backtest: Backtest, progress: Progress) -> None:
-    """Write the predictions of all folds into one file, with the fold's number."""
+    """Write the predictions of all folds into one file, with the fold's number.
+
+    Raises:
+        DataError: if the file of a fold is broken.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
