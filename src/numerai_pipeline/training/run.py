@@ -163,6 +163,11 @@ class Run:
         return bool(self.members)
 
     @property
+    def has_windows(self) -> bool:
+        """Whether it has a model for each of its rolling windows."""
+        return self.unit == "window"
+
+    @property
     def member_names(self) -> tuple[str, ...]:
         """The models that it blends; none where it was trained."""
         return tuple(member.model for member in self.members)
@@ -206,7 +211,7 @@ class Run:
             DataError: if a history is broken.
         """
         # A line of a window is the sum of the epochs in the history of that window.
-        own = [] if self.unit == "window" else [self.folder / HISTORY_FILE]
+        own = [] if self.has_windows else [self.folder / HISTORY_FILE]
         paths = (*own, *self.folder.glob("history-*.csv"))
         return math.fsum(row.seconds for path in paths for row in read_history(path))
 
@@ -237,7 +242,7 @@ class Run:
         if row is None:
             raise _broken(self.folder / HISTORY_FILE, "it has no best epoch")
         path = self._best_path
-        if self.unit == "window":
+        if self.has_windows:
             path = path.parent / window_name(row.epoch) / path.name
         value = getattr(row, self.monitor) if is_chosen else math.nan
         return BestEpoch(row.epoch, value, path)

@@ -137,7 +137,7 @@ class Retraining:
         recipe = run.recipe.for_training()
         if not self.suspect.is_full:
             recipe = override(recipe, {"seeds": 1})
-            if run.unit == "window":
+            if run.has_windows:
                 recipe = override(recipe, {"training.window_eras": 0})
         source = run.family.source
         if source:
