@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -67,11 +67,10 @@ class TaskRows:
     @cached_property
     def weights(self) -> npt.NDArray[np.float32] | None:
         """``(rows,)`` float32, read-only; None unless ``era_weights = "eras"``."""
-        training = self._task.training
-        is_weighted = isinstance(training, EstimatorTraining) and (
-            training.era_weights == "eras"
-        )
-        return _read_only(balancing_weights(self._labels.eras)) if is_weighted else None
+        training = cast(EstimatorTraining, self._task.training)
+        if training.era_weights == "rows":
+            return None
+        return _read_only(balancing_weights(self._labels.eras))
 
     def batches(
         self, batch_rows: int, *, epoch: int | None = None, dtype: Dtype = "float32"

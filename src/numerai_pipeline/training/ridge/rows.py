@@ -10,6 +10,7 @@ import numpy.typing as npt
 from numerai_pipeline.core import DataError
 from numerai_pipeline.data import Part, ShardReader, decode_features, format_eras
 from numerai_pipeline.models import RidgeTraining
+from numerai_pipeline.training.labels import era_weights
 from numerai_pipeline.training.task import Task
 
 Features = npt.NDArray[np.float32]
@@ -135,8 +136,7 @@ def target_groups(task: Task) -> list[TargetGroup]:
 def _weights(
     eras: npt.NDArray[np.int16], training: RidgeTraining
 ) -> Mapping[int, float]:
-    """Return the weight of a row by its era; their mean over the rows is 1."""
-    found, sizes = np.unique(eras, return_counts=True)
+    """Return the weight of a row by its era."""
     if training.era_weights == "rows":
-        return dict.fromkeys(found.tolist(), 1.0)
-    return dict(zip(found.tolist(), (sizes.mean() / sizes).tolist(), strict=True))
+        return dict.fromkeys(np.unique(eras).tolist(), 1.0)
+    return era_weights(eras)
