@@ -145,7 +145,8 @@ class BacktestCommands(Base):
         outcomes: list[Outcome[Backtest]] = []
         for name in chosen:
             with outcome_of(name, outcomes, is_only=len(chosen) == 1) as finish:
-                finish(prepared[name].get()())
+                work = prepared[name].get()
+                finish(work())
         return Backtested(outcomes)
 
 

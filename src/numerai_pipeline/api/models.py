@@ -235,7 +235,8 @@ class ModelCommands(Base):
         outcomes: list[Outcome[Training]] = []
         for name in chosen:
             with outcome_of(name, outcomes, is_only=len(chosen) == 1) as finish:
-                finish(Training(prepared[name].get()()))
+                work = prepared[name].get()
+                finish(Training(work()))
         return Trained(outcomes)
 
     def best(self, name: str, *, run: str = "latest") -> Best:
