@@ -41,9 +41,9 @@ def training_curves(report: Report, canvas: Canvas) -> Html:
             *weights,
             grid(charts),
             note(
-                "Dots: the epoch, tree or window that was kept. Dashed: training "
-                "rows, on which a model nearly always improves; validation rows "
-                "choose."
+                "Dots: the epoch, tree, penalty or window that was kept. Dashed: "
+                "training rows, on which a model nearly always improves; validation "
+                "rows choose."
             ),
         ]
     )
