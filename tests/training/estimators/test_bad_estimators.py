@@ -51,6 +51,10 @@ def test_a_wrong_prediction_is_a_sentence(own_job, predict, sentence):
         ("sys.exit(3)", "fit of Mine called sys.exit(3) (line 14) of zoo/mine.py. Rai"),
         ("rows.y[:] = 0", "raised ValueError: assignment destination is read-only"),
         (f"{FIT}; self.f = lambda: 1", "pickling Mine raised "),
+        (f"{FIT}; rows.evaluate(1, loss='x')", "evaluate(1, loss='x'). Give one num"),
+        ("list(rows.batches(-5))", "batches with batch_rows = -5. Give a whole number"),
+        ("list(rows.batches(9, epoch=-1))", "batches with epoch = -1. Give a whole nu"),
+        ("rows.read('int64')", "'m' reads int64. Read float32 or int8."),
         ("raise MemoryError", "fit of Mine raised MemoryError: no reason given"),
     ],
 )
@@ -68,6 +72,22 @@ def test_a_class_without_predict_is_refused_before_there_is_a_run(own_job):
     with pytest.raises(ConfigError, match=r"Mine has no method 'predict'\. An estim"):
         train(job)
     assert not list(job.runs.glob("2*"))
+
+
+def test_a_class_with_save_needs_load(own_job):
+    more = "    def save(self, folder):\n        pass\n"
+    with pytest.raises(ConfigError, match="Mine has no method 'load'"):
+        train(own_job(make_mine(more=more)))
+
+
+def test_a_best_model_that_it_deletes_is_missed_before_the_run_is_done(own_job):
+    fit = f"{FIT}; rows.evaluate(1); [p.unlink() for p in rows.checkpoints.parent.glob"
+    job = own_job(make_mine(fit=f"{fit}('best*')]"))
+    with pytest.raises(
+        DataError, match=r"best\.zip, the best model of 'm', was deleted"
+    ):
+        train(job)
+    assert not list(job.runs.rglob("DONE"))
 
 
 def test_an_error_of_evaluate_cannot_be_caught(own_job):
