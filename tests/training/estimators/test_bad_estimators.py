@@ -51,10 +51,6 @@ def test_a_wrong_prediction_is_a_sentence(own_job, predict, sentence):
         ("sys.exit(3)", "fit of Mine called sys.exit(3) (line 14) of zoo/mine.py. Rai"),
         ("rows.y[:] = 0", "raised ValueError: assignment destination is read-only"),
         (f"{FIT}; self.f = lambda: 1", "pickling Mine raised "),
-        (f"{FIT}; rows.evaluate(1, loss='x')", "evaluate(1, loss='x'). Give one num"),
-        ("list(rows.batches(-5))", "batches with batch_rows = -5. Give a whole number"),
-        ("list(rows.batches(9, epoch=-1))", "batches with epoch = -1. Give a whole nu"),
-        ("rows.read('int64')", "'m' reads int64. Read float32 or int8."),
         ("raise MemoryError", "fit of Mine raised MemoryError: no reason given"),
     ],
 )
@@ -72,6 +68,21 @@ def test_a_class_without_predict_is_refused_before_there_is_a_run(own_job):
     with pytest.raises(ConfigError, match=r"Mine has no method 'predict'\. An estim"):
         train(job)
     assert not list(job.runs.glob("2*"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ("rows.evaluate(1, loss='x')", "'m': evaluate(1, loss='x'). Give one number"),
+        ("list(rows.batches(-5))", "'m': batches with batch_rows = -5. Give a whole "),
+        ("list(rows.batches(9, epoch=-1))", "'m': batches with epoch = -1. Give a wh"),
+        ("rows.read('int64')", "'m' reads int64. Read float32 or int8."),
+    ],
+)
+def test_what_the_rows_do_not_take_is_named(own_job, asked, sentence):
+    with pytest.raises(ConfigError) as caught:
+        train(own_job(make_mine(fit=f"{FIT}; {asked}")))
+    assert str(caught.value).startswith(sentence)
 
 
 def test_a_class_with_save_needs_load(own_job):
