@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from numerai_pipeline.core import ConfigError, DataError, did_you_mean
-from numerai_pipeline.data import ShardReader, column_names
+from numerai_pipeline.core import DataError
+from numerai_pipeline.data import ShardReader, check_benchmark
 
 if TYPE_CHECKING:
     from numerai_pipeline.training.ensembles import EnsembleJob
     from numerai_pipeline.training.job import TrainingJob
-
-_REMEDY = "nai download --benchmarks --force"
 
 
 def check_prediction(job: "TrainingJob | EnsembleJob", reader: ShardReader) -> None:
@@ -47,11 +45,5 @@ def _check_benchmarks(wanted: Sequence[str], files: Sequence[Path]) -> None:
             f"[prediction] neutralizes to the benchmark {wanted[0]}, but no file of "
             "benchmark predictions is there. Run `nai download --benchmarks`."
         )
-    there = dict.fromkeys(one for file in files for one in column_names(file, _REMEDY))
     for name in wanted:
-        if name not in there:
-            listed = ", ".join(file.name for file in files)
-            raise ConfigError(
-                f"[prediction] neutralizes to the benchmark '{name}', which {listed} "
-                f"lack. {did_you_mean(name, list(there))}"
-            )
+        check_benchmark(files, name)
