@@ -131,6 +131,12 @@ def test_a_member_that_is_missing_is_named_or_left_out(
         (("ensemble", "one", "left"), 2, "needs two members or more, but has left"),
         (("ensemble", "left", "left", "right"), 2, "left/model.toml exists"),
         (("ensemble", "left", "left", "right", "--force"), 2, "a member of itself"),
+        (
+            ("ensemble", "one", "left", "left@production"),
+            2,
+            "of 'one' are the same run, 2",
+        ),
+        (("ensemble", "one", "left", "right@"), 2, "names no run. Write 'right'."),
         (("ensemble", "more", "both", "left"), 2, "members instead: left right"),
         (("ensemble", "more", "left", "nobody"), 2, "there is no model 'nobody'"),
         (("ensemble", "more", "left@77", "right"), 2, "no finished run '77'"),

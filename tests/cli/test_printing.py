@@ -5,6 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
+from numerai_pipeline.cli.printing import print_error
 from numerai_pipeline.cli.tables import print_table
 
 COLUMNS = ["who", "score", "eras", "mean", "std", "Sharpe", "drawdown"]
@@ -32,6 +33,14 @@ def test_no_number_is_broken(width: int) -> None:
 def test_a_wide_terminal_has_a_table_and_a_narrow_one_paragraphs() -> None:
     assert any("who" in line and "drawdown" in line for line in printed(80))
     assert "  drawdown: 0.10000" in printed(50)
+
+
+def test_an_error_cannot_rewrite_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_error("the member 'a\x1b[2J' is gone.\nRun it again.")
+    shown = "error: the member 'a\\x1b[2J' is gone.\nRun it again.\n"
+    assert capsys.readouterr().err == shown
 
 
 def test_square_brackets_in_a_name_are_shown() -> None:

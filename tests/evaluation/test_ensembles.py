@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from numerai_pipeline.core import SILENT, DataError, sha256_of
+from numerai_pipeline.core import SILENT, DataError, sha256_of, write_json
 from numerai_pipeline.data import Fold, Part, ShardReader
 from numerai_pipeline.evaluation import (
     EnsembleWeights,
@@ -326,3 +326,20 @@ def test_broken_weights_are_named(change, tmp_path):
     path.write_text(json.dumps({**WEIGHTS.to_dict(), **change}))
     with pytest.raises(DataError, match=r"weights\.json is broken"):
         EnsembleWeights.read(path)
+
+
+@pytest.mark.parametrize("weights", [[], [(1.0,)]])
+def test_weights_that_do_not_fit_the_members_are_named(weights, tmp_path):
+    path = tmp_path / "runs" / "weights.json"
+    steps = [{"start": 0, "weights": each, "n_eras": 0} for each in weights]
+    write_json(path, {**WEIGHTS.to_dict(), "steps": steps})
+    with pytest.raises(DataError, match="lacks a weight for each of "):
+        EnsembleWeights.read(path)
+
+
+def test_a_target_that_the_shards_lack_is_refused(models):
+    job = job_of(models)
+    job = replace(job, recipe=job.recipe.model_copy(update={"target": "target_odd"}))
+    with pytest.raises(DataError, match="has no target 'target_odd', which model 'bo"):
+        made_of(job)
+    assert not list(job.runs.glob("2*"))

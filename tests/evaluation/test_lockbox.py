@@ -10,7 +10,13 @@ from small_world import score_run
 from numerai_pipeline.core import DataError
 from numerai_pipeline.data import Fold, ShardReader
 from numerai_pipeline.evaluation import Scoring, evaluate, subject_of_run
-from numerai_pipeline.training import Run, TrainingJob, refit_job, train
+from numerai_pipeline.training import (
+    Run,
+    TrainingJob,
+    refit_job,
+    resolved_eras,
+    train,
+)
 
 # Of 49 eras the last five; with a purge of 8 the others end at era 36.
 LOCKBOX = (45, 46, 47, 48, 49)
@@ -94,6 +100,8 @@ def test_where_it_leaves_no_era_the_error_names_it(copied, closed):
     whole = ShardReader(closed.folder, lockbox_eras=49)
     with pytest.raises(DataError, match=r"The lockbox takes the newest 49 eras"):
         score_run(copied(), whole)
+    with pytest.raises(DataError, match=r"no eras to learn from\. The lockbox takes"):
+        resolved_eras(whole, "target")
 
 
 def test_a_run_that_saw_the_lockbox_is_not_scored_on_it(copied, closed):

@@ -126,10 +126,12 @@ def test_a_wrong_key_or_value_is_told_and_nothing_is_written(
     assert not (tmp_path / "m").exists()
 
 
-@pytest.mark.parametrize("seed", [-1, 2**31])
-def test_a_seed_that_a_library_refuses_is_refused(seed):
-    with pytest.raises(ConfigError, match=rf"'seed' is {seed}, but input should be"):
-        override(Recipe(family="mlp"), {"seed": seed})
+@pytest.mark.parametrize(
+    ("key", "value"), [("seed", -1), ("seed", 2**31), ("seeds", 0), ("seeds", 10**9)]
+)
+def test_a_seed_that_cannot_be_used_is_refused(key, value):
+    with pytest.raises(ConfigError, match=rf"'{key}' is {value}, but input should be"):
+        override(Recipe(family="mlp"), {key: value})
 
 
 def test_a_network_refuses_a_missing_value_that_is_no_number():

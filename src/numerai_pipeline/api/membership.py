@@ -76,14 +76,17 @@ def choose_members(
         recipe: its recipe.
 
     Raises:
-        ConfigError: if one does not exist, or is an ensemble itself.
+        ConfigError: if one does not exist, is an ensemble itself, or is another
+            one's run.
         DataError: if one has no finished run.
     """
     from numerai_pipeline.models import ensemble_parameters
 
-    found = {}
+    found: dict[str, ChosenMember] = {}
     for text in ensemble_parameters(recipe).members:
-        model, _, wanted = text.partition("@")
+        model, at, wanted = text.partition("@")
+        if at and not wanted:
+            raise ConfigError(f"the member '{text}' names no run. Write '{model}'.")
         if model == name:
             raise ConfigError(f"the ensemble '{name}' cannot be a member of itself.")
         run = find_run(project, model, wanted or "production")
@@ -91,6 +94,12 @@ def choose_members(
             raise ConfigError(
                 f"'{model}' is an ensemble, which cannot be a member. Name its "
                 f"members instead: {' '.join(run.member_names)}."
+            )
+        twice = [other for other, one in found.items() if one.run.folder == run.folder]
+        if twice:
+            raise ConfigError(
+                f"the members '{twice[0]}' and '{text}' of '{name}' are the same run, "
+                f"{run.folder.name}. Name another one, or leave one out."
             )
         found[text] = ChosenMember(run, tested_run(run))
     return found

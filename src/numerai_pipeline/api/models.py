@@ -235,8 +235,9 @@ class ModelCommands(Base):
         outcomes: list[Outcome[Training]] = []
         for name in chosen:
             with outcome_of(name, outcomes, is_only=len(chosen) == 1) as finish:
-                work = prepared[name].get()
-                finish(Training(work()))
+                trained = Training(prepared[name].get()())
+                _ = trained.best  # a broken run is this model's own error
+                finish(trained)
         return Trained(outcomes)
 
     def best(self, name: str, *, run: str = "latest") -> Best:

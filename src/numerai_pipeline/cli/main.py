@@ -21,6 +21,7 @@ from numerai_pipeline.cli.commands import (
     Workspace,
     add_commands,
 )
+from numerai_pipeline.cli.printing import print_error
 from numerai_pipeline.core import EXIT_BUG, explain
 
 # What a shell reports for a process that Ctrl-C ended.
@@ -88,16 +89,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
         app(words)
     except SystemExit as end:  # how typer ends, also after a usage error or Ctrl-C
         if end.code == EXIT_INTERRUPTED:
-            _print_error("interrupted; run the same command again to resume.")
+            print_error("interrupted; run the same command again to resume.")
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except Exception as error:  # noqa: BLE001 - the last line of defence
         code, sentence = explain(error)
         if code == EXIT_BUG:
             traceback.print_exc()
-        _print_error(sentence)
+        print_error(sentence)
         return code
     return 0
-
-
-def _print_error(text: str) -> None:
-    sys.stderr.write(f"error: {text}\n")

@@ -42,6 +42,7 @@ from numerai_pipeline.api import (
 from numerai_pipeline.cli.ensembles import print_ensembled
 from numerai_pipeline.cli.scores import print_compared, print_scored
 from numerai_pipeline.cli.tables import echo, format_value, print_table
+from numerai_pipeline.core import printable
 
 FAILED = "failed"
 
@@ -445,7 +446,9 @@ def print_json(result: Result) -> None:
 
 def print_error(text: str) -> None:
     """Print an error on stderr."""
-    sys.stderr.write(f"error: {text}\n")
+    # It may quote what others have written, such as the files of a run.
+    lines = "\n".join(map(printable, text.split("\n")))
+    sys.stderr.write(f"error: {lines}\n")
 
 
 def _fold(entry: Entry) -> str:

@@ -65,6 +65,7 @@ class Recipe(Frozen):
     seeds: int = Field(
         default=1,
         ge=1,
+        le=1_000,  # each takes a training; far fewer are as good as all
         description="models of as many seeds, seed, seed + 1 and so on, in one run; "
         "the prediction is the mean of their ranks within the era",
     )

@@ -24,6 +24,7 @@ from numerai_pipeline.core import (
 )
 from numerai_pipeline.data import Fold, ShardReader
 from numerai_pipeline.models import Recipe
+from numerai_pipeline.training.job import check_targets
 from numerai_pipeline.training.members import Member
 from numerai_pipeline.training.neutral_columns import check_prediction
 from numerai_pipeline.training.run import (
@@ -102,9 +103,10 @@ def make_ensemble_run(
     Raises:
         ConfigError: if another process makes this very run, or there is no such
             benchmark to neutralize to.
-        DataError: if the run that is there is broken, or the shards lack a feature to
-            neutralize to.
+        DataError: if the run that is there is broken, or the shards lack the target,
+            or a feature to neutralize to.
     """
+    check_targets(job.name, (job.recipe.target,), reader)
     check_prediction(job, reader)
     fingerprint = job.fingerprint
     with locked(

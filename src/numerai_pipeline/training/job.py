@@ -1,6 +1,6 @@
 """A training job, and its plan on the present shards."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import product
@@ -177,7 +177,7 @@ def make_plan(job: TrainingJob, progress: Progress = SILENT) -> Plan:
             f"{job.shards} has no validation eras to choose the best epoch of "
             f"'{job.name}' by. Run `nai etl --split 0.2`."
         )
-    _check_targets(job, checked, reader)
+    check_targets(job.name, checked.targets, reader)
     features = _features(job, reader)
     check_prediction(job, reader)
     recipe = checked.identity()
@@ -202,16 +202,23 @@ def make_plan(job: TrainingJob, progress: Progress = SILENT) -> Plan:
     )
 
 
-def _check_targets(
-    job: TrainingJob, checked: CheckedRecipe, reader: ShardReader
-) -> None:
-    """Check that the shards hold what the recipe learns."""
+def check_targets(model: str, targets: Sequence[str], reader: ShardReader) -> None:
+    """Check that the shards hold what a model learns.
+
+    Args:
+        model: its name.
+        targets: stored or derived ones.
+        reader: the shards.
+
+    Raises:
+        DataError: if one is missing.
+    """
     known = reader.manifest.target_names
-    parts = [name for text in checked.targets for name in parse_target(text).names]
+    parts = [name for text in targets for name in parse_target(text).names]
     missing = next((name for name in parts if name not in known), None)
     if missing is not None:
         raise DataError(
-            f"{job.shards} has no target '{missing}', which model '{job.name}' "
+            f"{reader.folder} has no target '{missing}', which model '{model}' "
             f"learns. Run `nai etl --targets {','.join(dict.fromkeys(parts))}`, or "
             f"name one of {', '.join(known)} in model.toml."
         )

@@ -85,9 +85,14 @@ def resolved_eras(
         purge: eras to leave out before the lockbox, which is left out itself.
 
     Raises:
-        DataError: if no row has the target.
+        DataError: if no row has the target, or the lockbox takes all eras.
     """
-    labels = Labels.read(reader, Part(reader.eras(purge=purge)), target)
+    eras = reader.eras(purge=purge)
+    if not eras:
+        raise DataError(
+            f"{reader.folder} has no eras to learn from. {reader.about_lockbox(purge)}"
+        )
+    labels = Labels.read(reader, Part(eras), target)
     return tuple(np.unique(labels.eras).tolist())
 
 

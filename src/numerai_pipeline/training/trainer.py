@@ -167,7 +167,7 @@ def train(
                 for task in tasks:
                     engine.fit(task)
                     _record_window(task, tasks, recorder)
-                _finish(plan, folder, recorder)
+                _finish(plan, folder, recorder, tasks)
             except DataError:
                 _check_shards(plan, folder)  # new ones break what reads the old ones
                 raise
@@ -276,7 +276,9 @@ def _record_window(task: Task, tasks: Sequence[Task], recorder: Recorder) -> Non
     recorder.record(number, **measured_of_window(rows, best))
 
 
-def _finish(plan: Plan, folder: Path, recorder: Recorder) -> None:
+def _finish(
+    plan: Plan, folder: Path, recorder: Recorder, tasks: Sequence[Task]
+) -> None:
     """Plot the curves and mark the run as finished."""
     recorder.close()
     _check_shards(plan, folder)
@@ -286,6 +288,7 @@ def _finish(plan: Plan, folder: Path, recorder: Recorder) -> None:
             "in every epoch, so none is the best by val_corr. Raise learning_rate in "
             "model.toml, or check that the features vary."
         )
+    _check_kept(tasks)
     plot_training(recorder.chart(), folder / "plots" / "training.png")
     models = sorted(
         (folder / "checkpoints").rglob(f"best{plan.checked.family.trained_suffix}")
@@ -305,6 +308,16 @@ def _finish(plan: Plan, folder: Path, recorder: Recorder) -> None:
 
 def _new_name(plan: Plan) -> str:
     return dated_name(plan.job.started, plan.fingerprint)
+
+
+def _check_kept(tasks: Sequence[Task]) -> None:
+    """Check that no best model is gone: code of a user's family may delete files."""
+    for task in tasks:
+        if task.recorder.best is not None and not task.best_path.is_file():
+            raise DataError(
+                f"{task.best_path}, the best model of '{task.plan.job.name}', was "
+                f"deleted during the training. {retrain(task.folder)}"
+            )
 
 
 def _short(plan: Plan) -> str:

@@ -135,6 +135,10 @@ def other_about(files):
         (other_about, "was not saved by this workspace, or was changed"),
         (lambda files: files.clear(), "is not a whole saved estimator"),
         (lambda files: files.update({"estimator.json": b"[]"}), "is not a whole saved"),
+        (
+            lambda files: files.update({"estimator.json": b"[" * 100_000}),
+            "is not a whole saved",
+        ),
     ],
 )
 def test_a_changed_one_is_not_loaded(

@@ -94,6 +94,9 @@ def test_the_seed_and_the_weights_reach_it():
         ({"estimator": "sklearn.base.clone"}, "is no class. Name a class with fit a"),
         ({"estimator": "sklearn.preprocessing.StandardScaler"}, "has no predict. Na"),
         ({"options": {"alhpa": 1}}, "has no option 'alhpa'. Did you mean 'alpha'?"),
+        ({"estimator": ".linear.Ridge"}, "cannot be imported (the 'package' argument"),
+        ({"estimator": "sklearn.pipeline.Pipeline"}, "be made with these options: Pi"),
+        ({"options": {"a": [{"b": float("inf")}]}}, "inf cannot be an option. Write a"),
         ({"options": {"alpha": "x"}}, "fit of Ridge raised InvalidParameterError: T"),
         ({"fit_by": "blocks"}, "Ridge has no partial_fit, so it cannot learn block b"),
         (

@@ -70,6 +70,37 @@ def test_a_class_without_predict_is_refused_before_there_is_a_run(own_job):
     assert not list(job.runs.glob("2*"))
 
 
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ("rows.evaluate(1, loss='x')", "'m': evaluate(1, loss='x'). Give one number"),
+        ("list(rows.batches(-5))", "'m': batches with batch_rows = -5. Give a whole "),
+        ("list(rows.batches(9, epoch=-1))", "'m': batches with epoch = -1. Give a wh"),
+        ("rows.read('int64')", "'m' reads int64. Read float32 or int8."),
+    ],
+)
+def test_what_the_rows_do_not_take_is_named(own_job, asked, sentence):
+    with pytest.raises(ConfigError) as caught:
+        train(own_job(make_mine(fit=f"{FIT}; {asked}")))
+    assert str(caught.value).startswith(sentence)
+
+
+def test_a_class_with_save_needs_load(own_job):
+    more = "    def save(self, folder):\n        pass\n"
+    with pytest.raises(ConfigError, match="Mine has no method 'load'"):
+        train(own_job(make_mine(more=more)))
+
+
+def test_a_best_model_that_it_deletes_is_missed_before_the_run_is_done(own_job):
+    fit = f"{FIT}; rows.evaluate(1); [p.unlink() for p in rows.checkpoints.parent.glob"
+    job = own_job(make_mine(fit=f"{fit}('best*')]"))
+    with pytest.raises(
+        DataError, match=r"best\.zip, the best model of 'm', was deleted"
+    ):
+        train(job)
+    assert not list(job.runs.rglob("DONE"))
+
+
 def test_an_error_of_evaluate_cannot_be_caught(own_job):
     fit = textwrap.indent(
         "try:\n    rows.evaluate(1)\nexcept Exception:\n    pass", " " * 8

@@ -57,15 +57,23 @@ class EnsembleWeights:
                 )
                 for step in record["steps"]
             )
-            return cls(
+            members = tuple(map(str, record["members"]))
+            found = cls(
                 kind=record["kind"],
-                members=tuple(map(str, record["members"])),
+                members=members,
                 steps=steps,
                 learned_from=str(record["learned_from"]),
                 eras=str(record["eras"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"{path} is broken ({error!r}). {retrain(path)}") from error
+        n_members = len(found.members)
+        if not steps or any(len(step.weights) != n_members for step in steps):
+            raise DataError(
+                f"{path} lacks a weight for each of {n_members} members. "
+                f"{retrain(path)}"
+            )
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON."""

@@ -27,12 +27,15 @@ class CheckedEstimator:
 
     def __post_init__(self) -> None:
         """Check that it can learn and predict."""
-        for name in ("fit", "predict"):
+        needed = ["fit", "predict"]
+        if hasattr(self.estimator, "save"):
+            needed.append("load")
+        for name in needed:
             if not callable(getattr(self.estimator, name, None)):
                 raise ConfigError(
                     f"{self.who}: {class_of(self.estimator)} has no method '{name}'. "
-                    "An estimator needs fit(rows) and predict(features); see "
-                    "docs/zoo.md."
+                    "An estimator needs fit(rows) and predict(features), and "
+                    "load(folder) if it has save(folder); see docs/zoo.md."
                 )
 
     def fit(self, rows: TrainingRows, own: list[BaseException]) -> None:

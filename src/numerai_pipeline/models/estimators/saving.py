@@ -10,6 +10,7 @@ import pickle
 import platform
 import re
 import sys
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, reduce
@@ -132,8 +133,10 @@ class SavedEstimator:
             EOFError,
             AttributeError,
             KeyError,
+            RuntimeError,
             TypeError,
             ValueError,
+            zlib.error,
         ) as error:
             raise _broken(path, error) from error
         _check_files(files, about["sha256"], path)

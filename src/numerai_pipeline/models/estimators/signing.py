@@ -18,6 +18,8 @@ from numerai_pipeline.core import (
 
 _KEY_BYTES = 32
 
+_RESTORE = "Restore it, or delete it and train the models with estimators again."
+
 
 def sign(message: bytes, path: Path) -> str:
     """Return the signature of what will be saved at a path, 64 hex digits.
@@ -76,10 +78,9 @@ def _read(key: Path) -> bytes:
     try:
         content = key.read_bytes()
     except OSError as error:
-        raise DataError(f"{key} cannot be read ({error}).") from error
+        raise DataError(f"{key} cannot be read ({error}). {_RESTORE}") from error
     if len(content) != _KEY_BYTES:
         raise DataError(
-            f"{key} has {len(content)} bytes instead of {_KEY_BYTES}. Restore it, or "
-            "delete it and train the models with estimators again."
+            f"{key} has {len(content)} bytes instead of {_KEY_BYTES}. {_RESTORE}"
         )
     return content

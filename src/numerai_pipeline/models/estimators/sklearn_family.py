@@ -1,15 +1,16 @@
 """``sklearn``: an estimator of scikit-learn, or with its interface, by import path."""
 
 import inspect
+import math
 import pickle
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from numerai_pipeline.core import ConfigError, Positive, did_you_mean
 from numerai_pipeline.models.estimators.family import (
@@ -25,6 +26,16 @@ _N_STEPS = len(CLASS_VALUES) - 1
 _FILE = "estimator.pickle"
 
 
+def _finite(value: Any) -> Any:
+    """Return options in which every number is finite: no others can be recorded."""
+    if isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            _finite(one)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} cannot be an option. Write a finite number")
+    return value
+
+
 class SklearnParameters(EstimatorParameters):
     """``[parameters]`` of ``sklearn``."""
 
@@ -32,7 +43,7 @@ class SklearnParameters(EstimatorParameters):
         default="sklearn.linear_model.Ridge",
         description="import path of a class with fit and predict",
     )
-    options: dict[str, Any] = Field(
+    options: Annotated[dict[str, Any], AfterValidator(_finite)] = Field(
         default_factory=dict,
         description="the class's own parameters; seed is random_state",
     )
@@ -150,8 +161,8 @@ def _made(parameters: SklearnParameters, seed: int) -> Any:
     except TypeError as error:
         _check_options(kind, parameters)
         raise ConfigError(
-            f"model.toml [parameters]: {parameters.estimator} takes no such options: "
-            f"{error}."
+            f"model.toml [parameters]: {parameters.estimator} cannot be made with "
+            f"these options: {error}."
         ) from error
     known = made.get_params() if hasattr(made, "get_params") else {}
     if "random_state" in known and "random_state" not in parameters.options:
@@ -169,7 +180,7 @@ def _imported(path: str) -> Any:
     module_name, _, name = path.rpartition(".")
     try:
         module = import_module(module_name)
-    except (ImportError, ValueError) as error:
+    except (ImportError, TypeError, ValueError) as error:
         raise ConfigError(
             f"{where} cannot be imported ({error}). Install its package, or write a "
             "path such as sklearn.linear_model.Ridge."

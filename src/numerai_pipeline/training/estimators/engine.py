@@ -9,7 +9,7 @@ import os
 import shutil
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import SupportsFloat, cast
 
 import numpy as np
 
@@ -137,6 +137,11 @@ class FittedRows(TaskRows):
             raise ConfigError(
                 f"'{self._task.plan.job.name}': evaluate({step!r}) after step "
                 f"{self._last_step}. Number the steps 1, 2, 3 and so on."
+            )
+        if not isinstance(loss, SupportsFloat) or np.size(loss) != 1:
+            raise ConfigError(
+                f"'{self._task.plan.job.name}': evaluate({step}, loss={loss!r}). Give "
+                "one number, or leave the loss out."
             )
         measured = {"loss": float(loss), **self._measured()}
         checked, step = self._task.plan.checked, int(step)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +77,7 @@ class TaskRows:
     ) -> Iterator[Batch]:
         """Give all rows once, in bounded memory; see ``PartRows``."""
         self._check_dtype(dtype)
+        self._check_numbers(batch_rows, epoch)
         cutting: Any = {
             "batch_rows": batch_rows,
             "shuffle_seed": None if epoch is None else self._seed,
@@ -152,7 +153,22 @@ class TaskRows:
     def _allowed(self) -> int:
         return allowed_bytes(self._task.plan.job.max_ram_bytes)
 
+    def _check_numbers(self, batch_rows: object, epoch: object) -> None:
+        for name, value, least in (
+            ("batch_rows", batch_rows, 1),
+            ("epoch", 0 if epoch is None else epoch, 0),
+        ):
+            if not isinstance(value, int | np.integer) or value < least:
+                raise ConfigError(
+                    f"'{self._task.plan.job.name}': batches with {name} = {value!r}. "
+                    f"Give a whole number, at least {least}."
+                )
+
     def _check_dtype(self, dtype: Dtype) -> None:
+        if dtype not in get_args(Dtype):
+            raise ConfigError(
+                f"'{self._task.plan.job.name}' reads {dtype}. Read float32 or int8."
+            )
         missing = self._missing
         if dtype == "int8" and not (missing.is_integer() and -128 <= missing < 128):
             raise ConfigError(
