@@ -65,8 +65,8 @@ class ProductionRun:
     def weights_text(self) -> str:
         """The weights in words.
 
-        >>> ProductionRun("r", datetime(2026, 1, 1), None, "", {"a": 0.3, "b": 0.7})
-        ... .weights_text
+        >>> weights = {"a": 0.3, "b": 0.7}
+        >>> ProductionRun("r", datetime.min, None, weights=weights).weights_text
         'weights a 0.300, b 0.700'
         """
         if len(set(self.weights.values())) == 1:
