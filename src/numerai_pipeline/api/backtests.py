@@ -260,6 +260,8 @@ def prepare_ensemble(
 
 def fold_records(backtest: "Backtest") -> list[dict[str, Any]]:
     """Return a record per fold: its eras, rows, best epoch and mean CORR."""
+    from numerai_pipeline.models import is_ensemble
+
     return [
         {
             "fold": result.number,
@@ -270,7 +272,7 @@ def fold_records(backtest: "Backtest") -> list[dict[str, Any]]:
             },
             "train_rows": result.n_train_rows,
             "rows": result.n_rows,
-            "best_epoch": result.best_epoch,
+            "best_epoch": None if is_ensemble(backtest.recipe) else result.best_epoch,
             "corr": result.corr,
             "seconds": result.seconds,
         }

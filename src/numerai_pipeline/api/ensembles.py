@@ -9,6 +9,7 @@ from numerai_pipeline.api.membership import (
     ensemble_recipe,
     is_ensemble_name,
     join_members,
+    latest_of_recipe,
     make_ensemble,
     shards_of,
 )
@@ -51,6 +52,7 @@ class Ensembled(Result):
         correlations: ``(k, k)`` float64, of the members' predictions, mean of the
             eras.
         has_mmc: whether the meta model covers any of the eras.
+        without_backtest: members of whose run's recipe there is no backtest.
     """
 
     run: "Run"
@@ -61,6 +63,7 @@ class Ensembled(Result):
     contributions: "tuple[Contribution, ...]"
     correlations: "npt.NDArray[np.float64]"
     has_mmc: bool
+    without_backtest: tuple[str, ...]
 
     @property
     def kind(self) -> str:
@@ -105,10 +108,18 @@ class Ensembled(Result):
     def notes(self) -> list[str]:
         """What to know of the numbers, a sentence each."""
         found = []
+        if self.joined.on == "test" and self.without_backtest:
+            found.append(
+                "no backtest has the recipe of the run of "
+                f"{', '.join(self.without_backtest)}, so these are test eras. "
+                f"`nai backtest {self.run.name}` makes what is missing; then run this "
+                "command again."
+            )
         if not any(step.n_eras for step in self.weights["fitted"].steps[:-1]):
             found.append(
                 "there are too few earlier eras to learn weights from, so all kinds "
-                "are equal weights here."
+                "are scored with equal weights: these scores say nothing of the "
+                "weights that live data gets."
             )
         if not self.has_mmc:
             found.append(
@@ -197,9 +208,10 @@ class EnsembleCommands(Base):
             name: Name of the ensemble.
             members: Models of the workspace, two at least; NAME@RUN for a run other
                 than the production run.
-            weights: equal, shrunk or fitted.
-            missing_member: Of a live prediction that lacks a member: stop, or drop it
-                and give its weight to the others.
+            weights: equal; fitted to the members' scores; or shrunk, fitted to scores
+                that are moved towards each other by as much as they may be luck.
+            missing_member: If a member cannot predict live data: stop, or drop it and
+                give its weight to the others.
             force: Overwrite an existing model; its runs stay.
 
         Returns:
@@ -233,7 +245,9 @@ class EnsembleCommands(Base):
         joined = join_members(self, recipe, chosen)
         if recipe is not known:
             write_ensemble(recipe, path)
-        return self._compare(make_ensemble(self, name, recipe, joined=joined), joined)
+        run = make_ensemble(self, name, recipe, joined=joined)
+        lacking = (n for n, one in chosen.items() if not latest_of_recipe(one.tested))
+        return self._compare(run, joined, tuple(lacking))
 
     def _recipe(
         self,
@@ -263,7 +277,9 @@ class EnsembleCommands(Base):
             return None
         return ensemble_recipe(self, name, {})
 
-    def _compare(self, run: "Run", joined: "Joined") -> Ensembled:
+    def _compare(
+        self, run: "Run", joined: "Joined", without_backtest: tuple[str, ...]
+    ) -> Ensembled:
         from numerai_pipeline.evaluation import (
             Blends,
             compare_weightings,
@@ -295,4 +311,5 @@ class EnsembleCommands(Base):
             contributions=contributions(blends, weighted.steps, horizon=horizon),
             correlations=scores.similarity.mean(axis=0),
             has_mmc="MMC" in weighted.scores,
+            without_backtest=without_backtest,
         )

@@ -144,7 +144,7 @@ def _(result: Trained) -> None:
             if one.error
             else (
                 one.name,
-                one.get().best.epoch,
+                one.get().epoch,
                 one.get().run.monitor,
                 one.get().best.value,
                 one.get().run.folder.name,
@@ -156,6 +156,13 @@ def _(result: Trained) -> None:
     for training in result.results.values():
         echo(f"run: {format_value(training.run.folder)}")
         run = training.run
+        if run.is_ensemble:
+            echo(f"{run.name}: {ProductionRun.of(run).weights_text}")
+        if run.recipe.seeds > 1:
+            echo(
+                f"{run.name}: {run.recipe.seeds} seeds predict together; best epoch "
+                f"and value are those of seed {run.recipe.seed}"
+            )
         if not training.is_production:
             then = "replace" if run.refit_of else "compare it with, and replace,"
             echo(
@@ -297,6 +304,9 @@ def _(result: Promoted) -> None:
             else "too few eras for an interval"
         )
         echo(f"difference {found.mean:+.4f}, {interval}")
+    for which, run in (("new", result.run), ("before", result.before)):
+        if run.weights:
+            echo(f"{which}: {run.weights_text}")
     if result.warning:
         echo(f"{result.name}: {result.warning}")
     echo(

@@ -33,9 +33,8 @@ def print_scored(result: Scored) -> None:
     for name, evaluation in result.results.items():
         rows += _rows_of(name, _own(evaluation), evaluation)
     rows += _reference_rows(evaluations)
-    rows += [
-        (one.name, Cell("failed"), *[""] * 5) for one in result.outcomes if one.error
-    ]
+    failed = (Cell("failed"), *[Cell("")] * 5)
+    rows += [(one.name, *failed) for one in result.outcomes if one.error]
     parts = sorted({one.on for one in evaluations})
     title = f"Scores per {' or '.join(parts) or 'test'} era"
     print_table(title, _COLUMNS, rows, padding=0)
@@ -183,7 +182,15 @@ def _print_sweep(name: str, sweep: "Sweep") -> None:
     """Print a table of the proportions, and what to know before one is chosen."""
     print_table(
         f"{name} neutralized to {sweep.feature_set}",
-        ["", "CORR ±95 %", "– 0", "MMC", "payout", "payout – 0", "exposure"],
+        [
+            "proportion",
+            "CORR ±95 %",
+            "minus 0",
+            "MMC",
+            "payout",
+            "minus 0",
+            "exposure",
+        ],
         [
             (
                 Cell(f"{row.proportion:g}"),
