@@ -35,7 +35,16 @@ NETWORK = {
 SCHEME = Scheme(chunk=16)
 
 
-def make_plan(folder, shards, scheme=SCHEME, *, parallel=1, chosen=None, **recipe):
+def make_plan(
+    folder,
+    shards,
+    scheme=SCHEME,
+    *,
+    parallel=1,
+    chosen=None,
+    benchmarks=(),
+    **recipe,
+):
     model = folder / "models" / "trees"
     job = TrainingJob(
         name="trees",
@@ -47,6 +56,7 @@ def make_plan(folder, shards, scheme=SCHEME, *, parallel=1, chosen=None, **recip
         started=datetime(2026, 11, 24, 12, tzinfo=UTC),
         allow_leak=True,
         neutral_features=tuple(FEATURES),
+        benchmarks=benchmarks,
     )
     eras = chosen or resolved_eras(shards, job.recipe.target)
     return plan_backtest(job, eras, scheme, parallel=parallel)
@@ -84,6 +94,23 @@ def test_a_change_of_prediction_trains_no_fold_again(copied, world, tmp_path):
     for _, rows in after.set_index("id").groupby("era", observed=True):
         exposures = x.loc[rows.index].corrwith(rows["prediction"].astype(float))
         assert exposures.abs().max() < 1e-6
+
+
+def test_other_benchmark_files_make_another_backtest_of_what_they_neutralize(
+    world, tmp_path
+):
+    file = tmp_path / "validation_benchmark_models.parquet"
+
+    def folder(values, **prediction):
+        frame = pd.DataFrame({"id": ["n1", "n2"], "lgbm": values}).set_index("id")
+        frame.to_parquet(file)
+        found = make_plan(tmp_path, world.shards, benchmarks=(file,), **prediction)
+        return found.folder
+
+    step = {"prediction": {"neutralize": {"benchmarks": "lgbm"}}}
+    assert folder([0.1, 0.2], **step) == folder([0.1, 0.2], **step)
+    assert folder([0.1, 0.2], **step) != folder([0.1, 0.3], **step)
+    assert folder([0.1, 0.2]) == folder([0.1, 0.3])
 
 
 def test_each_era_is_predicted_once_by_the_model_of_its_fold(done, world):

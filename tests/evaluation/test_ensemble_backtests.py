@@ -251,6 +251,21 @@ def test_models_are_blended_and_the_blend_is_neutralized(market, tmp_path, done)
         assert abs(np.corrcoef(era["feature_a"], era["prediction"])[0, 1]) < 1e-6
 
 
+def test_other_benchmark_files_make_another_one(market, tmp_path):
+    job = job_of(market, tmp_path, two(market, tmp_path), "equal")
+    table = {"neutralize": {"benchmarks": "lgbm"}}
+    recipe = Recipe.model_validate({**job.recipe.model_dump(), "prediction": table})
+    file = tmp_path / "train_benchmark_models.parquet"
+    found = []
+    for seed in (1, 2):
+        values = np.random.default_rng(seed).random(len(market.rows))
+        pd.DataFrame({"lgbm": values}, index=market.rows.index).to_parquet(file)
+        changed = replace(job, recipe=recipe, benchmarks=(file,))
+        found.append(frame_of(backtest_ensemble(changed)))
+    np.testing.assert_array_equal(found[0]["raw"], found[1]["raw"])
+    assert (found[0]["prediction"] != found[1]["prediction"]).mean() > 0.9
+
+
 def test_without_a_common_era_there_is_no_backtest(market, tmp_path):
     members = two(market, tmp_path)
     path = members["weak"].folder / "predictions.parquet"

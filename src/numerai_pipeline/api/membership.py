@@ -140,7 +140,8 @@ def latest_of_recipe(run: "Run") -> "Backtest | None":
     """Return the newest finished backtest of a run's recipe; None if there is none.
 
     What is done after the model does not matter, since members are blended before that.
-    One that learned from eras after those that it predicts is left out.
+    One that learned from eras after those that it predicts is left out, and so is one
+    of other features under the same name, or of a user's family that was edited since.
     """
     from numerai_pipeline.evaluation import Backtest, backtests_dir
     from numerai_pipeline.training import DONE_FILE
@@ -149,9 +150,13 @@ def latest_of_recipe(run: "Run") -> "Backtest | None":
     for path in sorted(done, reverse=True):
         try:
             found = Backtest.open(path.parent)
+            folds = found.runs()
         except DataError:  # `nai backtest` says what is broken
             continue
-        if _same(found.recipe, run.recipe) and not found.scheme.learns_from_future:
+        is_same = _same(found.recipe, run.recipe) and all(
+            (fold.features, fold.source) == (run.features, run.source) for fold in folds
+        )
+        if is_same and not found.scheme.learns_from_future:
             return found
     return None
 

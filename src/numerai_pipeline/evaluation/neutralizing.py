@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from numerai_pipeline.core import DataError, Progress, counted, did_you_mean
+from numerai_pipeline.core import (
+    DataError,
+    Progress,
+    counted,
+    did_you_mean,
+    sha256_of,
+)
 from numerai_pipeline.data import Block, fill_missing, format_eras
 from numerai_pipeline.evaluation.references import References
 from numerai_pipeline.models import Recipe
@@ -111,6 +117,15 @@ def neutralized(
         predictions=values[is_done],
         raw=found.predictions[is_done],
     )
+
+
+def neutral_checksums(recipe: Recipe, benchmarks: Sequence[Path]) -> list[str]:
+    """Return the checksums of the benchmark files that decide predictions.
+
+    None unless ``[prediction]`` of the recipe neutralizes to benchmarks.
+    """
+    is_decided = bool(recipe.prediction.neutralize.benchmarks)
+    return [sha256_of(path) for path in benchmarks] if is_decided else []
 
 
 def whole_eras(blocks: Iterable[Block]) -> Iterator[tuple[int, Ids, Codes]]:

@@ -293,6 +293,12 @@ class Run:
         _verify(self.folder, FAMILY_FILE)
         return read_user_family(own)
 
+    @property
+    def source(self) -> str:
+        """The file of a user's family, which is not run; empty of a built-in one."""
+        own = self.folder / FAMILY_FILE
+        return own.read_text(encoding="utf-8") if own.is_file() else ""
+
     def _models(self) -> list[str]:
         known = _read_done(self.folder).get("sha256", {})
         return [file for file in known if file.startswith(f"{CHECKPOINTS}/")]

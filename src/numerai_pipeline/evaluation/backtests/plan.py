@@ -28,6 +28,7 @@ from numerai_pipeline.evaluation.backtests.folder import (
     FoldResult,
     backtests_dir,
 )
+from numerai_pipeline.evaluation.neutralizing import neutral_checksums
 from numerai_pipeline.training import (
     RUN_CONFIG,
     TrainingJob,
@@ -178,7 +179,8 @@ def plan_backtest(
     n_values = n_features * max(row.train + row.validation for row in rows)
     engine = checked.family.engine
     allowed = allowed_bytes(job.max_ram_bytes)
-    fingerprint = digest_of([plan.fingerprint for plan in plans])
+    benchmarks = neutral_checksums(job.recipe, job.benchmarks)
+    fingerprint = digest_of([plan.fingerprint for plan in plans] + benchmarks)
     folder = _folder(job, fingerprint)
     predicted = {era for fold in folds for era in fold.test}
     seconds, compared_with = _estimate(job, folder, rows)

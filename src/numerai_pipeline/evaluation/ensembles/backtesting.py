@@ -38,7 +38,7 @@ from numerai_pipeline.evaluation.ensembles.learning import (
 )
 from numerai_pipeline.evaluation.ensembles.pinning import union_fold
 from numerai_pipeline.evaluation.ensembles.weight_file import EnsembleWeights
-from numerai_pipeline.evaluation.neutralizing import neutralized
+from numerai_pipeline.evaluation.neutralizing import neutral_checksums, neutralized
 from numerai_pipeline.evaluation.out_of_sample import (
     OutOfSample,
     out_of_sample,
@@ -100,6 +100,7 @@ def backtest_ensemble(
         {
             "recipe": job.recipe.model_dump(mode="json"),
             "neutral": job.neutral_features,
+            "benchmarks": neutral_checksums(job.recipe, job.benchmarks),
             **weighed_by(joined, job.meta_model, job.settings),
         }
     )
