@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from numerai_pipeline.core import DataError, PipelineError, Progress
 from numerai_pipeline.data import Block, Part, ShardReader, decode_features
-from numerai_pipeline.evaluation.ensembles.members import named, open_member
+from numerai_pipeline.evaluation.ensembles.members import cannot_predict, open_member
 from numerai_pipeline.evaluation.ensembles.weight_file import EnsembleWeights
 from numerai_pipeline.evaluation.neutralizing import neutralized
 from numerai_pipeline.models import ensemble_parameters
@@ -160,8 +160,7 @@ def _predict_ensemble(
             alone = _predict_member(run, member, rows, progress)
         except PipelineError as error:
             if not (rows.is_live and may_miss):
-                with named(run, member):
-                    raise
+                raise cannot_predict(run, member, error) from error
             name = f"'{member.model}', of weight {weight:.3f}"
             on_missing(f"without the member {name}: {error}")
             is_there.append(False)

@@ -1,7 +1,5 @@
 """The runs that an ensemble was made with."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from numerai_pipeline.core import DataError, PipelineError
@@ -43,24 +41,18 @@ def check_members(ensemble: Run) -> None:
         DataError: if one is not; the member is named.
     """
     for member in ensemble.members:
-        with named(ensemble, member):
+        try:
             for is_live in (True, False):
                 open_member(ensemble, member, is_live=is_live).best()
+        except PipelineError as error:
+            raise cannot_predict(ensemble, member, error) from error
 
 
-@contextmanager
-def named(ensemble: Run, member: Member) -> Iterator[None]:
-    """Name the member and the remedy in errors of the block.
-
-    Raises:
-        DataError: if the block raises any ``PipelineError``.
-    """
-    try:
-        yield
-    except PipelineError as error:
-        raise DataError(
-            f"the ensemble '{ensemble.name}' ({ensemble.folder.name}) cannot predict "
-            f"without its member '{member.model}': {error} To make the ensemble of "
-            f"the members' present production runs: `nai train {ensemble.name}`, then "
-            f"`nai promote {ensemble.name}`."
-        ) from error
+def cannot_predict(ensemble: Run, member: Member, error: PipelineError) -> DataError:
+    """Return what is wrong with a member, with its name and the remedy."""
+    return DataError(
+        f"the ensemble '{ensemble.name}' ({ensemble.folder.name}) cannot predict "
+        f"without its member '{member.model}': {error} To make the ensemble of "
+        f"the members' present production runs: `nai train {ensemble.name}`, then "
+        f"`nai promote {ensemble.name}`."
+    )
