@@ -61,6 +61,7 @@ def test_it_is_made_of_models_that_were_backtested(
     [again] = nai("train", both, "--json")
     assert again["run"] == made["run"]
     assert again["best_epoch"] is None
+    assert "best_epoch" not in nai("inspect", made["run"], "--json")
     assert "both: equal weights" in nai("train", both)
     assert again["is_production"]
 

@@ -310,17 +310,16 @@ class DataCommands(Base):
             "family": run.recipe.family,
             "features": len(run.features),
             "target": run.target,
+            "seeds": run.recipe.seeds,
             "is_done": run.is_done,
             "parameters": run.recipe.parameters,
             "training": run.recipe.training,
         }
         if run.is_done:
             best = run.best()
-            found |= {
-                "best_epoch": best.epoch,
-                run.monitor: best.value,
-                "file": best.path,
-            }
+            if not run.is_ensemble:  # which has no epochs
+                found |= {"best_epoch": best.epoch, run.monitor: best.value}
+            found["file"] = best.path
         found["history"] = [asdict(epoch) for epoch in run.history()]
         return Description(path, found)
 
