@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Contribution,
         EnsembleWeights,
         Joined,
+        MemberRows,
         WeightingComparison,
     )
     from numerai_pipeline.models import Recipe
@@ -231,9 +232,11 @@ class EnsembleCommands(Base):
             shards = shards_of([one.tested.recipe for one in chosen.values()])
             recipe = recipe.model_copy(update={"shards": shards})
         joined = join_members(self, recipe, chosen)
-        if recipe is not known:
+        rows = joined.scored(meta_model_file(self))
+        if recipe is not known:  # whatever may be broken has been read
             write_ensemble(recipe, path)
-        return self._compare(make_ensemble(self, name, recipe, joined=joined), joined)
+        run = make_ensemble(self, name, recipe, joined=joined)
+        return self._compare(run, joined, rows)
 
     def _recipe(
         self,
@@ -263,7 +266,7 @@ class EnsembleCommands(Base):
             return None
         return ensemble_recipe(self, name, {})
 
-    def _compare(self, run: "Run", joined: "Joined") -> Ensembled:
+    def _compare(self, run: "Run", joined: "Joined", rows: "MemberRows") -> Ensembled:
         from numerai_pipeline.evaluation import (
             Blends,
             compare_weightings,
@@ -273,8 +276,7 @@ class EnsembleCommands(Base):
         )
         from numerai_pipeline.training import production_run
 
-        meta_model, settings = meta_model_file(self), self.settings.evaluation
-        rows = joined.scored(meta_model)
+        settings = self.settings.evaluation
         scores = scores_of_members(rows)
         blends = Blends(rows, settings)
         horizon = columns.horizon_eras(joined.target)
