@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,19 @@ def test_it_is_made_of_models_that_were_backtested(
     assert {("equal", "CORR"), ("shrunk", "CORR"), ("fitted", "CORR")} <= metrics
     assert {row["member"] for row in made["contributions"]} == {"left", "right"}
     assert "too few earlier eras to learn weights from" in made["notes"][0]
-    assert project.ensemble(both, ["left", "right"]).figure.axes
+    known = project.ensemble(both, ["left", "right"])
+    assert known.figure.axes
+    assert not known.without_backtest
+    on_test = replace(known.joined, on="test")
+    lacking = replace(known, joined=on_test, without_backtest=("left",))
+    assert "`nai backtest both` makes what is missing" in lacking.notes[0]
     printed = nai("ensemble", both, "left", "right")
     assert "What each member adds" in printed
     assert "next: nai score both or nai predict both" in printed
     [again] = nai("train", both, "--json")
     assert again["run"] == made["run"]
+    assert again["best_epoch"] is None
+    assert "both: equal weights" in nai("train", both)
     assert again["is_production"]
 
 
@@ -61,7 +69,7 @@ def test_it_is_backtested_scored_compared_and_reported(
     nai: Nai, both: str, project: Project
 ) -> None:
     [tested] = nai("backtest", both, *CUT, "--json")
-    assert len(tested["folds"]) == 2
+    assert [fold["best_epoch"] for fold in tested["folds"]] == [None, None]
     scores = nai("score", both, "left", "--on", "backtest", "--json")
     assert scores[both]["n_eras"] == scores["left"]["n_eras"] > 40
     compared = nai("compare", both, "left", "--on", "backtest", "--json")
@@ -91,6 +99,7 @@ def test_its_members_stay_until_another_run_of_it_is_promoted(
     nai("train", both)
     promoted = nai("promote", both, "--json")
     assert promoted["before"]["id"] == predicted["run"]["id"]
+    assert promoted["run"]["weights"] == {"left": 0.5, "right": 0.5}
     nai("predict", both)
     [receipt] = nai("submit", both, "--json")
     assert receipt["run"]["id"] == promoted["run"]["id"]
@@ -107,7 +116,9 @@ def test_a_member_that_is_missing_is_named_or_left_out(
     left.rename(moved)
     try:
         [predicted] = nai("predict", both, "--json")
-        assert predicted["left_out"][0].startswith("without the member 'left': ")
+        reason = predicted["left_out"][0]
+        assert reason.startswith("without the member 'left', of weight 0.500: its run")
+        assert "cannot predict" not in reason
         assert "both: predicts without the member 'left'" in nai("predict", both)
         alone = project.predict(["right", both]).predictions
         pd.testing.assert_series_equal(

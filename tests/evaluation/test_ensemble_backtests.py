@@ -100,7 +100,7 @@ def job_of(market, models, members, weights="fitted"):
         recipe=complete_ensemble(Recipe(family=ENSEMBLE, parameters=parameters)),
         members=members,
         shards=market.shards,
-        backtests=models / "both" / "backtests",
+        folder=models / "both" / "backtests",
         started=NOON,
         meta_model=None,
         settings=EvaluationSettings(),

@@ -231,7 +231,7 @@ def test_dropped_it_leaves_its_weight_to_the_others(break_it, models, world):
     left_out = []
     found = predict_live(ensemble, world.live, on_missing=left_out.append)
     [sentence] = left_out
-    assert sentence.startswith("without the member 'few': ")
+    assert sentence.startswith("without the member 'few', of weight 0.200: ")
     assert BREAKS[break_it] in sentence
     columns = [live_of(run_of(models, name), world) for name in ("trees", "victor")]
     of_live = np.zeros(len(found), int)

@@ -138,5 +138,5 @@ def test_what_the_shards_lack_is_refused_before_the_training(half, edited, tmp_p
         make_plan(benchmark)
     path = tmp_path / "train_benchmark_models.parquet"
     pd.DataFrame({"id": ["n1"], "v53_lgbm_ender20": [0.5]}).to_parquet(path)
-    with pytest.raises(ConfigError, match=r"lack\. Did you mean 'v53_lgbm_ender20'"):
+    with pytest.raises(ConfigError, match=r"\[prediction\].*mean 'v53_lgbm_ender20'"):
         make_plan(replace(benchmark, benchmarks=(path,)))

@@ -8,7 +8,6 @@ from numerai_pipeline.api.base import Base
 from numerai_pipeline.api.membership import (
     choose_members,
     ensemble_recipe,
-    meta_model_file,
 )
 from numerai_pipeline.api.models import training_job
 from numerai_pipeline.api.outcomes import Outcome, Outcomes, each, outcome_of
@@ -22,6 +21,7 @@ from numerai_pipeline.api.parameters import (
 from numerai_pipeline.api.results import frame_of, plain
 from numerai_pipeline.api.scores import (
     benchmark_files,
+    meta_model_file,
     neutral_features,
     open_shards,
 )
@@ -145,7 +145,8 @@ class BacktestCommands(Base):
         outcomes: list[Outcome[Backtest]] = []
         for name in chosen:
             with outcome_of(name, outcomes, is_only=len(chosen) == 1) as finish:
-                finish(prepared[name].get()())
+                work = prepared[name].get()
+                finish(work())
         return Backtested(outcomes)
 
 
@@ -245,7 +246,7 @@ def prepare_ensemble(
                 for text in members
             },
             shards=shards,
-            backtests=backtests_dir(project.workspace.runs_dir(name)),
+            folder=backtests_dir(project.workspace.runs_dir(name)),
             started=project.clock.now(),
             meta_model=meta_model_file(project),
             settings=project.settings.evaluation,
@@ -259,6 +260,8 @@ def prepare_ensemble(
 
 def fold_records(backtest: "Backtest") -> list[dict[str, Any]]:
     """Return a record per fold: its eras, rows, best epoch and mean CORR."""
+    from numerai_pipeline.models import is_ensemble
+
     return [
         {
             "fold": result.number,
@@ -269,7 +272,7 @@ def fold_records(backtest: "Backtest") -> list[dict[str, Any]]:
             },
             "train_rows": result.n_train_rows,
             "rows": result.n_rows,
-            "best_epoch": result.best_epoch,
+            "best_epoch": None if is_ensemble(backtest.recipe) else result.best_epoch,
             "corr": result.corr,
             "seconds": result.seconds,
         }

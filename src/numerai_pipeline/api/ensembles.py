@@ -9,13 +9,14 @@ from numerai_pipeline.api.membership import (
     ensemble_recipe,
     is_ensemble_name,
     join_members,
+    latest_of_recipe,
     make_ensemble,
-    meta_model_file,
     shards_of,
 )
 from numerai_pipeline.api.parameters import Names, names_of
 from numerai_pipeline.api.production import find_run
 from numerai_pipeline.api.results import Result, empty_figure, plain
+from numerai_pipeline.api.scores import meta_model_file
 from numerai_pipeline.core import ConfigError, columns
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Ensembled(Result):
         correlations: ``(k, k)`` float64, of the members' predictions, mean of the
             eras.
         has_mmc: whether the meta model covers any of the eras.
+        without_backtest: members of whose run's recipe there is no backtest.
     """
 
     run: "Run"
@@ -62,6 +64,7 @@ class Ensembled(Result):
     contributions: "tuple[Contribution, ...]"
     correlations: "npt.NDArray[np.float64]"
     has_mmc: bool
+    without_backtest: tuple[str, ...]
 
     @property
     def kind(self) -> str:
@@ -106,10 +109,18 @@ class Ensembled(Result):
     def notes(self) -> list[str]:
         """What to know of the numbers, a sentence each."""
         found = []
+        if self.joined.on == "test" and self.without_backtest:
+            found.append(
+                "no backtest has the recipe of the run of "
+                f"{', '.join(self.without_backtest)}, so these are test eras. "
+                f"`nai backtest {self.run.name}` makes what is missing; then run this "
+                "command again."
+            )
         if not any(step.n_eras for step in self.weights["fitted"].steps[:-1]):
             found.append(
                 "there are too few earlier eras to learn weights from, so all kinds "
-                "are equal weights here."
+                "are scored with equal weights: these scores say nothing of the "
+                "weights that live data gets."
             )
         if not self.has_mmc:
             found.append(
@@ -198,9 +209,10 @@ class EnsembleCommands(Base):
             name: Name of the ensemble.
             members: Models of the workspace, two at least; NAME@RUN for a run other
                 than the production run.
-            weights: equal, shrunk or fitted.
-            missing_member: Of a live prediction that lacks a member: stop, or drop it
-                and give its weight to the others.
+            weights: equal; fitted to the members' scores; or shrunk, fitted to scores
+                that are moved towards each other by as much as they may be luck.
+            missing_member: If a member cannot predict live data: stop, or drop it and
+                give its weight to the others.
             force: Overwrite an existing model; its runs stay.
 
         Returns:
@@ -236,7 +248,8 @@ class EnsembleCommands(Base):
         if recipe is not known:  # whatever may be broken has been read
             write_ensemble(recipe, path)
         run = make_ensemble(self, name, recipe, joined=joined)
-        return self._compare(run, joined, rows)
+        lacking = (n for n, one in chosen.items() if not latest_of_recipe(one.tested))
+        return self._compare(run, joined, rows, tuple(lacking))
 
     def _recipe(
         self,
@@ -266,7 +279,13 @@ class EnsembleCommands(Base):
             return None
         return ensemble_recipe(self, name, {})
 
-    def _compare(self, run: "Run", joined: "Joined", rows: "MemberRows") -> Ensembled:
+    def _compare(
+        self,
+        run: "Run",
+        joined: "Joined",
+        rows: "MemberRows",
+        without_backtest: tuple[str, ...],
+    ) -> Ensembled:
         from numerai_pipeline.evaluation import (
             Blends,
             compare_weightings,
@@ -297,4 +316,5 @@ class EnsembleCommands(Base):
             contributions=contributions(blends, weighted.steps, horizon=horizon),
             correlations=scores.similarity.mean(axis=0),
             has_mmc="MMC" in weighted.scores,
+            without_backtest=without_backtest,
         )

@@ -39,7 +39,8 @@ class Entry:
         tested: the eras that nothing was chosen on.
         folds: how many there are; 1 of a run.
         unit: what ``best`` counts: epoch, tree, penalty or window.
-        best: its best epoch, number of trees or window so far; None of a backtest.
+        best: its best epoch, number of trees, penalty or window so far; None of a
+            backtest.
         monitor: the column that chose it.
         best_value: its value.
         validation_corr: mean CORR of the last score on validation eras.

@@ -132,11 +132,10 @@ class LeakCommands(Base):
 
         model, _, own = name.partition("@")
         chosen = tested_run(find_run(self, model, own or run, is_tested=True))
-        if chosen.members:
-            models = " ".join(member.model for member in chosen.members)
+        if chosen.is_ensemble:
             raise ConfigError(
                 f"'{name}' is an ensemble, which learns nothing itself. Check its "
-                f"members: `nai leak-check {models}`."
+                f"members: `nai leak-check {' '.join(chosen.member_names)}`."
             )
         release = chosen.data_version or self.settings.data.version
         return check_leaks(

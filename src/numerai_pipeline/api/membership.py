@@ -2,22 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.api.base import Base
 from numerai_pipeline.api.production import find_run, tested_run
 from numerai_pipeline.api.scores import (
     benchmark_files,
+    meta_model_file,
     neutral_features,
     open_shards,
 )
 from numerai_pipeline.core import ConfigError, DataError, PipelineError, digest_of
 
 if TYPE_CHECKING:
+    from numerai_pipeline.data import ShardReader
     from numerai_pipeline.evaluation import Backtest, Joined
     from numerai_pipeline.models import Recipe
-    from numerai_pipeline.training import Run
+    from numerai_pipeline.training import EnsembleJob, Run
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,10 @@ def choose_members(
         if model == name:
             raise ConfigError(f"the ensemble '{name}' cannot be a member of itself.")
         run = find_run(project, model, wanted or "production")
-        if run.members:
-            names = " ".join(member.model for member in run.members)
+        if run.is_ensemble:
             raise ConfigError(
                 f"'{model}' is an ensemble, which cannot be a member. Name its "
-                f"members instead: {names}."
+                f"members instead: {' '.join(run.member_names)}."
             )
         twice = [other for other, one in found.items() if one.run.folder == run.folder]
         if twice:
@@ -179,20 +179,9 @@ def make_ensemble(
         DataError: if a member's run is broken, or there are no eras to learn weights
             from.
     """
-    from numerai_pipeline.evaluation import (
-        EnsembleWeights,
-        joint_fold,
-        learn_weights,
-        pin,
-        scores_of_members,
-        weighed_by,
-    )
+    from numerai_pipeline.evaluation import EnsembleWeights, weigh_members
     from numerai_pipeline.models import ensemble_parameters
-    from numerai_pipeline.training import (
-        EnsembleJob,
-        keep_production,
-        make_ensemble_run,
-    )
+    from numerai_pipeline.training import keep_production, make_ensemble_run
 
     chosen = choose_members(project, name, recipe)
     kind = ensemble_parameters(recipe).weights
@@ -205,16 +194,34 @@ def make_ensemble(
     def weigh() -> dict[str, Any]:
         if joined is None:
             return EnsembleWeights.equal(tuple(chosen)).to_dict()
-        scores = scores_of_members(joined.scored(meta_model))
-        return learn_weights(joined, kind, scores, settings).to_dict()
+        return weigh_members(joined, kind, meta_model, settings).to_dict()
 
     shards = open_shards(project, recipe)
-    releases = {one.run.data_version for one in chosen.values()}
-    job = EnsembleJob(
+    job = _job(project, name, recipe, tuple(chosen.values()), shards, joined)
+    return make_ensemble_run(
+        job, weigh, shards, restart=restart, on_done=keep_production
+    )
+
+
+def _job(
+    project: Base,
+    name: str,
+    recipe: "Recipe",
+    members: "Sequence[ChosenMember]",
+    shards: "ShardReader",
+    joined: "Joined | None",
+) -> "EnsembleJob":
+    """Return what an ensemble is made of; ``joined`` is what weights depend on."""
+    from numerai_pipeline.evaluation import joint_fold, pin, weighed_by
+    from numerai_pipeline.training import EnsembleJob
+
+    meta_model, settings = meta_model_file(project), project.settings.evaluation
+    releases = {one.run.data_version for one in members}
+    return EnsembleJob(
         name=name,
         recipe=recipe,
-        members=tuple(pin(one.run, one.tested) for one in chosen.values()),
-        fold=joint_fold([one.tested for one in chosen.values()]),
+        members=tuple(pin(one.run, one.tested) for one in members),
+        fold=joint_fold([one.tested for one in members]),
         weighed_by=weighed_by(joined, meta_model, settings) if joined else {},
         runs=project.workspace.runs_dir(name),
         started=project.clock.now(),
@@ -222,15 +229,6 @@ def make_ensemble(
         neutral_features=neutral_features(project, shards, recipe),
         benchmarks=benchmark_files(project),
     )
-    return make_ensemble_run(
-        job, weigh, shards, restart=restart, on_done=keep_production
-    )
-
-
-def meta_model_file(project: Base) -> Path | None:
-    """Return ``meta_model.parquet``, if it is downloaded."""
-    path: Path = project.data_dir / "meta_model.parquet"
-    return path if path.is_file() else None
 
 
 def shards_of(members: "Sequence[Recipe]") -> str:

@@ -25,6 +25,7 @@ from numerai_pipeline.api.production import (
 from numerai_pipeline.api.results import Best, Written, Zoo, ZooEntry
 from numerai_pipeline.api.scores import (
     benchmark_files,
+    catalog_of,
     evaluate_models,
     open_shards,
 )
@@ -169,7 +170,7 @@ class ModelCommands(Base):
         Args:
             names: Models of the workspace.
             tensorboard: Also write TensorBoard curves.
-            max_ram: Memory that trees and estimators may use: 6GB, 50%; by default 75%.
+            max_ram: Memory of trees, ridge and estimators: 6GB, 50%; by default 75%.
             epochs: Maximum epochs (networks only).
             batch_rows: Rows per step (networks only).
             learning_rate: Learning rate (networks only; for trees use --set).
@@ -325,7 +326,7 @@ class ModelCommands(Base):
             name: A model of the workspace.
             run: Whose recipe and number of epochs or trees: production, latest, or a
                 run's name (its end is enough).
-            max_ram: Memory that trees and estimators may use: 6GB, 50%; by default 75%.
+            max_ram: Memory of trees, ridge and estimators: 6GB, 50%; by default 75%.
 
         Raises:
             ConfigError: if there is no such model or run, it has rolling windows, or it
@@ -338,8 +339,8 @@ class ModelCommands(Base):
         from numerai_pipeline.training import keep_production, refit_job, train
 
         found = find_run(self, name, run)
-        if found.members:
-            models = " ".join(member.model for member in found.members)
+        if found.is_ensemble:
+            models = " ".join(found.member_names)
             raise ConfigError(
                 f"'{name}' is an ensemble, which learns nothing itself. Refit its "
                 f"members ({models}), promote the refits, then run `nai train {name}`."
@@ -416,7 +417,7 @@ def training_job(
         DataError: if the shards are missing or broken.
     """
     from numerai_pipeline import models
-    from numerai_pipeline.data import FEATURE_GROUPS, FeatureCatalog
+    from numerai_pipeline.data import FEATURE_GROUPS
     from numerai_pipeline.training import TrainingJob
 
     if run is None:
@@ -429,8 +430,7 @@ def training_job(
     recipe = models.override(recipe, overrides)
     checked = models.check_recipe(recipe, kind)
     reader = open_shards(project, recipe)
-    release = str(reader.manifest.provenance.options["data_version"])
-    catalog = FeatureCatalog.load(project.workspace.data_dir(release) / "features.json")
+    catalog = catalog_of(project, reader)
     return TrainingJob(
         name=name,
         recipe=recipe,
@@ -443,7 +443,7 @@ def training_job(
         untrained=folder / kind.untrained_file,
         features=catalog.columns(recipe.feature_set),
         neutral_features=catalog.union(recipe.prediction.neutralize.features),
-        benchmarks=benchmark_files(project, release),
+        benchmarks=benchmark_files(project, reader.manifest.data_version),
         shards=reader.folder,
         runs=project.workspace.runs_dir(name),
         started=project.clock.now(),
@@ -498,8 +498,8 @@ def _zoo_entry(project: Base, name: str) -> ZooEntry:
         about = f"{family}; its run is broken, see `nai best {name}`"
         return ZooEntry("model", name, about)
     corr = last_corr(run.folder)
-    if run.members:
-        family += f" of {', '.join(member.model for member in run.members)}"
+    if run.is_ensemble:
+        family += f" of {', '.join(run.member_names)}"
         return ZooEntry("model", name, family, corr=corr)
     return ZooEntry("model", name, family, best.epoch, run.monitor, best.value, corr)
 

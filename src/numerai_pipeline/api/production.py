@@ -1,7 +1,8 @@
 """The run of a model that predicts live data, and how it is replaced."""
 
 import contextlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +30,14 @@ class ProductionRun:
         test_corr: mean CORR per test era of its last score, or of the run that it is a
             refit of; None if it has none.
         refit_of: name of the run that it is a refit of; empty of others.
+        weights: of an ensemble's members for live data; empty of others.
     """
 
     id: str
     trained: datetime
     test_corr: float | None
     refit_of: str = ""
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, run: "Run") -> "ProductionRun":
@@ -42,12 +45,45 @@ class ProductionRun:
         from numerai_pipeline.evaluation import last_corr
 
         tested = run.folder.with_name(run.refit_of) if run.refit_of else run.folder
-        return cls(run.folder.name, run.started, last_corr(tested), run.refit_of)
+        return cls(
+            run.folder.name,
+            run.started,
+            last_corr(tested),
+            run.refit_of,
+            _live_weights(run),
+        )
 
     def __str__(self) -> str:
         corr = "not scored" if self.test_corr is None else f"{self.test_corr:.4f}"
         of = f" of {self.refit_of}" if self.refit_of else ""
-        return f"{self.id}, trained {self.trained:%Y-%m-%d}, test CORR{of} {corr}"
+        weights = f", {self.weights_text}" if self.weights else ""
+        return (
+            f"{self.id}, trained {self.trained:%Y-%m-%d}, test CORR{of} {corr}{weights}"
+        )
+
+    @property
+    def weights_text(self) -> str:
+        """The weights in words.
+
+        >>> weights = {"a": 0.3, "b": 0.7}
+        >>> ProductionRun("r", datetime.min, None, weights=weights).weights_text
+        'weights a 0.300, b 0.700'
+        """
+        if len(set(self.weights.values())) == 1:
+            return "equal weights"
+        shown = (f"{name} {weight:.3f}" for name, weight in self.weights.items())
+        return f"weights {', '.join(shown)}"
+
+
+def _live_weights(run: "Run") -> dict[str, float]:
+    """Return the weights of an ensemble's members; none of others, or a broken one."""
+    from numerai_pipeline.evaluation import EnsembleWeights
+
+    with contextlib.suppress(DataError):  # `nai predict` says what is broken
+        if run.is_ensemble:
+            found = EnsembleWeights.read(run.best().path)
+            return dict(zip(found.members, found.live, strict=True))
+    return {}
 
 
 @dataclass(frozen=True, repr=False)
@@ -77,7 +113,7 @@ class Promoted(Result):
     def to_dict(self) -> dict[str, Any]:
         """Return all of it but the evaluations."""
         fields = ("name", "run", "before", "n_eras", "corr", "difference", "warning")
-        return {field: plain(getattr(self, field)) for field in fields}
+        return {name: plain(getattr(self, name)) for name in fields}
 
     @property
     def table(self) -> "pd.DataFrame":
@@ -186,7 +222,7 @@ def note_of(project: Base, run: "Run") -> str:
 
 def _note_of_members(project: Base, run: "Run") -> str:
     """Return which members of an ensemble have other production runs by now."""
-    pinned = run.recipe.parameters.get("members", ()) if run.members else ()
+    pinned = run.recipe.parameters.get("members", ()) if run.is_ensemble else ()
     changed = []
     for text, member in zip(pinned, run.members, strict=False):
         with contextlib.suppress(PipelineError):  # a missing run stops the prediction

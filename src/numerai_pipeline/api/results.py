@@ -287,7 +287,8 @@ class Best(Result):
     """The best epoch of a run.
 
     Attributes:
-        epoch: its number from 1; for trees the number of trees.
+        epoch: its number from 1; for trees the number of trees, for ridge that of the
+            penalty; of an ensemble the number of members.
         value: the monitored value.
         path: the model's file.
     """

@@ -13,7 +13,7 @@ from numerai_pipeline.api.scored import Scored
 from numerai_pipeline.core import ConfigError, DataError, PipelineError
 
 if TYPE_CHECKING:
-    from numerai_pipeline.data import ShardReader
+    from numerai_pipeline.data import FeatureCatalog, ShardReader
     from numerai_pipeline.evaluation import (
         Backtest,
         EvaluatedPart,
@@ -314,15 +314,20 @@ def scoring_of(
     """
     from numerai_pipeline.evaluation import Scoring
 
-    meta_model: Path = project.data_dir / "meta_model.parquet"
     name, features = _features(project, reader, feature_set)
     return Scoring(
-        meta_model=meta_model if meta_model.is_file() else None,
+        meta_model=meta_model_file(project),
         benchmarks=benchmark_files(project),
         settings=project.settings.evaluation,
         feature_set=name,
         features=features,
     )
+
+
+def meta_model_file(project: Base) -> Path | None:
+    """Return ``meta_model.parquet``, if it is downloaded."""
+    path: Path = project.data_dir / "meta_model.parquet"
+    return path if path.is_file() else None
 
 
 def benchmark_files(project: Base, release: str | None = None) -> tuple[Path, ...]:
@@ -346,34 +351,35 @@ def neutral_features(
         ConfigError: if there is no such feature set.
         DataError: if ``features.json`` is missing.
     """
+    names = recipe.prediction.neutralize.features
+    return catalog_of(project, reader).union(names) if names else ()
+
+
+def catalog_of(project: Base, reader: "ShardReader") -> "FeatureCatalog":
+    """Return the feature sets of the release that shards were made from.
+
+    Raises:
+        DataError: if ``features.json`` is missing or broken.
+    """
     from numerai_pipeline.data import FeatureCatalog
 
-    names = recipe.prediction.neutralize.features
-    if not names:
-        return ()
-    release = str(reader.manifest.provenance.options["data_version"])
-    file = project.workspace.data_dir(release) / "features.json"
-    return FeatureCatalog.load(file).union(names)
+    release = project.workspace.data_dir(reader.manifest.data_version)
+    return FeatureCatalog.load(release / "features.json")
 
 
 def _features(
     project: Base, reader: "ShardReader", wanted: str | None
 ) -> tuple[str, tuple[str, ...]]:
-    from numerai_pipeline.data import FeatureCatalog
-
     name = wanted or project.settings.evaluation.feature_set
     if name == NO_FEATURES:
         return "", ()
-    options = reader.manifest.provenance.options
-    release = str(options["data_version"])
-    file = project.workspace.data_dir(release) / "features.json"
-    features = FeatureCatalog.load(file).columns(name)
+    features = catalog_of(project, reader).columns(name)
     there = reader.manifest.features
     missing = set(features) - set(there)
     if not missing:
         return name, features
     if wanted is None:
-        return str(options["feature_set"]), there
+        return str(reader.manifest.provenance.options["feature_set"]), there
     raise DataError(
         f"{reader.folder} lacks {len(missing):,} of the {len(features):,} features of "
         f"the set '{name}'. Run `nai etl --feature-set all`, or choose another set."

@@ -59,11 +59,16 @@ class Training:
         draw_training(figure, self.run.chart())
         return figure
 
+    @property
+    def epoch(self) -> int | None:
+        """The number of the best epoch; None of an ensemble, which has none."""
+        return None if self.run.is_ensemble else self.best.epoch
+
     def to_dict(self) -> dict[str, Any]:
         """Return name, best epoch, monitor, its value, the run and its role."""
         record = {
             "name": self.name,
-            "best_epoch": self.best.epoch,
+            "best_epoch": self.epoch,
             "monitor": self.run.monitor,
             "best_value": self.best.value,
             "run": self.run.folder,

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from numerai_pipeline.api import Ensembled
-from numerai_pipeline.cli.scores import STYLES, plus_minus, show_number
+from numerai_pipeline.cli.scores import STYLES, plus_minus, print_correlations
 from numerai_pipeline.cli.tables import Cell, echo, format_value, print_table
 
 if TYPE_CHECKING:
@@ -36,14 +36,8 @@ def print_ensembled(result: Ensembled) -> None:
         ],
     )
     _print_members(result)
-    print_table(
-        "Correlation of the members' predictions",
-        ["", *names],
-        [
-            (name, *(Cell(show_number(value, ".2f")) for value in values))
-            for name, values in zip(names, result.correlations, strict=True)
-        ],
-        padding=0,
+    print_correlations(
+        "Correlation of the members' predictions", names, result.correlations
     )
     for note in result.notes:
         echo(note)

@@ -143,7 +143,7 @@ def _(result: Trained) -> None:
             if one.error
             else (
                 one.name,
-                one.get().best.epoch,
+                one.get().epoch,
                 one.get().run.monitor,
                 one.get().best.value,
                 one.get().run.folder.name,
@@ -155,6 +155,13 @@ def _(result: Trained) -> None:
     for training in result.results.values():
         echo(f"run: {format_value(training.run.folder)}")
         run = training.run
+        if run.is_ensemble:
+            echo(f"{run.name}: {ProductionRun.of(run).weights_text}")
+        if run.recipe.seeds > 1:
+            echo(
+                f"{run.name}: {run.recipe.seeds} seeds predict together; best epoch "
+                f"and value are those of seed {run.recipe.seed}"
+            )
         if not training.is_production:
             then = "replace" if run.refit_of else "compare it with, and replace,"
             echo(
@@ -193,6 +200,16 @@ def _(result: Backtested) -> None:
         echo(f"next: nai score {' '.join(result.results)} --on backtest")
 
 
+def _changes(entry: Entry) -> str:
+    """Return the keys that differ, without those of the column ``prediction``."""
+    others = {
+        key: value
+        for key, value in entry.changes.items()
+        if not key.startswith("prediction.")
+    }
+    return changes_text(others)
+
+
 @print_result.register
 def _(result: History) -> None:
     entries = result.entries
@@ -206,7 +223,7 @@ def _(result: History) -> None:
         "started (UTC)": [
             one.started and f"{one.started:%Y-%m-%d %H:%M}" for one in entries
         ],
-        "recipe": [changes_text(one.changes) for one in entries],
+        "recipe": [_changes(one) for one in entries],
         "prediction": [one.prediction for one in entries],
         "fold": [_fold(one) for one in entries],
         "best": [one.best and f"{one.unit} {one.best}" for one in entries],
@@ -286,6 +303,9 @@ def _(result: Promoted) -> None:
             else "too few eras for an interval"
         )
         echo(f"difference {found.mean:+.4f}, {interval}")
+    for which, run in (("new", result.run), ("before", result.before)):
+        if run.weights:
+            echo(f"{which}: {run.weights_text}")
     if result.warning:
         echo(f"{result.name}: {result.warning}")
     echo(

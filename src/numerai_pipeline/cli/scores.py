@@ -9,6 +9,9 @@ from numerai_pipeline.cli.tables import Cell, echo, format_value, print_table
 from numerai_pipeline.core import counted
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from numerai_pipeline.evaluation import Evaluation, ScoreRow, Sweep, Trials
     from numerai_pipeline.scoring import Difference, Summary
 
@@ -30,9 +33,8 @@ def print_scored(result: Scored) -> None:
     for name, evaluation in result.results.items():
         rows += _rows_of(name, _own(evaluation), evaluation)
     rows += _reference_rows(evaluations)
-    rows += [
-        (one.name, Cell("failed"), *[""] * 5) for one in result.outcomes if one.error
-    ]
+    failed = (Cell("failed"), *[Cell("")] * 5)
+    rows += [(one.name, *failed) for one in result.outcomes if one.error]
     parts = sorted({one.on for one in evaluations})
     title = f"Scores per {' or '.join(parts) or 'test'} era"
     print_table(title, _COLUMNS, rows, padding=0)
@@ -73,15 +75,10 @@ def print_compared(result: Compared) -> None:
         ],
         padding=0,
     )
-    names = result.comparison.names
-    print_table(
+    print_correlations(
         "Correlation of the predictions",
-        ["", *names],
-        [
-            (name, *(Cell(show_number(value, ".2f")) for value in values))
-            for name, values in zip(names, result.comparison.correlations, strict=True)
-        ],
-        padding=0,
+        result.comparison.names,
+        result.comparison.correlations,
     )
     echo(
         "verdict: of the first model, by p, which Holm's method adjusts for all pairs "
@@ -89,6 +86,21 @@ def print_compared(result: Compared) -> None:
     )
     for warning in result.warnings:
         echo(warning)
+
+
+def print_correlations(
+    title: str, names: "Sequence[str]", correlations: "npt.NDArray[np.float64]"
+) -> None:
+    """Print a matrix of correlations, a row per name."""
+    print_table(
+        title,
+        ["", *names],
+        [
+            (name, *(Cell(show_number(value, ".2f")) for value in values))
+            for name, values in zip(names, correlations, strict=True)
+        ],
+        padding=0,
+    )
 
 
 def _rows_of(
@@ -170,7 +182,15 @@ def _print_sweep(name: str, sweep: "Sweep") -> None:
     """Print a table of the proportions, and what to know before one is chosen."""
     print_table(
         f"{name} neutralized to {sweep.feature_set}",
-        ["", "CORR ±95 %", "– 0", "MMC", "payout", "payout – 0", "exposure"],
+        [
+            "proportion",
+            "CORR ±95 %",
+            "minus 0",
+            "MMC",
+            "payout",
+            "minus 0",
+            "exposure",
+        ],
         [
             (
                 Cell(f"{row.proportion:g}"),

@@ -54,7 +54,7 @@ from numerai_pipeline.core.machine import memory_bytes, parse_bytes, show_bytes
 from numerai_pipeline.core.progress import SILENT, Advance, Progress, counted
 from numerai_pipeline.core.targets import Neutral, Target, TargetText, parse_target
 from numerai_pipeline.core.text import did_you_mean, printable
-from numerai_pipeline.core.workspace import Workspace, retrain
+from numerai_pipeline.core.workspace import Workspace, dated_name, retrain, short_of
 
 __all__ = [
     "EXIT_BUG",
@@ -88,6 +88,7 @@ __all__ = [
     "columns",
     "commented_toml",
     "counted",
+    "dated_name",
     "did_you_mean",
     "digest_of",
     "explain",
@@ -109,6 +110,7 @@ __all__ = [
     "read_toml",
     "retrain",
     "sha256_of",
+    "short_of",
     "show_bytes",
     "stopwatch",
     "write_json",

@@ -5,11 +5,30 @@ Paths only: nothing here reads, writes or makes a folder.
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from numerai_pipeline.core.errors import ConfigError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+# Hex digits of a fingerprint that stand for it in names.
+_DIGITS = 8
+
+
+def short_of(fingerprint: str) -> str:
+    """Return the first hex digits of a fingerprint, as names of folders have them."""
+    return fingerprint[:_DIGITS]
+
+
+def dated_name(moment: datetime, fingerprint: str) -> str:
+    """Return how the folder of a run or of a backtest is named.
+
+    >>> dated_name(datetime(2026, 11, 24, 12, 5, tzinfo=UTC), "0123456789abcdef")
+    '20261124T120500-01234567'
+    """
+    stamp = moment.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
+    return f"{stamp}-{short_of(fingerprint)}"
 
 
 @dataclass(frozen=True)

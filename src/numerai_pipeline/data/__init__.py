@@ -1,6 +1,6 @@
 """From the tournament's Parquet files to rows that a model can learn from."""
 
-from numerai_pipeline.data.block import Block
+from numerai_pipeline.data.block import Block, RowIds
 from numerai_pipeline.data.catalog import FEATURE_GROUPS, FeatureCatalog
 from numerai_pipeline.data.downloads.downloading import DownloadedFile, download
 from numerai_pipeline.data.etl.build import build_shards
@@ -44,6 +44,7 @@ __all__ = [
     "Fold",
     "PackedRows",
     "Part",
+    "RowIds",
     "Scheme",
     "SchemeName",
     "ShardManifest",

@@ -2,7 +2,6 @@
 
 from numerai_pipeline.evaluation.backtests.folder import (
     Backtest,
-    FoldResult,
     backtests_dir,
     latest_backtest,
 )
@@ -27,6 +26,7 @@ from numerai_pipeline.evaluation.ensembles.joining import (
 from numerai_pipeline.evaluation.ensembles.learning import (
     learn_weights,
     scores_of_members,
+    weigh_members,
     weighed_by,
 )
 from numerai_pipeline.evaluation.ensembles.members import check_members
@@ -54,9 +54,7 @@ from numerai_pipeline.evaluation.leaks import (
 from numerai_pipeline.evaluation.out_of_sample import (
     OutOfSample,
     choose_part,
-    fold_of,
     predict_part,
-    read_out_of_sample,
     write_out_of_sample,
 )
 from numerai_pipeline.evaluation.plots import (
@@ -66,7 +64,6 @@ from numerai_pipeline.evaluation.plots import (
 )
 from numerai_pipeline.evaluation.predicting import (
     OnMissing,
-    PredictedRows,
     RowSource,
     ShardRows,
     predict_rows,
@@ -88,8 +85,6 @@ from numerai_pipeline.evaluation.rows import (
 )
 from numerai_pipeline.evaluation.sweep import (
     Sweep,
-    SweepRow,
-    draw_sweep,
     plot_sweep,
     sweep_of,
 )
@@ -110,14 +105,12 @@ __all__ = [
     "Evaluation",
     "FeatureScores",
     "Finding",
-    "FoldResult",
     "Joined",
     "LeakReport",
     "MemberRows",
     "OnMissing",
     "OutOfSample",
     "Pair",
-    "PredictedRows",
     "RowSource",
     "ScoreRow",
     "Scoring",
@@ -125,7 +118,6 @@ __all__ = [
     "Subject",
     "Sweep",
     "SweepPoint",
-    "SweepRow",
     "Trials",
     "Weighted",
     "WeightingComparison",
@@ -141,10 +133,8 @@ __all__ = [
     "draw_comparison",
     "draw_scores",
     "draw_similarity",
-    "draw_sweep",
     "draw_weightings",
     "evaluate",
-    "fold_of",
     "join_backtests",
     "join_runs",
     "joint_fold",
@@ -159,7 +149,6 @@ __all__ = [
     "predict_rows",
     "read_evaluation",
     "read_leak_report",
-    "read_out_of_sample",
     "run_backtest",
     "scores_of_members",
     "subject_of_backtest",
@@ -167,6 +156,7 @@ __all__ = [
     "sweep_of",
     "trials_of",
     "union_fold",
+    "weigh_members",
     "weighed_by",
     "write_out_of_sample",
 ]

@@ -18,7 +18,7 @@ from numerai_pipeline.core import (
 )
 from numerai_pipeline.data import Fold, ShardReader, format_eras
 from numerai_pipeline.evaluation.backtests.folder import Backtest
-from numerai_pipeline.evaluation.neutral import score_features
+from numerai_pipeline.evaluation.feature_scores import score_features
 from numerai_pipeline.evaluation.out_of_sample import (
     OutOfSample,
     choose_part,
@@ -315,7 +315,7 @@ def _fingerprint(subject: Subject, shards: ShardReader, against: Scoring) -> str
             raise DataError(
                 f"{path} does not exist. Run `nai download --meta --benchmarks`."
             )
-    neutralized = shards.neutral_digests(subject.targets[:1])
+    neutralized = [one.digest for one in shards.neutral_targets(subject.targets[:1])]
     return digest_of(
         {
             "layout": LAYOUT,

@@ -11,6 +11,7 @@ from numerai_pipeline.core import DataError, Progress, atomic_path, columns
 from numerai_pipeline.data import (
     Fold,
     Part,
+    RowIds,
     ShardReader,
     column_names,
     format_eras,
@@ -265,29 +266,6 @@ def read_out_of_sample(
     return found
 
 
-class Rows:
-    """The ids of some rows, to find others among them.
-
-    >>> Rows(np.array([b"n3", b"n1"])).places(np.array([b"n1", b"n2"]))
-    array([ 1, -1])
-    """
-
-    def __init__(self, ids: Ids) -> None:
-        self._ids = ids
-        self._order = np.argsort(ids)
-        self._sorted = ids[self._order]
-
-    def places(self, ids: Ids) -> npt.NDArray[np.intp]:
-        """Return ``(len(ids),)``: where each id is among the rows; -1: nowhere."""
-        if len(ids) == len(self._ids) and (ids == self._ids).all():
-            return np.arange(len(ids))
-        near = np.searchsorted(self._sorted, ids).clip(max=len(self._ids) - 1)
-        found: npt.NDArray[np.intp] = np.where(
-            self._sorted[near] == ids, self._order[near], -1
-        )
-        return found
-
-
 def _join_targets(found: OutOfSample, path: Path, shards: ShardReader) -> None:
     """Fill in the targets of the rows, by era and id."""
     of_era = dict(found.by_era())
@@ -298,14 +276,14 @@ def _join_targets(found: OutOfSample, path: Path, shards: ShardReader) -> None:
             f"{format_eras(lacking)}. Pack them again with `nai etl`, or predict again "
             "on the present shards."
         )
-    n_found, era, rows = 0, -1, Rows(found.ids[:0])
+    n_found, era, own = 0, -1, RowIds(found.ids[:0])
     for block in shards.blocks(
         None, eras=tuple(of_era), features=(), targets=tuple(found.targets)
     ):
         if block.eras[0] != era:
             era = int(block.eras[0])
-            rows = Rows(found.ids[of_era[era]])
-        at = rows.places(block.ids)
+            own = RowIds(found.ids[of_era[era]])
+        at = own.places(block.ids)
         is_there = at >= 0
         for values, column in zip(found.targets.values(), block.y.T, strict=True):
             values[of_era[era]][at[is_there]] = column[is_there]

@@ -126,7 +126,7 @@ def predict_rows(
             feature or cannot be neutralized, or a member of an ensemble cannot predict
             and may not be missing.
     """
-    if run.members:
+    if run.is_ensemble:
         found = _predict_ensemble(run, rows, progress, on_missing)
     else:
         found = _predict_model(run, rows, progress)
@@ -155,14 +155,15 @@ def _predict_ensemble(
     may_miss = ensemble_parameters(run.recipe).missing_member == "drop"
     found: PredictedRows | None = None
     columns, is_there = [], []
-    for member in run.members:
+    for member, weight in zip(run.members, weights.live, strict=True):
         try:
-            with named(run, member):
-                alone = _predict_member(run, member, rows, progress)
+            alone = _predict_member(run, member, rows, progress)
         except PipelineError as error:
             if not (rows.is_live and may_miss):
-                raise
-            on_missing(f"without the member '{member.model}': {error}")
+                with named(run, member):
+                    raise
+            name = f"'{member.model}', of weight {weight:.3f}"
+            on_missing(f"without the member {name}: {error}")
             is_there.append(False)
             continue
         # Of the others only the predictions are kept: the rows are the same.

@@ -57,6 +57,18 @@ class FeatureSubject:
     payout: Callable[[Scores, Scores], Scores]
 
 
+def payout_of(corr: Scores, mmc: Scores, settings: EvaluationSettings) -> Scores:
+    """Return what the settings pay for CORR and MMC, by era."""
+    return payout_per_era(
+        corr,
+        mmc,
+        corr_multiplier=settings.payout_corr,
+        mmc_multiplier=settings.payout_mmc,
+        factor=settings.payout_factor,
+        clip=settings.payout_clip,
+    )
+
+
 class Scorer:
     """Scores the rows of a model, beside its references.
 
@@ -197,14 +209,7 @@ class Scorer:
         yield self._row(who, "payout", self._payout(corr, mmc))
 
     def _payout(self, corr: Scores, mmc: Scores) -> Scores:
-        return payout_per_era(
-            corr,
-            mmc,
-            corr_multiplier=self._settings.payout_corr,
-            mmc_multiplier=self._settings.payout_mmc,
-            factor=self._settings.payout_factor,
-            clip=self._settings.payout_clip,
-        )
+        return payout_of(corr, mmc, self._settings)
 
     def _reference_corr(self, reference: "_Covered") -> Iterator[ScoreRow]:
         rows = reference.same

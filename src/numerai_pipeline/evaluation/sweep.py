@@ -14,10 +14,10 @@ from numerai_pipeline.evaluation.rows import SweepPoint
 from numerai_pipeline.scoring import Difference, Scores, Summary, difference
 
 _CHOICE = (
-    "A proportion that is chosen on these eras makes them validation eras. Choose it "
-    "with --on validation or --on backtest, and confirm it on the lockbox "
-    "(--open-lockbox)."
+    "A proportion that is chosen on these eras makes them validation eras; confirm it "
+    "on the lockbox (--open-lockbox)."
 )
+_TEST = "Choose it with --on validation or --on backtest."
 _RAW = "The sweep is of what the model gives, before its own [prediction] neutralize."
 
 
@@ -75,7 +75,7 @@ def sweep_of(evaluation: Evaluation) -> Sweep:
         )
     notes = [_RAW] if evaluation.neutralized else []
     if evaluation.on != "validation":
-        notes.append(_CHOICE)
+        notes.append(f"{_CHOICE} {_TEST}" if evaluation.on == "test" else _CHOICE)
     return Sweep(
         feature_set=features.feature_set,
         rows=tuple(_rows(features.sweep, evaluation.rows[0].horizon)),

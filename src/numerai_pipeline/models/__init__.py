@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from numerai_pipeline.core import Positive, PositiveFloat
+from numerai_pipeline.models.creating import new_model
 from numerai_pipeline.models.ensembles import (
     ENSEMBLE_SUMMARY,
     EnsembleParameters,
@@ -49,20 +50,17 @@ from numerai_pipeline.models.protocol import (
     Family,
     Predictor,
     TrainingTable,
-    UntrainedSpec,
 )
 from numerai_pipeline.models.recipe import (
     CheckedRecipe,
     Recipe,
     check_recipe,
     load_recipe,
-    new_model,
     override,
 )
 from numerai_pipeline.models.registry import ENSEMBLE, families, family
 from numerai_pipeline.models.ridge import (
     RidgeModel,
-    RidgeParameters,
     RidgeTraining,
     in_doubles,
     predict_linear,
@@ -74,7 +72,6 @@ from numerai_pipeline.models.trees.family import (
 )
 from numerai_pipeline.models.user_code import end_if_forked
 from numerai_pipeline.models.user_zoo import (
-    UserFamilies,
     load_user_families,
     read_user_family,
     run_user_family,
@@ -123,7 +120,6 @@ __all__ = [
     "Recipe",
     "ReconstructionLoss",
     "RidgeModel",
-    "RidgeParameters",
     "RidgeTraining",
     "TrainingRows",
     "TrainingTable",
@@ -131,8 +127,6 @@ __all__ = [
     "TreesParameters",
     "TreesTraining",
     "UnpackFeatures",
-    "UntrainedSpec",
-    "UserFamilies",
     "check_recipe",
     "class_head",
     "complete_ensemble",

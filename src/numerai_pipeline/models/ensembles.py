@@ -18,6 +18,7 @@ from numerai_pipeline.core import (
 )
 from numerai_pipeline.models.recipe import RECIPE_FILE, Recipe
 from numerai_pipeline.models.registry import ENSEMBLE
+from numerai_pipeline.scoring import Weighting
 
 ENSEMBLE_SUMMARY = "blend of other models' predictions: nai ensemble NAME MODEL MODEL"
 
@@ -37,7 +38,7 @@ class EnsembleParameters(Frozen):
     members: tuple[str, ...] = Field(
         description="models by name, each with its production run, or NAME@RUN"
     )
-    weights: Literal["equal", "shrunk", "fitted"] = Field(
+    weights: Weighting = Field(
         default="equal",
         description="equal; fitted to the members' out-of-sample scores; or shrunk: "
         "fitted, with the scores moved towards their mean by as much as they are noise",

@@ -3,13 +3,23 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from numerai_pipeline.core import DataError, Frozen, Positive, digest_of, retrain
+from numerai_pipeline.core import (
+    DataError,
+    Frozen,
+    Positive,
+    digest_of,
+    read_json,
+    retrain,
+)
+
+if TYPE_CHECKING:
+    from numerai_pipeline.models.recipe import Recipe
 
 # The values of the five classes of a target; the prediction is their mean, weighted
 # by the probabilities.
@@ -167,6 +177,27 @@ class Family(Protocol):
         """Text of the file of a user's own family; empty for a built-in one."""
         ...
 
+    @property
+    def learns_jointly(self) -> bool:
+        """Whether one model learns all targets; otherwise there is one per target."""
+        ...
+
+    def learns_classes(self, parameters: Frozen, /) -> bool:
+        """Return whether it learns the five classes of a target, not its values."""
+        ...
+
+    def check(self, recipe: "Recipe", parameters: Frozen, /) -> None:
+        """Refuse keys of a recipe that are valid by themselves, but not together.
+
+        Args:
+            recipe: as it was written.
+            parameters: its ``[parameters]``, an instance of ``Parameters``.
+
+        Raises:
+            ConfigError: if the family cannot do what they say together.
+        """
+        ...
+
     def write_untrained(
         self, parameters: Frozen, *, n_features: int, seed: int, path: Path
     ) -> None:
@@ -199,6 +230,22 @@ class Family(Protocol):
             DataError: if the file is missing or broken.
         """
         ...
+
+
+def read_untrained(path: Path, needs: str) -> Mapping[str, Any]:
+    """Read an untrained model that is a JSON file.
+
+    Args:
+        path: the file.
+        needs: a key that it must have.
+
+    Raises:
+        DataError: if the file is missing or broken, or has no such key.
+    """
+    untrained = read_json(path, remedy=REBUILD)
+    if not isinstance(untrained, dict) or needs not in untrained:
+        raise DataError(f"{path} has no '{needs}'. {REBUILD}")
+    return untrained
 
 
 def load_models(path: Path, load: Callable[[Path], Predictor]) -> Predictor:

@@ -1,45 +1,31 @@
-"""Checks recipes, and writes the recipe and untrained file of a new model."""
+"""What a recipe holds, and its check against its family."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import Field, create_model
+from pydantic import Field
 
 from numerai_pipeline.core import (
     ConfigError,
     Frozen,
     TargetText,
     atomic_path,
-    commented_toml,
     parse_table,
     parse_target,
     read_toml,
-    write_text,
 )
 from numerai_pipeline.data import eras_subset
-from numerai_pipeline.models.networks.family import KerasFamily
-from numerai_pipeline.models.networks.parts import KerasParameters
-from numerai_pipeline.models.networks.transform import parse_transform
 from numerai_pipeline.models.neutralize import Prediction
 from numerai_pipeline.models.protocol import Family, TrainingTable, UntrainedSpec
 from numerai_pipeline.models.registry import family
-from numerai_pipeline.models.ridge import RidgeFamily
-from numerai_pipeline.models.trees.family import TreesParameters
 
 RECIPE_FILE = "model.toml"
 
 # NumPy takes no negative seed, and LightGBM none of more than 31 bits.
 SEED_END = 2**31
-
-_HEADER = """\
-# The recipe of this model: edit it, then run `nai train`. The same recipe, data and
-# seed make the same model; a changed one makes a new run beside the old ones.
-
-"""
 
 
 class Recipe(Frozen):
@@ -212,17 +198,11 @@ def check_recipe(recipe: Recipe, kind: Family | None = None) -> CheckedRecipe:
             f"{RECIPE_FILE}: 'missing' is {recipe.missing}, which no family can "
             "use. Write a number, such as missing = 2.0."
         )
-    parameters = _parameters(kind, recipe.parameters)
+    parameters = parse_parameters(kind, recipe.parameters)
     try:
         if recipe.eras:
             eras_subset(recipe.eras)
-    except ConfigError as error:
-        raise ConfigError(f"{RECIPE_FILE}: {error}") from error
-    try:
-        if isinstance(kind, KerasFamily):
-            kind.check(parameters, target=recipe.target, missing=recipe.missing)
-        elif isinstance(kind, RidgeFamily):
-            kind.check(missing=recipe.missing, seeds=recipe.seeds)
+        kind.check(recipe, parameters)
     except ConfigError as error:
         raise ConfigError(f"{RECIPE_FILE}: {error}") from error
     checked = CheckedRecipe(
@@ -239,18 +219,12 @@ def check_recipe(recipe: Recipe, kind: Family | None = None) -> CheckedRecipe:
 
 def _check_classes(checked: CheckedRecipe) -> None:
     """Check that what is learned as five classes has five values."""
-    kind, parameters = checked.family, checked.parameters
-    as_network = isinstance(kind, KerasFamily) and kind.learns == "classes"
-    as_trees = (
-        isinstance(parameters, TreesParameters)
-        and parameters.objective == "classification"
-    )
     derived = [text for text in checked.targets if parse_target(text).is_derived]
-    if derived and (as_network or as_trees):
+    if derived and checked.family.learns_classes(checked.parameters):
         raise ConfigError(
-            f"{RECIPE_FILE}: '{kind.name}' learns five classes here, but the derived "
-            f"target '{derived[0]}' has more values than five. Name a target of "
-            "features.json, or take a model that learns values."
+            f"{RECIPE_FILE}: '{checked.family.name}' learns five classes here, but the "
+            f"derived target '{derived[0]}' has more values than five. Name a target "
+            "of features.json, or take a model that learns values."
         )
 
 
@@ -269,7 +243,7 @@ def override(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
     >>> changed.seed, changed.training, changed.parameters
     (7, {'epochs': 3}, {'dropout': 0.1})
     """
-    parameters, training, prediction = _split(overrides)
+    parameters, training, prediction = split_overrides(overrides)
     seeds: dict[str, Any] = {
         key: parameters.pop(key) for key in ("seed", "seeds") if key in parameters
     }
@@ -286,94 +260,21 @@ def override(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
     )
 
 
-def new_model(
-    model_dir: Path,
-    kind: Family,
-    *,
-    feature_set: str,
-    n_features: int,
-    target: str,
-    overrides: Mapping[str, Any] | None = None,
-    preset: str | None = None,
-    force: bool = False,
-) -> CheckedRecipe:
-    """Write a model's recipe, with every key and its reason, and its untrained file.
-
-    Args:
-        model_dir: the model's folder; created if missing.
-        kind: its family.
-        feature_set: features it sees, a set of ``features.json``.
-        n_features: how many those are.
-        target: target it learns, by name.
-        overrides: values that differ from the defaults: ``units`` for a parameter,
-            ``training.epochs`` for a training option, ``prediction.neutralize`` for
-            what is done after the model.
-        preset: name of a set of such values of the family; ``overrides`` take
-            precedence.
-        force: overwrite an existing model; its runs stay.
+def parse_parameters(kind: Family, table: Mapping[str, Any]) -> Frozen:
+    """Return a family's ``[parameters]`` with all defaults.
 
     Raises:
-        ConfigError: if the model exists, or the preset or a key is unknown.
+        ConfigError: if a key or value is wrong.
     """
-    recipe_path = model_dir / RECIPE_FILE
-    if recipe_path.exists() and not force:
-        raise ConfigError(
-            f"{recipe_path} exists. Edit it, or pass --force to overwrite it."
-        )
-    chosen = _preset(kind, preset)
-    parameters, training, prediction = _split({**chosen, **(overrides or {})})
-    recipe = Recipe(
-        family=kind.name,
-        feature_set=feature_set,
-        target=target,
-        parameters=parameters,
-        training=training,
-        prediction=parse_table(
-            Prediction, prediction, where=f"{RECIPE_FILE} [prediction]"
-        ),
-    )
-    if _fills_missing(_parameters(kind, parameters)):
-        recipe = recipe.model_copy(update={"missing": math.nan})
-    checked = check_recipe(recipe, kind)
-    checked.family.write_untrained(
-        checked.parameters,
-        n_features=n_features,
-        seed=checked.recipe.seed,
-        path=model_dir / checked.family.untrained_file,
-    )
-    # The recipe is written last: with it the model exists.
-    write_text(recipe_path, _HEADER + commented_toml(_typed(checked)))
-    return checked
-
-
-def _parameters(kind: Family, table: Mapping[str, Any]) -> Frozen:
     return parse_table(kind.Parameters, table, where=f"{RECIPE_FILE} [parameters]")
 
 
-def _fills_missing(parameters: Frozen) -> bool:
-    """Return whether the network itself fills missing features, so must see NaN."""
-    if not isinstance(parameters, KerasParameters):
-        return False
-    return parse_transform(parameters.transform).takes_missing
-
-
-def _preset(kind: Family, name: str | None) -> Mapping[str, Any]:
-    if name is None:
-        return {}
-    if name not in kind.presets:
-        known = ", ".join(kind.presets) or "none"
-        raise ConfigError(
-            f"'{kind.name}' has no preset '{name}'. Its presets: {known}."
-        )
-    return kind.presets[name]
-
-
-def _split(
+def split_overrides(
     overrides: Mapping[str, Any],
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Separate ``training.KEY`` and ``prediction.KEY`` from the keys of parameters.
 
-    >>> _split({"dropout": 0.1, "training.epochs": 3})
+    >>> split_overrides({"dropout": 0.1, "training.epochs": 3})
     ({'dropout': 0.1}, {'epochs': 3}, {})
     """
     tables: dict[str, dict[str, Any]] = {"": {}, "training": {}, "prediction": {}}
@@ -384,20 +285,3 @@ def _split(
         else:
             tables[""][key] = value
     return tables[""], tables["training"], tables["prediction"]
-
-
-def _typed(checked: CheckedRecipe) -> Recipe:
-    """Return the recipe with its tables as models, whose keys carry their reasons."""
-    fields: dict[str, Any] = {
-        "parameters": (type(checked.parameters), ...),
-        "training": (type(checked.training), ...),
-    }
-    kind: type[Recipe] = create_model("TypedRecipe", __base__=Recipe, **fields)
-    return kind.model_validate(
-        {
-            **checked.recipe.model_dump(exclude={"parameters", "training"}),
-            "parameters": checked.parameters,
-            "training": checked.training,
-            "prediction": checked.recipe.prediction,
-        }
-    )

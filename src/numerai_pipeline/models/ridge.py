@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +20,16 @@ from numerai_pipeline.core import (
     write_json,
 )
 from numerai_pipeline.models.protocol import (
-    REBUILD,
     Engine,
     Predictor,
     TrainingTable,
     UntrainedSpec,
     load_models,
+    read_untrained,
 )
+
+if TYPE_CHECKING:
+    from numerai_pipeline.models.recipe import Recipe
 
 Doubles = npt.NDArray[np.float64]
 Penalty = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
@@ -197,23 +200,24 @@ class RidgeFamily:
     untrained_file: str = "untrained.json"
     trained_suffix: str = ".json"
     source: str = ""
+    learns_jointly: ClassVar[bool] = True
 
-    def check(self, *, missing: float, seeds: int) -> None:
-        """Refuse what makes no sense for an exact solution.
+    def learns_classes(self, _parameters: Frozen) -> bool:
+        """Return False: it learns values."""
+        return False
 
-        Args:
-            missing: the recipe's value of a missing feature.
-            seeds: how many seeds it asks for.
+    def check(self, recipe: "Recipe", _parameters: Frozen) -> None:
+        """Refuse what makes no sense for an exact solution; see ``Family``.
 
         Raises:
             ConfigError: if missing features stay missing, or there are several seeds.
         """
-        if seeds > 1:
+        if recipe.seeds > 1:
             raise ConfigError(
-                f"seeds = {seeds}, but 'ridge' is exact: every seed makes the same "
-                "model. Write seeds = 1."
+                f"seeds = {recipe.seeds}, but 'ridge' is exact: every seed makes the "
+                "same model. Write seeds = 1."
             )
-        if np.isnan(missing):
+        if np.isnan(recipe.missing):
             raise ConfigError(
                 "missing = nan, but 'ridge' multiplies every feature with a "
                 "coefficient and needs a number. Write missing = 2.0, the middle bin."
@@ -235,11 +239,7 @@ class RidgeFamily:
 
     def spec_of(self, path: Path) -> Mapping[str, Any] | None:
         """Return the spec of the penalties; see ``Family``."""
-        untrained = read_json(path, remedy=REBUILD)
-        if not isinstance(untrained, dict) or "penalties" not in untrained:
-            raise DataError(f"{path} has no 'penalties' of ridge. {REBUILD}")
-        spec: Mapping[str, Any] | None = untrained.get("origin")
-        return spec
+        return read_untrained(path, "penalties").get("origin")
 
     def load(self, path: Path) -> Predictor:
         """Load a trained model from its file; see ``Family``."""

@@ -137,7 +137,7 @@ def _facts(evaluation: Evaluation, run: Run) -> dict[str, str]:
         "trained": format_time(run.started),
         "family": run.recipe.family,
         "data": run.data_version,
-        **(_of_members(run) if run.members else _of_training(run)),
+        **(_of_members(run) if run.is_ensemble else _of_training(run)),
         "recipe, fold and shards": str(of_run.get("fingerprint", "")),
         "versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
     }

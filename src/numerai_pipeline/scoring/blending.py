@@ -76,7 +76,11 @@ def gaussian_columns(predictions: Floats, eras: Integers) -> Doubles:
 
 
 def check_weights(weights: Doubles, n_members: int) -> None:
-    """Refuse weights that are not one per member, negative, or all 0."""
+    """Check the weights of members.
+
+    Raises:
+        DataError: if there is not one per member, one is negative, or all are 0.
+    """
     if len(weights) != n_members:
         raise DataError(
             f"there are {len(weights)} weights for {n_members} members. Give one each."

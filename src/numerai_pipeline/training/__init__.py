@@ -1,7 +1,7 @@
 """One training: recipe + fold + seed + shards -> a run folder."""
 
 from numerai_pipeline.training.ensembles import EnsembleJob, make_ensemble_run
-from numerai_pipeline.training.executors import Executor, JobOutcome, Processes, Serial
+from numerai_pipeline.training.executors import Executor, Processes, Serial
 from numerai_pipeline.training.history import COLUMNS, Chart, Epoch, best_epoch
 from numerai_pipeline.training.job import Plan, TrainingJob, make_plan
 from numerai_pipeline.training.labels import resolved_eras
@@ -19,8 +19,9 @@ from numerai_pipeline.training.run import (
     CURVES_FOLDER,
     DONE_FILE,
     WEIGHTS_FILE,
-    BestEpoch,
     Run,
+)
+from numerai_pipeline.training.runs import (
     keep_production,
     latest_run,
     production_path,
@@ -36,12 +37,10 @@ __all__ = [
     "DONE_FILE",
     "RUN_CONFIG",
     "WEIGHTS_FILE",
-    "BestEpoch",
     "Chart",
     "EnsembleJob",
     "Epoch",
     "Executor",
-    "JobOutcome",
     "Member",
     "Plan",
     "Processes",

@@ -7,16 +7,18 @@ and predicts like one; its model's file is that of the weights.
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from numerai_pipeline.core import (
     atomic_folder,
+    dated_name,
     digest_of,
     format_time,
     locked,
+    short_of,
     write_json,
     write_toml,
 )
@@ -31,11 +33,11 @@ from numerai_pipeline.training.run import (
     FEATURES_FILE,
     WEIGHTS_FILE,
     Run,
-    latest_run,
     mark_asked,
     mark_done,
 )
-from numerai_pipeline.training.trainer import SHORT, find_run
+from numerai_pipeline.training.runs import latest_run
+from numerai_pipeline.training.trainer import find_run
 
 
 @dataclass(frozen=True)
@@ -107,12 +109,12 @@ def make_ensemble_run(
     check_targets(job.name, (job.recipe.target,), reader)
     check_prediction(job, reader)
     fingerprint = job.fingerprint
-    short = fingerprint[:SHORT]
-    with locked(job.runs / short, doing=f"making the ensemble '{job.name}'"):
+    with locked(
+        job.runs / short_of(fingerprint), doing=f"making the ensemble '{job.name}'"
+    ):
         folder = find_run(job.runs, fingerprint)
         if folder is None or restart:
-            stamp = job.started.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
-            folder = folder or job.runs / f"{stamp}-{short}"
+            folder = folder or job.runs / dated_name(job.started, fingerprint)
             weights = weigh()
             with atomic_folder(folder) as partial:
                 _write(job, fingerprint, weights, partial)

@@ -97,17 +97,28 @@ def resolved_eras(
 
 
 def balancing_weights(eras: npt.NDArray[np.int16]) -> Weights:
-    """Return ``(rows,)`` weights with which every era weighs the same.
-
-    A row weighs the mean size of an era divided by the size of its own, so that the
-    weights' mean is 1.
+    """Return ``(rows,)`` weights with which every era weighs the same; their mean is 1.
 
     >>> balancing_weights(np.array([1, 1, 1, 1, 2, 2], np.int16)).tolist()
     [0.75, 0.75, 0.75, 0.75, 1.5, 1.5]
     """
-    _, of_row, sizes = np.unique(eras, return_inverse=True, return_counts=True)
-    weights: Weights = (sizes.mean() / sizes)[of_row].astype(np.float32)
-    return weights
+    of_era = era_weights(eras)
+    found, of_row = np.unique(eras, return_inverse=True)
+    weights = np.array([of_era[era] for era in found.tolist()], np.float32)
+    return weights[of_row]
+
+
+def era_weights(eras: npt.NDArray[np.int16]) -> dict[int, float]:
+    """Return the weight of a row by its era, with which every era weighs the same.
+
+    It is the mean size of an era divided by the size of its own, so that the mean over
+    the rows is 1.
+
+    Args:
+        eras: ``(rows,)``, in any order.
+    """
+    found, sizes = np.unique(eras, return_counts=True)
+    return dict(zip(found.tolist(), (sizes.mean() / sizes).tolist(), strict=True))
 
 
 def base_weights(labels: Labels, training: TreesTraining) -> Weights | None:

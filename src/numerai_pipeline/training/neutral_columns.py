@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from numerai_pipeline.core import DataError
+from numerai_pipeline.core import ConfigError, DataError
 from numerai_pipeline.data import ShardReader, check_benchmark
 
 if TYPE_CHECKING:
@@ -46,4 +46,7 @@ def _check_benchmarks(wanted: Sequence[str], files: Sequence[Path]) -> None:
             "benchmark predictions is there. Run `nai download --benchmarks`."
         )
     for name in wanted:
-        check_benchmark(files, name)
+        try:
+            check_benchmark(files, name)
+        except ConfigError as error:
+            raise ConfigError(f"[prediction] cannot neutralize: {error}") from error

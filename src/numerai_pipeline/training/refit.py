@@ -21,7 +21,7 @@ def refit_job(job: TrainingJob, run: Run, reader: ShardReader) -> TrainingJob:
         ConfigError: if it has rolling windows, or was not chosen on any eras.
         DataError: if the run's history is broken.
     """
-    if run.unit == "window":
+    if run.has_windows:
         raise ConfigError(
             f"the run {run.folder.name} of '{run.name}' has rolling windows, each with "
             "eras of its own, so it cannot be refitted on all of them at once."

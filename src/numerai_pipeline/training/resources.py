@@ -52,7 +52,8 @@ def n_parallel(engine: Engine, n_jobs: int, n_values: int, allowed: int) -> int:
         allowed: memory of all together, in bytes.
     """
     # A network uses all cores, and a GPU has room for one; CatBoost takes all cores,
-    # whatever the environment says.
+    # whatever the environment says; so does the decomposition of ridge, and what an
+    # estimator takes is not known.
     if engine not in ("lightgbm", "xgboost") or n_values < _LEAST_VALUES:
         return 1
     fitting = allowed // planned_bytes(engine, n_values)

@@ -1,7 +1,6 @@
 """A run folder: what one training made, readable without anything else."""
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +18,6 @@ from numerai_pipeline.core import (
     retrain,
     sha256_of,
     write_json,
-    write_text,
 )
 from numerai_pipeline.data import Fold
 from numerai_pipeline.models import Family, Predictor, Recipe, family, read_user_family
@@ -36,7 +34,6 @@ CONFIG_FILE = "config.toml"
 FEATURES_FILE = "features.json"
 HISTORY_FILE = "history.csv"
 DONE_FILE = "DONE"
-PRODUCTION_FILE = "PRODUCTION"
 # A user's own family, as it was when the training started.
 FAMILY_FILE = "family.py"
 CURVES_FOLDER = "tensorboard"
@@ -51,8 +48,9 @@ class BestEpoch:
     """The epoch whose model is kept.
 
     Attributes:
-        epoch: its number from 1; for trees the number of trees; with rolling windows
-            the number of the window; of an ensemble the number of members.
+        epoch: its number from 1; for trees the number of trees, for ridge that of the
+            penalty in its list; with rolling windows the number of the window; of an
+            ensemble the number of members.
         value: the monitored value; NaN where nothing was chosen.
         path: the model's file.
     """
@@ -160,6 +158,21 @@ class Run:
         return tuple(dict.fromkeys((self.target, *others, *of_members)))
 
     @property
+    def is_ensemble(self) -> bool:
+        """Whether it blends the runs of other models; then nothing was trained."""
+        return bool(self.members)
+
+    @property
+    def has_windows(self) -> bool:
+        """Whether it has a model for each of its rolling windows."""
+        return self.unit == "window"
+
+    @property
+    def member_names(self) -> tuple[str, ...]:
+        """The models that it blends; none where it was trained."""
+        return tuple(member.model for member in self.members)
+
+    @property
     def is_done(self) -> bool:
         """Whether training came to its end."""
         return (self.folder / DONE_FILE).is_file()
@@ -185,7 +198,7 @@ class Run:
         Raises:
             DataError: if the file is broken.
         """
-        if self.members:
+        if self.is_ensemble:
             return []
         _verify(self.folder, HISTORY_FILE)
         return read_history(self.folder / HISTORY_FILE)
@@ -198,7 +211,7 @@ class Run:
             DataError: if a history is broken.
         """
         # A line of a window is the sum of the epochs in the history of that window.
-        own = [] if self.unit == "window" else [self.folder / HISTORY_FILE]
+        own = [] if self.has_windows else [self.folder / HISTORY_FILE]
         paths = (*own, *self.folder.glob("history-*.csv"))
         return math.fsum(row.seconds for path in paths for row in read_history(path))
 
@@ -220,7 +233,7 @@ class Run:
         """
         self._require_done()
         self._verify_models()
-        if self.members:
+        if self.is_ensemble:
             return BestEpoch(len(self.members), math.nan, self._best_path)
         rows = self.history()
         # Without validation eras the last epoch is kept.
@@ -229,7 +242,7 @@ class Run:
         if row is None:
             raise _broken(self.folder / HISTORY_FILE, "it has no best epoch")
         path = self._best_path
-        if self.unit == "window":
+        if self.has_windows:
             path = path.parent / window_name(row.epoch) / path.name
         value = getattr(row, self.monitor) if is_chosen else math.nan
         return BestEpoch(row.epoch, value, path)
@@ -302,84 +315,6 @@ class Run:
 def window_name(number: int) -> str:
     """Return how the files of a rolling window are named, from 1."""
     return f"window-{number:03d}"
-
-
-def production_run(runs_dir: Path) -> Run:
-    """Return the run that predicts live data: the one that ``PRODUCTION`` names.
-
-    A model of version 0.1.0 has no such file; its latest run predicts.
-
-    Raises:
-        DataError: if there is none, or the run that is named is missing or not
-            finished.
-    """
-    path = production_path(runs_dir)
-    if not os.path.lexists(path):
-        return latest_run(runs_dir)
-    remedy = f"Choose another: `nai promote {runs_dir.parent.name}`."
-    try:
-        name = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read ({error}). {remedy}") from error
-    # Compared with the folders, so that no name leads out of them.
-    if name not in {done.parent.name for done in runs_dir.glob(f"*/{DONE_FILE}")}:
-        raise DataError(
-            f"{path} names the run {name[:64]!r}, which {runs_dir} does not hold or "
-            f"which is not finished. {remedy}"
-        )
-    return Run.open(runs_dir / name)
-
-
-def set_production(run: Run) -> None:
-    """Let a run predict live data from now on."""
-    write_text(production_path(run.folder.parent), run.folder.name + "\n")
-
-
-def keep_production(run: Run) -> None:
-    """Record which run is in production, now that another one is finished.
-
-    The first finished run is; a later one never becomes it by itself.
-    """
-    if os.path.lexists(production_path(run.folder.parent)):
-        return
-    others = [
-        other for other in _newest_first(run.folder.parent) if other != run.folder
-    ]
-    set_production(Run.open(others[0]) if others else run)
-
-
-def production_path(runs_dir: Path) -> Path:
-    """Return the file that names a model's production run."""
-    return runs_dir.parent / PRODUCTION_FILE
-
-
-def latest_run(runs_dir: Path, *, is_tested: bool = False) -> Run:
-    """Return the finished run that was trained, or asked for again, last.
-
-    Args:
-        runs_dir: the folder of a model's runs.
-        is_tested: leave out refits, which learned from every era.
-
-    Raises:
-        DataError: if no run is finished.
-    """
-    name = runs_dir.parent.name
-    runs = (Run.open(folder) for folder in _newest_first(runs_dir))
-    found = next((run for run in runs if not (is_tested and run.refit_of)), None)
-    if found is not None:
-        return found
-    if any(runs_dir.glob(f"*/{CONFIG_FILE}")):
-        raise DataError(
-            f"no run in {runs_dir} is finished. Run `nai train {name}` to resume the "
-            "one that was started."
-        )
-    raise DataError(f"'{name}' has no run in {runs_dir}. Run `nai train {name}` first.")
-
-
-def _newest_first(runs_dir: Path) -> list[Path]:
-    """Return the folders of the finished runs, the last one requested first."""
-    finished = [done.parent for done in runs_dir.glob(f"*/{DONE_FILE}")]
-    return sorted(finished, key=lambda run: (requested_at(run), run.name), reverse=True)
 
 
 def requested_at(folder: Path) -> float:

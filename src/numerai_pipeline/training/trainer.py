@@ -9,7 +9,6 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
@@ -21,12 +20,14 @@ from numerai_pipeline.core import (
     DataError,
     Progress,
     atomic_folder,
+    dated_name,
     digest_of,
     format_time,
     heal_folder,
     locked,
     read_toml,
     retrain,
+    short_of,
     write_json,
     write_text,
     write_toml,
@@ -34,7 +35,7 @@ from numerai_pipeline.core import (
 from numerai_pipeline.data import ShardReader
 from numerai_pipeline.models import Engine, Recipe, TrainingTable
 from numerai_pipeline.training.history import measured_of_window, unit_of
-from numerai_pipeline.training.job import Plan, Task, TrainingJob, make_plan, make_task
+from numerai_pipeline.training.job import Plan, TrainingJob, make_plan
 from numerai_pipeline.training.plots import plot_training
 from numerai_pipeline.training.recorder import Recorder
 from numerai_pipeline.training.run import (
@@ -44,20 +45,18 @@ from numerai_pipeline.training.run import (
     FEATURES_FILE,
     HISTORY_FILE,
     Run,
-    latest_run,
     mark_asked,
     mark_done,
 )
+from numerai_pipeline.training.runs import latest_run
 from numerai_pipeline.training.taking_over import (
     features_record,
     find_trained,
     fingerprints_of,
     take_over,
 )
+from numerai_pipeline.training.task import Task, make_task
 from numerai_pipeline.training.tensorboard import write_curves
-
-# Hex digits of the fingerprint in a run's name.
-SHORT = 8
 
 
 class EngineModule(Protocol):
@@ -154,12 +153,12 @@ def train(
         _sweep(job.runs, plan, folder)
         trained = None if folder or restart else find_trained(plan)
         if trained is not None:
-            folder = take_over(plan, trained, _name(plan), progress)
+            folder = take_over(plan, trained, _new_name(plan), progress)
         if folder is None or restart or not Run.open(folder).is_done:
             engine = load_engine(plan.checked.family.engine, progress)
             if folder is None or restart:
                 # It replaces a former run at once: before, that one is whole.
-                name = folder.name if folder else _name(plan)
+                name = folder.name if folder else _new_name(plan)
                 folder = begin_run(plan, engine, name)
             _check_unchanged(plan, Run.open(folder))
             recorder = _recorder(plan, folder, progress)
@@ -198,7 +197,7 @@ def _sweep(runs: Path, plan: Plan, folder: Path | None) -> None:
 
 def find_run(runs: Path, fingerprint: str) -> Path | None:
     """Return the folder of the run with this fingerprint, if there is one."""
-    for folder in sorted(runs.glob(f"*-{fingerprint[:SHORT]}")):
+    for folder in sorted(runs.glob(f"*-{short_of(fingerprint)}")):
         try:
             run = read_toml(folder / CONFIG_FILE)["run"]
             if run["fingerprint"] == fingerprint:
@@ -225,34 +224,32 @@ def begin_run(plan: Plan, engine: EngineModule, name: str) -> Path:
             write_text(partial / FAMILY_FILE, family.source)
         (partial / "checkpoints").mkdir()
         write_json(partial / FEATURES_FILE, features_record(plan))
-        write_toml(
-            partial / CONFIG_FILE,
-            {
-                "run": {
-                    "name": job.name,
-                    "started": format_time(job.started),
-                    **fingerprints_of(plan),
-                    "shards": job.shards.name,
-                    "shards_fingerprint": plan.reader.manifest.fingerprint,
-                    "data_version": str(
-                        plan.reader.manifest.provenance.options["data_version"]
-                    ),
-                    "n_features": len(plan.features),
-                    "refit_of": job.refit_of,
-                    "device": engine.device(plan.checked.training),
-                },
-                "fold": job.fold.to_dict(),
-                "versions": {
-                    "python": platform.python_version(),
-                    **{
-                        package: version(package)
-                        for package in ("numerai-pipeline", "numpy", *engine.PACKAGES)
-                    },
-                },
-                "recipe": plan.checked.complete().model_dump(mode="json"),
-            },
-        )
+        write_toml(partial / CONFIG_FILE, _config(plan, engine))
     return folder
+
+
+def _config(plan: Plan, engine: EngineModule) -> dict[str, object]:
+    job, manifest = plan.job, plan.reader.manifest
+    packages = ("numerai-pipeline", "numpy", *engine.PACKAGES)
+    return {
+        "run": {
+            "name": job.name,
+            "started": format_time(job.started),
+            **fingerprints_of(plan),
+            "shards": job.shards.name,
+            "shards_fingerprint": manifest.fingerprint,
+            "data_version": manifest.data_version,
+            "n_features": len(plan.features),
+            "refit_of": job.refit_of,
+            "device": engine.device(plan.checked.training),
+        },
+        "fold": job.fold.to_dict(),
+        "versions": {
+            "python": platform.python_version(),
+            **{package: version(package) for package in packages},
+        },
+        "recipe": plan.checked.complete().model_dump(mode="json"),
+    }
 
 
 def _recorder(plan: Plan, folder: Path, progress: Progress) -> Recorder:
@@ -309,6 +306,10 @@ def _finish(
     )
 
 
+def _new_name(plan: Plan) -> str:
+    return dated_name(plan.job.started, plan.fingerprint)
+
+
 def _check_kept(tasks: Sequence[Task]) -> None:
     """Check that no best model is gone: code of a user's family may delete files."""
     for task in tasks:
@@ -319,14 +320,8 @@ def _check_kept(tasks: Sequence[Task]) -> None:
             )
 
 
-def _name(plan: Plan) -> str:
-    """Return ``<UTC time>-<8 hex digits of the fingerprint>``."""
-    stamp = plan.job.started.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
-    return f"{stamp}-{_short(plan)}"
-
-
 def _short(plan: Plan) -> str:
-    return plan.fingerprint[:SHORT]
+    return short_of(plan.fingerprint)
 
 
 def _check_unchanged(plan: Plan, begun: Run) -> None:

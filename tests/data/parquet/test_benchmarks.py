@@ -5,7 +5,10 @@ import pandas as pd
 import pytest
 
 from numerai_pipeline.core import ConfigError, DataError
-from numerai_pipeline.data.parquet.benchmarks import BenchmarkModel, benchmark_files
+from numerai_pipeline.data.parquet.benchmarks import (
+    BenchmarkModel,
+    both_benchmark_files,
+)
 
 IDS = np.array([b"n3", b"n1", b"n9", b"n2"], "S16")
 
@@ -21,7 +24,7 @@ def write(tmp_path):
         ):
             frame = pd.DataFrame(values, index=pd.Index(ids, name="id"))
             frame.to_parquet(tmp_path / f"{name}_benchmark_models.parquet")
-        return benchmark_files(tmp_path)
+        return both_benchmark_files(tmp_path)
 
     return files
 
@@ -38,7 +41,7 @@ def test_a_file_may_lack_the_model(write) -> None:
 
 def test_what_is_wrong_is_named(write, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"train_benchmark_models.*--benchmarks`"):
-        benchmark_files(tmp_path)
+        both_benchmark_files(tmp_path)
     with pytest.raises(ConfigError, match=r"no benchmark model 'mm'.*mean 'm'"):
         BenchmarkModel(write(), "mm")
     with pytest.raises(DataError, match="the id n1 twice"):

@@ -10,7 +10,7 @@ from recorded_progress import Killed, RecordedProgress
 
 from numerai_pipeline.core import ConfigError, DataError
 from numerai_pipeline.data import ShardReader
-from numerai_pipeline.data.readers.neutral_targets import neutralized
+from numerai_pipeline.data.readers.neutral_targets import neutral_target_of_era
 
 VICTOR = "target_victor_20"
 MEAN = f"mean of target, {VICTOR}"
@@ -49,6 +49,10 @@ def expected(world):
             left = neutralize(era.to_frame(), columns.loc[at], proportion)
             found.loc[at, text] = left.iloc[:, 0] + proportion * era.mean()
     return found
+
+
+def digests_of(reader, targets):
+    return [one.digest for one in reader.neutral_targets(targets)]
 
 
 def by_id(block):
@@ -129,14 +133,14 @@ def test_the_lockbox_stays_closed(shards):
 
 def test_what_it_depends_on_is_in_its_digest(shards, world, tmp_path):
     reader = shards()
-    assert reader.neutral_digests(("target", MEAN, SUM)) == []
-    digests = reader.neutral_digests((TO_SMALL, TO_BENCHMARK))
-    assert digests == shards().neutral_digests((TO_SMALL, TO_BENCHMARK))
+    assert digests_of(reader, ("target", MEAN, SUM)) == []
+    digests = digests_of(reader, (TO_SMALL, TO_BENCHMARK))
+    assert digests == digests_of(shards(), (TO_SMALL, TO_BENCHMARK))
     other = tmp_path / "v5.3"
     shutil.copytree(world.data, other)
     path = other / "train_benchmark_models.parquet"
     pd.read_parquet(path).iloc[1:].to_parquet(path)
-    changed = shards(data=other).neutral_digests((TO_SMALL, TO_BENCHMARK))
+    changed = digests_of(shards(data=other), (TO_SMALL, TO_BENCHMARK))
     assert changed[0] == digests[0]
     assert changed[1] != digests[1]
 
@@ -153,7 +157,9 @@ def test_what_was_made_of_other_shards_is_deleted(shards):
 def test_nothing_is_left_of_too_few_rows(n_rows, is_there):
     random = np.random.default_rng(1)
     values = random.random(n_rows).astype(np.float32)
-    left = neutralized(values, random.integers(0, 5, (n_rows, 19), np.uint8), 1.0)
+    left = neutral_target_of_era(
+        values, random.integers(0, 5, (n_rows, 19), np.uint8), 1.0
+    )
     assert left.shape == (n_rows,)
     assert bool(np.isfinite(left).all()) == is_there
 

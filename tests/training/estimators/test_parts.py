@@ -5,9 +5,10 @@ import pytest
 
 from numerai_pipeline.core import ConfigError
 from numerai_pipeline.training.estimators.engine import FittedRows
-from numerai_pipeline.training.job import make_plan, make_task
+from numerai_pipeline.training.job import make_plan
 from numerai_pipeline.training.labels import balancing_weights
 from numerai_pipeline.training.recorder import Recorder
+from numerai_pipeline.training.task import make_task
 
 
 @pytest.fixture

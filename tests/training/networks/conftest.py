@@ -15,9 +15,10 @@ from numerai_pipeline.models import (
     load_network,
 )
 from numerai_pipeline.training import TrainingJob
-from numerai_pipeline.training.job import ModelPlan, Plan, Task
+from numerai_pipeline.training.job import ModelPlan, Plan
 from numerai_pipeline.training.networks import fitting
 from numerai_pipeline.training.recorder import Recorder
+from numerai_pipeline.training.task import Task
 
 # Half a second per training.
 QUICK = {"epochs": 3, "batch_rows": 128, "learning_rate": 0.01}

@@ -12,10 +12,10 @@ from numerai_pipeline.core import ConfigError, DataError
 from numerai_pipeline.data import Fold, ShardReader, decode_features
 from numerai_pipeline.models import RidgeModel
 from numerai_pipeline.training import Run, draw_training, make_plan, refit_job, train
-from numerai_pipeline.training.job import make_task
 from numerai_pipeline.training.recorder import Recorder
 from numerai_pipeline.training.ridge import engine
 from numerai_pipeline.training.ridge.products import Products
+from numerai_pipeline.training.task import make_task
 from numerai_pipeline.training.trainer import begin_run
 
 PENALTIES = (0.5, 40.0, 3000.0)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import ConfigError, DataError, columns, did_you_mean
+from numerai_pipeline.data.block import RowIds
 from numerai_pipeline.data.parquet.arrow_columns import IllegalValue, id_values
 from numerai_pipeline.data.parquet.columns import column_names, read_columns
 
@@ -18,8 +19,8 @@ BENCHMARK_FILES = (
 _REMEDY = "nai download --benchmarks --force"
 
 
-def benchmark_files(data: Path) -> tuple[Path, ...]:
-    """Return the benchmark files of a release.
+def both_benchmark_files(data: Path) -> tuple[Path, ...]:
+    """Return the benchmark files of a release, which cover all of its eras.
 
     Args:
         data: folder of the release.
@@ -49,8 +50,9 @@ def check_benchmark(files: Sequence[Path], model: str) -> None:
     )
     if model not in known:
         raise ConfigError(
-            f"{' and '.join(path.name for path in files)} have no benchmark model "
-            f"'{model}'. {did_you_mean(model, known, listing='They have')}"
+            f"there is no benchmark model '{model}' in "
+            f"{' and '.join(path.name for path in files)}. "
+            f"{did_you_mean(model, known, listing='There are')}"
         )
 
 
@@ -72,19 +74,18 @@ class BenchmarkModel:
             _read(path, model) for path in files if model in column_names(path, _REMEDY)
         ]
         ids, values = (np.concatenate(each) for each in zip(*found, strict=True))
-        order = np.argsort(ids, kind="stable")
-        self._ids, self._values = ids[order], values[order]
-        twice = np.flatnonzero(self._ids[1:] == self._ids[:-1])
+        self._ids, self._values = RowIds(ids), values
+        twice = self._ids.twice()
         if len(twice):
             raise DataError(
-                f"{' and '.join(map(str, files))} have the id "
-                f"{self._ids[twice[0]].decode()} twice. Run `{_REMEDY}`."
+                f"{' and '.join(map(str, files))} have the id {twice[0].decode()} "
+                f"twice. Run `{_REMEDY}`."
             )
 
     def predictions(self, ids: npt.NDArray[np.bytes_]) -> npt.NDArray[np.float64]:
         """Return ``(rows,)`` predictions of ``(rows,)`` S16 ids; NaN: there is none."""
-        near = np.searchsorted(self._ids, ids).clip(max=len(self._ids) - 1)
-        return np.where(self._ids[near] == ids, self._values[near], np.nan)
+        places = self._ids.places(ids)
+        return np.where(places >= 0, self._values[places], np.nan)
 
 
 def _read(

@@ -25,7 +25,10 @@ from numerai_pipeline.core import (
     sha256_of,
 )
 from numerai_pipeline.data.catalog import FEATURES_FILE, FeatureCatalog
-from numerai_pipeline.data.parquet.benchmarks import BenchmarkModel, benchmark_files
+from numerai_pipeline.data.parquet.benchmarks import (
+    BenchmarkModel,
+    both_benchmark_files,
+)
 from numerai_pipeline.data.readers.transforms import fill_missing
 from numerai_pipeline.scoring import EraFeatures
 
@@ -50,6 +53,10 @@ class NeutralTarget:
         reader: the shards; its ``data`` has the feature sets and the benchmark files.
         target: what is neutralized, and to what.
 
+    Attributes:
+        features: columns that it is neutralized to; none: to a benchmark.
+        files: Numerai's benchmark files; none: to features.
+
     Raises:
         ConfigError: if there is no such feature set.
         DataError: if a file of ``data`` is missing.
@@ -70,7 +77,7 @@ class NeutralTarget:
             catalog = FeatureCatalog.load(reader.data / FEATURES_FILE)
             self.features = catalog.columns(self._neutral.name)
         else:
-            self.files = benchmark_files(reader.data)
+            self.files = both_benchmark_files(reader.data)
 
     @cached_property
     def digest(self) -> str:
@@ -156,7 +163,9 @@ class NeutralTarget:
         y = block.y[:, 0]
         known &= ~np.isnan(y)
         values = np.full(len(block), np.nan, np.float32)
-        values[known] = neutralized(y[known], x[known], self._neutral.proportion)
+        values[known] = neutral_target_of_era(
+            y[known], x[known], self._neutral.proportion
+        )
         return y, values
 
     @cached_property
@@ -191,7 +200,7 @@ class NeutralTarget:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def neutralized(
+def neutral_target_of_era(
     values: Values, x: npt.NDArray[Any], proportion: float
 ) -> npt.NDArray[np.float64]:
     """Take what columns explain from an era's targets; their mean stays.

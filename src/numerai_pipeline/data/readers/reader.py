@@ -109,28 +109,16 @@ class ShardReader:
             self._neutral[target] = NeutralTarget(self, target)
         return self._neutral[target]
 
-    def neutral_files(self, targets: Sequence[str]) -> set[Path]:
-        """Return the benchmark files that targets are neutralized to."""
-        return {path for one in self._neutral_of(targets) for path in one.files}
+    def neutral_targets(self, targets: Sequence[str]) -> list[NeutralTarget]:
+        """Return those of some targets that are neutralized.
 
-    def n_neutral_features(self, targets: Sequence[str]) -> int:
-        """Return the most features that a target is neutralized to; 0: to none."""
-        return max((len(one.features) for one in self._neutral_of(targets)), default=0)
-
-    def neutral_digests(self, targets: Sequence[str]) -> list[str]:
-        """Return what decides the values of targets beside the shards themselves.
-
-        Returns:
-            A digest of each neutralized target; none of others, which the shards alone
-            decide.
+        Their features, files and digests decide their values; those of all other
+        targets the shards alone decide.
 
         Raises:
             ConfigError: if there is no such feature set.
             DataError: if a file of the release is missing.
         """
-        return [one.digest for one in self._neutral_of(targets)]
-
-    def _neutral_of(self, targets: Sequence[str]) -> list[NeutralTarget]:
         parsed = map(parse_target, targets)
         return [self.neutral_target(one) for one in parsed if one.neutral]
 

@@ -44,7 +44,8 @@ class FoldResult:
         number: from 1, in the order of the eras that it predicts.
         n_train_rows: rows of the eras that it learned from.
         n_rows: rows that it predicted.
-        best_epoch: best epoch, number of trees or window of its run.
+        best_epoch: best epoch, number of trees, penalty or window of its run; of an
+            ensemble the number of members.
         unit: what that counts: ``epoch``, ``tree``, ``penalty`` or ``window``.
         corr: mean CORR of the predicted eras that have the target; NaN if none has.
         seconds: how long it trained and predicted.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from numerai_pipeline.core import (
@@ -10,7 +10,9 @@ from numerai_pipeline.core import (
     DataError,
     columns,
     counted,
+    dated_name,
     digest_of,
+    short_of,
     show_bytes,
 )
 from numerai_pipeline.data import (
@@ -85,7 +87,7 @@ class BacktestPlan:
     @property
     def short(self) -> str:
         """The end of the folder's name."""
-        return self.fingerprint[:_SHORT]
+        return short_of(self.fingerprint)
 
     @property
     def jobs(self) -> tuple[TrainingJob, ...]:
@@ -207,14 +209,13 @@ def _rows(reader: ShardReader, fold: Fold) -> FoldRows:
 
 def _folder(job: TrainingJob, fingerprint: str) -> Path:
     """Return the folder of the same plan, or the name of a new one."""
-    backtests, short = backtests_dir(job.runs), fingerprint[:_SHORT]
+    backtests, short = backtests_dir(job.runs), short_of(fingerprint)
     for path in sorted(backtests.glob(f"*-{short}/{RUN_CONFIG}")):
         return path.parent
     # What a kill left while it put a folder into place has its name.
     for leftover in sorted(backtests.glob(f".*-{short}.*{PARTIAL_SUFFIX}")):
         return backtests / leftover.name.split(".")[1]
-    stamp = job.started.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
-    return backtests / f"{stamp}-{short}"
+    return backtests / dated_name(job.started, fingerprint)
 
 
 def _estimate(

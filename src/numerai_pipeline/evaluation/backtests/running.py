@@ -118,7 +118,7 @@ def _begin(plan: BacktestPlan) -> None:
         folds=plan.folds,
         purge=plan.folds[0].purge,
         shards_fingerprint=manifest.fingerprint,
-        data_version=str(manifest.provenance.options["data_version"]),
+        data_version=manifest.data_version,
         started=job.started,
     )
     with atomic_folder(plan.folder) as partial:
@@ -204,7 +204,11 @@ def mean_corr(found: OutOfSample, target: str) -> float:
 
 
 def join_folds(backtest: Backtest, progress: Progress) -> None:
-    """Write the predictions of all folds into one file, with the fold's number."""
+    """Write the predictions of all folds into one file, with the fold's number.
+
+    Raises:
+        DataError: if the file of a fold is broken.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 

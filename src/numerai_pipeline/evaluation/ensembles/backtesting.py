@@ -6,7 +6,7 @@ members' backtests, which resume by themselves.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,10 @@ from numerai_pipeline.core import (
     EvaluationSettings,
     Progress,
     atomic_folder,
+    dated_name,
     digest_of,
     locked,
+    short_of,
     stopwatch,
     write_json,
 )
@@ -31,8 +33,7 @@ from numerai_pipeline.evaluation.backtests.folder import (
 from numerai_pipeline.evaluation.backtests.running import join_folds, mean_corr
 from numerai_pipeline.evaluation.ensembles.joining import Joined, join_backtests
 from numerai_pipeline.evaluation.ensembles.learning import (
-    learn_weights,
-    scores_of_members,
+    weigh_members,
     weighed_by,
 )
 from numerai_pipeline.evaluation.ensembles.pinning import union_fold
@@ -47,9 +48,6 @@ from numerai_pipeline.evaluation.predicting import PredictedRows, ShardRows
 from numerai_pipeline.models import Recipe, ensemble_parameters
 from numerai_pipeline.training import WEIGHTS_FILE
 
-# Hex digits of the fingerprint in the name of a backtest's folder.
-_SHORT = 8
-
 
 @dataclass(frozen=True)
 class EnsembleBacktest:
@@ -60,7 +58,7 @@ class EnsembleBacktest:
         recipe: with every key of its tables.
         members: finished backtests of one scheme, by the members' names.
         shards: have the rows.
-        backtests: folder in which the backtest's folder is made.
+        folder: of the ensemble's backtests, in which this one's folder is made.
         started: the present moment, which names it.
         meta_model: Numerai's ``meta_model.parquet``, if it is there.
         settings: what CORR and MMC earn.
@@ -73,17 +71,12 @@ class EnsembleBacktest:
     recipe: Recipe
     members: Mapping[str, Backtest]
     shards: ShardReader
-    backtests: Path
+    folder: Path
     started: datetime
     meta_model: Path | None
     settings: EvaluationSettings
     neutral_features: tuple[str, ...] = ()
     benchmarks: tuple[Path, ...] = ()
-
-    @property
-    def folder(self) -> Path:
-        """Folder of the backtests of the ensemble."""
-        return self.backtests
 
 
 def backtest_ensemble(
@@ -110,12 +103,11 @@ def backtest_ensemble(
             **weighed_by(joined, job.meta_model, job.settings),
         }
     )
-    short = fingerprint[:_SHORT]
-    with locked(job.backtests / short, doing=f"backtesting '{job.name}'"):
-        folder = next(iter(sorted(job.backtests.glob(f"*-{short}"))), None)
+    short = short_of(fingerprint)
+    with locked(job.folder / short, doing=f"backtesting '{job.name}'"):
+        folder = next(iter(sorted(job.folder.glob(f"*-{short}"))), None)
         if folder is None or restart:
-            stamp = job.started.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
-            folder = folder or job.backtests / f"{stamp}-{short}"
+            folder = folder or job.folder / dated_name(job.started, fingerprint)
             progress.note(
                 f"backtest of {job.name}: blends those of {', '.join(job.members)}"
             )
@@ -132,26 +124,12 @@ def _write(
     progress: Progress,
 ) -> None:
     """Write all files of the backtest, ``DONE`` last."""
-    members = list(job.members.values())
-    folds = _folds(members, joined)
-    targets = [one for member in members for one in member.targets]
-    manifest = job.shards.manifest
-    planned = Backtest(
-        folder=folder,
-        name=job.name,
-        recipe=job.recipe,
-        targets=tuple(dict.fromkeys((job.recipe.target, *targets))),
-        scheme=members[0].scheme,
-        folds=tuple(folds),
-        purge=folds[0].purge,
-        shards_fingerprint=manifest.fingerprint,
-        data_version=str(manifest.provenance.options["data_version"]),
-        started=job.started,
-    )
+    planned = _plan(job, joined, folder)
     planned.write_plan(folder, fingerprint=fingerprint, shards=job.shards.folder.name)
-    weights = _weights(job, joined)
+    kind = ensemble_parameters(job.recipe).weights
+    weights = weigh_members(joined, kind, job.meta_model, job.settings)
     write_json(folder / WEIGHTS_FILE, weights.to_dict())
-    for number, fold in enumerate(folds, start=1):
+    for number, fold in enumerate(planned.folds, start=1):
         started = stopwatch()
         found = _predict_fold(job, fold, joined, weights, progress)
         write_out_of_sample(found, planned.fold_dir(number) / PREDICTIONS_FILE)
@@ -169,12 +147,23 @@ def _write(
     planned.mark_done()
 
 
-def _weights(job: EnsembleBacktest, joined: Joined) -> EnsembleWeights:
-    kind = ensemble_parameters(job.recipe).weights
-    if kind == "equal":
-        return EnsembleWeights.equal(joined.names)
-    scores = scores_of_members(joined.scored(job.meta_model))
-    return learn_weights(joined, kind, scores, job.settings)
+def _plan(job: EnsembleBacktest, joined: Joined, folder: Path) -> Backtest:
+    members = list(job.members.values())
+    folds = _folds(members, joined)
+    targets = [one for member in members for one in member.targets]
+    manifest = job.shards.manifest
+    return Backtest(
+        folder=folder,
+        name=job.name,
+        recipe=job.recipe,
+        targets=tuple(dict.fromkeys((job.recipe.target, *targets))),
+        scheme=members[0].scheme,
+        folds=tuple(folds),
+        purge=folds[0].purge,
+        shards_fingerprint=manifest.fingerprint,
+        data_version=manifest.data_version,
+        started=job.started,
+    )
 
 
 def _folds(members: Sequence[Backtest], joined: Joined) -> list[Fold]:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import EvaluationSettings
+from numerai_pipeline.evaluation.scores import payout_of
 from numerai_pipeline.scoring import (
     Scores,
     WeightStep,
@@ -15,7 +16,6 @@ from numerai_pipeline.scoring import (
     corr_per_era,
     covered_rows,
     gaussian_columns,
-    payout_per_era,
     weighted_sum,
 )
 
@@ -77,7 +77,7 @@ class Blends:
         mmc = contribution_per_era(
             blended[covered], known[covered], targets[covered], eras[covered]
         )
-        return {"CORR": corr, "MMC": mmc, "payout": self._payout(corr, mmc)}
+        return {"CORR": corr, "MMC": mmc, "payout": payout_of(corr, mmc, self.settings)}
 
     def _blend(self, steps: Sequence[WeightStep]) -> npt.NDArray[np.float64]:
         blended = np.empty(len(self.rows.eras))
@@ -86,13 +86,3 @@ class Blends:
             rows = self.rows.eras >= step.start
             blended[rows] = weighted_sum(self._gaussian[rows], np.array(step.weights))
         return blended
-
-    def _payout(self, corr: Scores, mmc: Scores) -> Scores:
-        return payout_per_era(
-            corr,
-            mmc,
-            corr_multiplier=self.settings.payout_corr,
-            mmc_multiplier=self.settings.payout_mmc,
-            factor=self.settings.payout_factor,
-            clip=self.settings.payout_clip,
-        )

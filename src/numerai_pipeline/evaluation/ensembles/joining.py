@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import DataError, Progress, columns, sha256_of
-from numerai_pipeline.data import Fold, ShardReader, format_eras
+from numerai_pipeline.data import Fold, RowIds, ShardReader, format_eras
 from numerai_pipeline.evaluation.backtests.folder import Backtest
 from numerai_pipeline.evaluation.ensembles.blended import MemberRows
 from numerai_pipeline.evaluation.evaluating import (
@@ -19,7 +19,6 @@ from numerai_pipeline.evaluation.evaluating import (
 )
 from numerai_pipeline.evaluation.out_of_sample import (
     OutOfSample,
-    Rows,
     read_out_of_sample,
     rows_with_target,
 )
@@ -155,7 +154,7 @@ def _join(
     is_common = np.ones(len(first.ids), bool)
     for path in paths[1:]:
         other = read_out_of_sample(path, shards, (), purge=purge)
-        places = Rows(other.ids).places(first.ids)
+        places = RowIds(other.ids).places(first.ids)
         is_common &= places >= 0
         values.append(other.from_model[places])
     if not is_common.any():

@@ -36,6 +36,29 @@ def weighed_by(
     }
 
 
+def weigh_members(
+    joined: Joined,
+    kind: Weighting,
+    meta_model: Path | None,
+    settings: EvaluationSettings,
+) -> EnsembleWeights:
+    """Score the members, and learn weights from their scores; see ``learn_weights``.
+
+    Args:
+        joined: predictions of the members.
+        kind: how to find the weights; equal ones need no scores.
+        meta_model: Numerai's ``meta_model.parquet``; None: no MMC.
+        settings: what CORR and MMC earn.
+
+    Raises:
+        DataError: if no era has the target.
+    """
+    if kind == "equal":
+        return EnsembleWeights.equal(joined.names)
+    scores = scores_of_members(joined.scored(meta_model))
+    return learn_weights(joined, kind, scores, settings)
+
+
 def learn_weights(
     joined: Joined, kind: Weighting, scores: MemberScores, settings: EvaluationSettings
 ) -> EnsembleWeights:

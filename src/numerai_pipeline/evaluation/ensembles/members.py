@@ -50,7 +50,11 @@ def check_members(ensemble: Run) -> None:
 
 @contextmanager
 def named(ensemble: Run, member: Member) -> Iterator[None]:
-    """Name the member and the remedy in errors of the block."""
+    """Name the member and the remedy in errors of the block.
+
+    Raises:
+        DataError: if the block raises any ``PipelineError``.
+    """
     try:
         yield
     except PipelineError as error:

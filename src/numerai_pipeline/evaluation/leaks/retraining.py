@@ -95,7 +95,8 @@ class Retraining:
         """
         folder = self.suspect.work / name
         shutil.rmtree(folder, ignore_errors=True)
-        n_features = self.suspect.shards.n_neutral_features(self.suspect.run.targets)
+        neutral = self.suspect.shards.neutral_targets(self.suspect.run.targets)
+        n_features = max((len(one.features) for one in neutral), default=0)
         fast = max(_FAST_ROWS_PER_ERA, 2 * n_features)
         rows = None if self.suspect.is_full else fast
         return copy_shards(
@@ -119,7 +120,9 @@ class Retraining:
         job = self._job(shards, fold, runs)
         folders = (self.suspect.shards.folder.parent, self.suspect.data)
         # Its recipe may name a benchmark that its target is neutral to.
-        own = (self.suspect.work, *shards.neutral_files(self.suspect.run.targets))
+        neutral = shards.neutral_targets(self.suspect.run.targets)
+        files = {path for one in neutral for path in one.files}
+        own = (self.suspect.work, *files)
         # Built-in families read nothing else, so other processes need not be seen.
         with watching(folders, own, any_process=bool(job.source)) as watch:
             names = [model.name for model in make_plan(job).models]
@@ -134,7 +137,7 @@ class Retraining:
         recipe = run.recipe.for_training()
         if not self.suspect.is_full:
             recipe = override(recipe, {"seeds": 1})
-            if run.unit == "window":
+            if run.has_windows:
                 recipe = override(recipe, {"training.window_eras": 0})
         source = run.family.source
         if source:

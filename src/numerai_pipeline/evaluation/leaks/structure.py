@@ -35,7 +35,7 @@ def check_structure(suspect: Suspect) -> CheckResult:
     untested = [why] if why else []
     if not predictions_path(suspect.run.folder, suspect.on).is_file():
         untested.append("no predictions were written yet, so their ids were not joined")
-    if suspect.run.unit == "window":
+    if suspect.run.has_windows:
         untested.append("the distances inside the rolling windows")
     if not suspect.is_full:
         untested.append(f"rows of all but {_FAST_ERAS} eras per part (--full)")

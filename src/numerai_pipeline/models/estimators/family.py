@@ -3,16 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from numerai_pipeline.core import (
-    DataError,
     Frozen,
     Positive,
     TargetText,
-    read_json,
     write_json,
 )
 from numerai_pipeline.models.estimators.checked import CheckedEstimator
@@ -22,14 +20,17 @@ from numerai_pipeline.models.estimators.saving import (
     save_estimator,
 )
 from numerai_pipeline.models.protocol import (
-    REBUILD,
     Engine,
     Predictor,
     TrainingTable,
     UntrainedSpec,
     load_models,
+    read_untrained,
 )
 from numerai_pipeline.models.user_code import running
+
+if TYPE_CHECKING:
+    from numerai_pipeline.models.recipe import Recipe
 
 
 class EstimatorParameters(Frozen):
@@ -87,6 +88,14 @@ class EstimatorFamily:
     engine: Engine = "estimator"
     untrained_file: str = "untrained.json"
     trained_suffix: str = ".zip"
+    learns_jointly: ClassVar[bool] = False
+
+    def learns_classes(self, _parameters: Frozen) -> bool:
+        """Return False: what an estimator is handed are values; see ``Family``."""
+        return False
+
+    def check(self, recipe: "Recipe", parameters: Frozen) -> None:
+        """Take every recipe; see ``Family``."""
 
     def made(self, parameters: Frozen, seed: int, who: str) -> CheckedEstimator:
         """Make an estimator that has learned nothing.
@@ -146,13 +155,7 @@ class EstimatorFamily:
 
     def spec_of(self, path: Path) -> Mapping[str, Any] | None:
         """Return the spec of the file; see ``Family``."""
-        untrained = read_json(path, remedy=REBUILD)
-        if not isinstance(untrained, dict) or "origin" not in untrained:
-            raise DataError(
-                f"{path} has no 'origin' with the parameters of '{self.name}'. "
-                f"{REBUILD}"
-            )
-        spec: Mapping[str, Any] = untrained["origin"]
+        spec: Mapping[str, Any] = read_untrained(path, "origin")["origin"]
         return spec
 
     def _origin(self, who: str) -> Origin:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from pydantic import Field, field_validator, model_validator
 
@@ -35,6 +35,9 @@ from numerai_pipeline.models.protocol import (
     UntrainedSpec,
     load_models,
 )
+
+if TYPE_CHECKING:
+    from numerai_pipeline.models.recipe import Recipe
 
 
 class KerasTraining(TrainingTable):
@@ -167,14 +170,14 @@ class KerasFamily:
     engine: Engine = "keras"
     untrained_file: str = "untrained.keras"
     trained_suffix: str = ".keras"
+    learns_jointly: ClassVar[bool] = True
 
-    def check(self, parameters: Frozen, *, target: str, missing: float) -> None:
-        """Check a recipe against what a network can do.
+    def learns_classes(self, _parameters: Frozen) -> bool:
+        """Return whether the network predicts classes; see ``Family``."""
+        return self.learns == "classes"
 
-        Args:
-            parameters: the recipe's ``[parameters]``, valid by themselves.
-            target: the recipe's own target.
-            missing: its value of a missing feature.
+    def check(self, recipe: "Recipe", parameters: Frozen) -> None:
+        """Check a recipe against what a network can do; see ``Family``.
 
         Raises:
             ConfigError: if the transform is wrong, nothing fills missing features, or
@@ -182,11 +185,11 @@ class KerasFamily:
         """
         table = cast(KerasParameters, parameters)
         transform = parse_transform(table.transform)
-        transform.check_missing(missing)
+        transform.check_missing(recipe.missing)
         transform.check_targets(
             learns_classes=self.learns == "classes", family=self.name
         )
-        targets = (target, *table.also_targets)
+        targets = (recipe.target, *table.also_targets)
         for name in targets:
             if targets.count(name) > 1:
                 raise ConfigError(

@@ -3,30 +3,31 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator
 
 from numerai_pipeline.core import (
-    DataError,
     Frozen,
     Positive,
     PositiveFloat,
     TargetText,
-    read_json,
     write_json,
 )
 from numerai_pipeline.models.protocol import (
     CLASS_VALUES,
-    REBUILD,
     Engine,
     Predictor,
     TrainingTable,
     UntrainedSpec,
     load_models,
+    read_untrained,
 )
+
+if TYPE_CHECKING:
+    from numerai_pipeline.models.recipe import Recipe
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
@@ -143,6 +144,14 @@ class TreesFamily:
     Training: type[TreesTraining] = TreesTraining
     untrained_file: str = "untrained.json"
     source: str = ""
+    learns_jointly: ClassVar[bool] = False
+
+    def learns_classes(self, parameters: Frozen) -> bool:
+        """Return whether the objective is classification; see ``Family``."""
+        return cast(TreesParameters, parameters).objective == "classification"
+
+    def check(self, recipe: "Recipe", parameters: Frozen) -> None:
+        """Take every recipe; see ``Family``."""
 
     def write_untrained(
         self, parameters: Frozen, *, n_features: int, seed: int, path: Path
@@ -161,13 +170,7 @@ class TreesFamily:
 
     def spec_of(self, path: Path) -> Mapping[str, Any] | None:
         """Return the spec of the parameters; see ``Family``."""
-        untrained = read_json(path, remedy=REBUILD)
-        if not isinstance(untrained, dict) or "booster" not in untrained:
-            raise DataError(
-                f"{path} has no 'booster' with the parameters of {self.name}. {REBUILD}"
-            )
-        spec: Mapping[str, Any] | None = untrained.get("origin")
-        return spec
+        return read_untrained(path, "booster").get("origin")
 
     def load(self, path: Path) -> Predictor:
         """Load a trained model from its file; see ``Family``."""

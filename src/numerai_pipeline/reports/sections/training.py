@@ -41,9 +41,9 @@ def training_curves(report: Report, canvas: Canvas) -> Html:
             *weights,
             grid(charts),
             note(
-                "Dots: the epoch, tree or window that was kept. Dashed: training "
-                "rows, on which a model nearly always improves; validation rows "
-                "choose."
+                "Dots: the epoch, tree, penalty or window that was kept. Dashed: "
+                "training rows, on which a model nearly always improves; validation "
+                "rows choose."
             ),
         ]
     )
@@ -51,13 +51,18 @@ def training_curves(report: Report, canvas: Canvas) -> Html:
 
 def _weights(found: EnsembleWeights, title: str) -> Html:
     """Return the weights of an ensemble, from which era on they hold."""
+    steps = [
+        step
+        for step, last in zip(found.steps, (None, *found.steps), strict=False)
+        if last is None or step.weights != last.weights
+    ]
     rows = [
         (
             f"{step.start:04d}" if step.start else "the first",
             *(number(weight, 3) for weight in step.weights),
             number(step.n_eras, 0),
         )
-        for step in found.steps
+        for step in steps
     ]
     learned = f", learned from {found.learned_from} eras {found.eras}"
     return join(
@@ -97,7 +102,8 @@ def _panel(
             for place, chart in enumerate(charts, 1)
             for each in _fold_line(chart, panel, look, place, len(charts))
         ]
-    plot = Plot(title, unit, series, height=200, has_zero=False, digits=5)
+    axis = "place in the list of penalties" if unit == "penalty" else unit
+    plot = Plot(title, axis, series, height=200, has_zero=False, digits=5)
     return canvas.plot(plot)
 
 

@@ -28,8 +28,8 @@ from numerai_pipeline.models import (
     end_if_forked,
 )
 from numerai_pipeline.training.estimators.parts import TaskRows
-from numerai_pipeline.training.job import Task
 from numerai_pipeline.training.labels import Labels
+from numerai_pipeline.training.task import Task
 
 PACKAGES = ("scikit-learn",)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +10,9 @@ import numpy.typing as npt
 from numerai_pipeline.core import ConfigError, columns, show_bytes
 from numerai_pipeline.data import PackedRows, Part
 from numerai_pipeline.models import Batch, Dtype, EstimatorTraining
-from numerai_pipeline.training.job import Task
 from numerai_pipeline.training.labels import Labels, balancing_weights
 from numerai_pipeline.training.resources import allowed_bytes
+from numerai_pipeline.training.task import Task
 
 # Packed rows stay in memory up to this share of what is allowed; the rest is for the
 # batches and for the estimator.
@@ -67,11 +67,10 @@ class TaskRows:
     @cached_property
     def weights(self) -> npt.NDArray[np.float32] | None:
         """``(rows,)`` float32, read-only; None unless ``era_weights = "eras"``."""
-        training = self._task.training
-        is_weighted = isinstance(training, EstimatorTraining) and (
-            training.era_weights == "eras"
-        )
-        return _read_only(balancing_weights(self._labels.eras)) if is_weighted else None
+        training = cast(EstimatorTraining, self._task.training)
+        if training.era_weights == "rows":
+            return None
+        return _read_only(balancing_weights(self._labels.eras))
 
     def batches(
         self, batch_rows: int, *, epoch: int | None = None, dtype: Dtype = "float32"

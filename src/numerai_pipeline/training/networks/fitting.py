@@ -30,7 +30,6 @@ from numerai_pipeline.models import (
     load_network,
     save_network,
 )
-from numerai_pipeline.training.job import Task
 from numerai_pipeline.training.labels import balancing_weights
 from numerai_pipeline.training.networks.losses import TargetLoss
 from numerai_pipeline.training.networks.steps import (
@@ -42,6 +41,7 @@ from numerai_pipeline.training.networks.steps import (
     set_clipping,
 )
 from numerai_pipeline.training.networks.validation import ValidationRows
+from numerai_pipeline.training.task import Task
 
 # Reading a loss waits for the device, which then idles until the next batch comes.
 _STEPS_UNREAD = 32

@@ -22,12 +22,12 @@ from numerai_pipeline.core import (
 )
 from numerai_pipeline.models import RidgeModel, TrainingTable
 from numerai_pipeline.scoring import Scores
-from numerai_pipeline.training.job import Task
 from numerai_pipeline.training.labels import Labels
 from numerai_pipeline.training.resources import allowed_bytes
 from numerai_pipeline.training.ridge.products import Products
 from numerai_pipeline.training.ridge.rows import RidgeRows, TargetGroup, target_groups
 from numerai_pipeline.training.ridge.solving import Solutions, solve
+from numerai_pipeline.training.task import Task
 
 PACKAGES = ("scipy",)
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from numerai_pipeline.core import DataError
 from numerai_pipeline.data import Part, ShardReader, decode_features, format_eras
 from numerai_pipeline.models import RidgeTraining
-from numerai_pipeline.training.job import Task
+from numerai_pipeline.training.labels import era_weights
+from numerai_pipeline.training.task import Task
 
 Features = npt.NDArray[np.float32]
 
@@ -106,13 +107,14 @@ def target_groups(task: Task) -> list[TargetGroup]:
         DataError: if no row has a target.
     """
     part, reader = task.model.fold.part("train"), task.plan.reader
-    blocks = list(
-        reader.blocks(
+    # Not the blocks themselves: each holds all the bytes that it was read from.
+    read = [
+        (~np.isnan(block.y), block.eras)
+        for block in reader.blocks(
             part.split, eras=part.eras, features=(), targets=task.model.targets
         )
-    )
-    known = ~np.isnan(np.concatenate([block.y for block in blocks]))
-    eras = np.concatenate([block.eras for block in blocks])
+    ]
+    known, eras = map(np.concatenate, zip(*read, strict=True))
     groups: dict[bytes, list[int]] = {}
     for place, target in enumerate(task.model.targets):
         if not known[:, place].any():
@@ -134,8 +136,7 @@ def target_groups(task: Task) -> list[TargetGroup]:
 def _weights(
     eras: npt.NDArray[np.int16], training: RidgeTraining
 ) -> Mapping[int, float]:
-    """Return the weight of a row by its era; their mean over the rows is 1."""
-    found, sizes = np.unique(eras, return_counts=True)
+    """Return the weight of a row by its era."""
     if training.era_weights == "rows":
-        return dict.fromkeys(found.tolist(), 1.0)
-    return dict(zip(found.tolist(), (sizes.mean() / sizes).tolist(), strict=True))
+        return dict.fromkeys(np.unique(eras).tolist(), 1.0)
+    return era_weights(eras)

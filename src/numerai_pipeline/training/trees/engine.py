@@ -14,7 +14,7 @@ import numpy as np
 from numerai_pipeline.core import read_json, retrain, stopwatch
 from numerai_pipeline.data import Part
 from numerai_pipeline.models import TreesParameters, TreesTraining
-from numerai_pipeline.training.job import ModelPlan, Plan, Task
+from numerai_pipeline.training.job import ModelPlan, Plan
 from numerai_pipeline.training.labels import (
     Labels,
     Weights,
@@ -22,6 +22,7 @@ from numerai_pipeline.training.labels import (
     boosted_weights,
 )
 from numerai_pipeline.training.resources import allowed_bytes
+from numerai_pipeline.training.task import Task
 from numerai_pipeline.training.trees.backend import (
     GrowingModel,
     Split,

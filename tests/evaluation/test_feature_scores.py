@@ -1,6 +1,7 @@
 """FNC, exposure and the sweep of a scored run are numerai-tools' numbers."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from numerai_tools.scoring import (
 )
 from small_world import FEATURES, score_run
 
+from numerai_pipeline.evaluation import sweep_of
 from numerai_pipeline.training import Run
 
 
@@ -73,6 +75,14 @@ def test_the_sweep_goes_from_corr_to_fnc(found):
     exposures = [point.exposure for point in sweep]
     assert exposures == sorted(exposures, reverse=True)
     assert exposures[-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_a_sweep_of_test_eras_names_the_eras_to_choose_on(found):
+    [on_test] = sweep_of(found).notes
+    assert "with --on validation or --on backtest" in on_test
+    [on_backtest] = sweep_of(replace(found, on="backtest")).notes
+    assert "--on" not in on_backtest
+    assert not sweep_of(replace(found, on="validation")).notes
 
 
 def test_a_part_of_the_sweep_is_numerai_tools_neutralization(found, by_era):

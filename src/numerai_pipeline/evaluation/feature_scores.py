@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import Progress
-from numerai_pipeline.data import ShardReader
+from numerai_pipeline.data import RowIds, ShardReader
 from numerai_pipeline.evaluation.neutralizing import whole_eras
-from numerai_pipeline.evaluation.out_of_sample import Rows
 from numerai_pipeline.evaluation.rows import FeatureScores, ScoreRow, SweepPoint
 from numerai_pipeline.evaluation.scores import FeatureSubject
 from numerai_pipeline.scoring import (
@@ -54,7 +53,7 @@ def score_features(
     with progress.task(title, len(eras), "eras") as advance:
         blocks = shards.blocks(None, eras=eras, features=features, targets=())
         for era, ids, x in whole_eras(blocks):
-            for group in _groups(measured, era, Rows(ids)):
+            for group in _groups(measured, era, RowIds(ids)):
                 group.measure(era, x)
             advance(1)
     return [one.result(feature_set, features) for one in measured]
@@ -207,7 +206,7 @@ class _Group:
             one.measured.sweep.append(scores)
 
 
-def _groups(measured: Sequence[_Measured], era: int, rows: Rows) -> Iterable[_Group]:
+def _groups(measured: Sequence[_Measured], era: int, rows: RowIds) -> Iterable[_Group]:
     """Return the models of an era by their target and rows."""
     found: dict[tuple[str, bytes], _Group] = {}
     for one in measured:
