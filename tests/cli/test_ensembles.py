@@ -173,3 +173,20 @@ def test_a_run_can_be_named(nai: Nai, both: str, project: Project) -> None:
     assert made["members"][0]["run"] == oldest
     recipe = project.workspace.recipe_path(both).read_text()
     assert f"left@{oldest}" in recipe
+
+
+@pytest.mark.usefixtures("both")
+def test_an_ensemble_that_cannot_be_scored_leaves_nothing(
+    nai: Nai, project: Project
+) -> None:
+    meta = project.data_dir / "meta_model.parquet"
+    whole = meta.read_bytes()
+    meta.write_bytes(whole[:1_000])
+    try:
+        error = nai("ensemble", "one", "left", "right", "--weights", "fitted", code=3)[
+            1
+        ]
+    finally:
+        meta.write_bytes(whole)
+    assert "meta_model.parquet is not a whole Parquet file" in error
+    assert not project.workspace.model_dir("one").exists()

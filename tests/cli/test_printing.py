@@ -41,6 +41,9 @@ def test_an_error_cannot_rewrite_the_terminal(
     print_error("the member 'a\x1b[2J' is gone.\nRun it again.")
     shown = "error: the member 'a\\x1b[2J' is gone.\nRun it again.\n"
     assert capsys.readouterr().err == shown
+    file = io.StringIO()
+    print_table("Scores", ["who"], [("a\x1b[2J",)], Console(file=file))
+    assert "a\\x1b[2J" in file.getvalue()
 
 
 def test_square_brackets_in_a_name_are_shown() -> None:

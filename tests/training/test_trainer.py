@@ -89,6 +89,7 @@ def test_a_run_folder_holds_what_explains_it(family, trained):
         "val_accuracy",
         "rows_per_second",
         "waiting",
+        "penalty",
     ]
     png = (run.folder / "plots/training.png").read_bytes()
     assert png.startswith(b"\x89PNG")

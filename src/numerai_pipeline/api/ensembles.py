@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Contribution,
         EnsembleWeights,
         Joined,
+        MemberRows,
         WeightingComparison,
     )
     from numerai_pipeline.models import Recipe
@@ -243,11 +244,12 @@ class EnsembleCommands(Base):
             shards = shards_of([one.tested.recipe for one in chosen.values()])
             recipe = recipe.model_copy(update={"shards": shards})
         joined = join_members(self, recipe, chosen)
-        if recipe is not known:
+        rows = joined.scored(meta_model_file(self))
+        if recipe is not known:  # whatever may be broken has been read
             write_ensemble(recipe, path)
         run = make_ensemble(self, name, recipe, joined=joined)
         lacking = (n for n, one in chosen.items() if not latest_of_recipe(one.tested))
-        return self._compare(run, joined, tuple(lacking))
+        return self._compare(run, joined, rows, tuple(lacking))
 
     def _recipe(
         self,
@@ -278,7 +280,11 @@ class EnsembleCommands(Base):
         return ensemble_recipe(self, name, {})
 
     def _compare(
-        self, run: "Run", joined: "Joined", without_backtest: tuple[str, ...]
+        self,
+        run: "Run",
+        joined: "Joined",
+        rows: "MemberRows",
+        without_backtest: tuple[str, ...],
     ) -> Ensembled:
         from numerai_pipeline.evaluation import (
             Blends,
@@ -289,8 +295,7 @@ class EnsembleCommands(Base):
         )
         from numerai_pipeline.training import production_run
 
-        meta_model, settings = meta_model_file(self), self.settings.evaluation
-        rows = joined.scored(meta_model)
+        settings = self.settings.evaluation
         scores = scores_of_members(rows)
         blends = Blends(rows, settings)
         horizon = columns.horizon_eras(joined.target)

@@ -41,8 +41,7 @@ from numerai_pipeline.api import (
 )
 from numerai_pipeline.cli.ensembles import print_ensembled
 from numerai_pipeline.cli.scores import print_compared, print_scored
-from numerai_pipeline.cli.tables import echo, format_value, print_table
-from numerai_pipeline.core import printable
+from numerai_pipeline.cli.tables import echo, format_value, harmless, print_table
 
 FAILED = "failed"
 
@@ -456,9 +455,7 @@ def print_json(result: Result) -> None:
 
 def print_error(text: str) -> None:
     """Print an error on stderr."""
-    # It may quote what others have written, such as the files of a run.
-    lines = "\n".join(map(printable, text.split("\n")))
-    sys.stderr.write(f"error: {lines}\n")
+    sys.stderr.write(f"error: {harmless(text)}\n")
 
 
 def _fold(entry: Entry) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 from textwrap import TextWrapper
 from typing import TYPE_CHECKING
 
+from numerai_pipeline.core import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -39,9 +41,14 @@ def stdout() -> "Console":
     return Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 
 
+def harmless(text: str) -> str:
+    """Return lines that cannot rewrite a terminal: they may quote others' files."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def echo(text: str, style: str | None = None) -> None:
     """Print a line of the result in one style; a terminal breaks it between words."""
-    console = stdout()
+    console, text = stdout(), harmless(text)
     if console.is_terminal:  # a word that is longer than the line, a path, stays whole
         wrap = TextWrapper(
             console.width, break_long_words=False, break_on_hyphens=False
@@ -86,7 +93,7 @@ def print_table(
     least = 0
     for index, column in enumerate(columns):
         values = [row[index] for row in rows]
-        texts = _format_column(values)
+        texts = list(map(harmless, _format_column(values)))
         is_number = bool(values) and all(v is None or _is_number(v) for v in values)
         # As Text, so that square brackets in a name are not markup.
         table.add_column(
