@@ -116,11 +116,10 @@ class Ensembled(Result):
                 f"`nai backtest {self.run.name}` makes what is missing; then run this "
                 "command again."
             )
-        if not any(step.n_eras for step in self.weights["fitted"].steps[:-1]):
+        if not self.weights["fitted"].eras:
             found.append(
                 "there are too few earlier eras to learn weights from, so all kinds "
-                "are scored with equal weights: these scores say nothing of the "
-                "weights that live data gets."
+                "are equal weights here, for live data too."
             )
         if not self.has_mmc:
             found.append(

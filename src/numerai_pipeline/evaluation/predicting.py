@@ -5,6 +5,7 @@ neutralizing, is done here, so that a score cannot be of something else than wha
 submitted.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,9 @@ from numerai_pipeline.evaluation.neutralizing import neutralized
 from numerai_pipeline.models import ensemble_parameters
 from numerai_pipeline.scoring import mean_rank
 from numerai_pipeline.training import Member, Run
+
+# Of an ensemble without its missing members; less of it would be another model.
+_LEAST_WEIGHT = 0.5 - 1e-9
 
 # Called with a sentence for each member that an ensemble predicts without.
 OnMissing = Callable[[str], None]
@@ -169,10 +173,13 @@ def _predict_ensemble(
         found = found or alone
         columns.append(alone.predictions)
         is_there.append(True)
-    if found is None:
+    left = math.fsum(np.array(weights.live)[is_there])
+    if found is None or (rows.is_live and left < _LEAST_WEIGHT):
         raise DataError(
-            f"no member of the ensemble '{run.name}' ({run.folder.name}) can predict. "
-            f"Train and promote them again, then run `nai train {run.name}`."
+            f"the members of the ensemble '{run.name}' ({run.folder.name}) that can "
+            f"predict have {left:.2f} of its weight, less than half, so it would be "
+            "another model. Train and promote the others again, then run `nai train "
+            f"{run.name}`."
         )
     values = np.column_stack(columns)
     if rows.is_live:

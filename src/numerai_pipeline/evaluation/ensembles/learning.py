@@ -1,5 +1,6 @@
 """Weights learned from what the members predicted out-of-sample."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,8 @@ def learn_weights(
 ) -> EnsembleWeights:
     """Learn weights walk-forward, and those of live data from all eras.
 
+    All are equal while there are too few eras for any era to be scored by learned ones.
+
     Args:
         joined: predictions of the members.
         kind: how to find the weights.
@@ -85,5 +88,8 @@ def learn_weights(
         mmc_factor=settings.payout_mmc,
         horizon=columns.horizon_eras(joined.target),
     )
+    if not any(step.n_eras for step in steps[:-1]):
+        # No score would be of such weights: live data does not get them either.
+        return replace(EnsembleWeights.equal(joined.names), kind=kind)
     eras = format_eras(scores.eras.tolist())
     return EnsembleWeights(kind, joined.names, steps, joined.on, eras)

@@ -121,6 +121,4 @@ class EnsembleWeights:
             is_there: ``(k,)``: which members have a column.
         """
         weights = np.array(self.live)[list(is_there)]
-        if not weights.any():  # the others had no weight at all
-            weights = np.ones(len(weights))
         return blend(predictions, eras, weights / weights.sum())
