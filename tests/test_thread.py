@@ -35,8 +35,13 @@ LEARNING = {
     "lightgbm": ("n_estimators=100", "learning_rate=0.1"),
 }
 SMALL = {
-    "lightgbm": ("n_estimators=40", "training.evaluate_every=20"),
+    **dict.fromkeys(
+        ("lightgbm", "xgboost", "catboost"),
+        ("n_estimators=40", "training.evaluate_every=20"),
+    ),
     "keras": ("training.epochs=2", "training.batch_rows=512"),
+    "ridge": (),
+    "estimator": (),
 }
 
 
@@ -128,8 +133,7 @@ def others(nai: Nai, submitted: Any) -> Any:
     del submitted
     for kind in families():
         if kind.name in OTHERS:
-            small = SMALL["keras" if kind.engine == "keras" else "lightgbm"]
-            nai("new", kind.name, *options(small))
+            nai("new", kind.name, *options(SMALL[kind.engine]))
     runs = nai("train", *OTHERS, "--json")
     scores = nai("score", *OTHERS, "--json")
     nai("predict", *OTHERS)

@@ -75,9 +75,9 @@ def test_a_broken_one_leaves_json_valid_and_the_others_trained(
     file = root / "zoo" / "descent.py"
     text = file.read_text().replace("return (features", "print('here'); return (here")
     file.write_text(text)
-    nai("new", "descent", "broken", "--set", "steps=1")
-    nai("new", "sklearn", "ridge", "--preset", "ridge")
-    said = nai("train", "broken", "ridge", code=2)
-    assert "'broken': predict of Descent raised NameError: name 'here' is not" in said
-    (trained,) = nai("train", "ridge", "--json")
+    nai("new", "descent", "cracked", "--set", "steps=1")
+    nai("new", "sklearn", "whole", "--preset", "ridge")
+    said = nai("train", "cracked", "whole", code=2)
+    assert "'cracked': predict of Descent raised NameError: name 'here' is not" in said
+    (trained,) = nai("train", "whole", "--json")
     assert trained["best_epoch"] == 1

@@ -66,7 +66,7 @@ def test_a_wrong_table_is_refused(nai: Nai) -> None:
         ('{features="small", proportion=2}', "less than or equal to 1"),
         ("{proportion=0.5}", "it names neither features nor benchmarks"),
         ('{benchmarks="v53_lgbm_ende20"}', "Did you mean 'v53_lgbm_ender20'?"),
-        ('{benchmarks="era"}', "have no benchmark model 'era'"),
+        ('{benchmarks="era"}', "there is no benchmark model 'era'"),
     ):
         words = ("train", "lightgbm", "--set", f"prediction.neutralize={step}")
         assert sentence in nai(*words, code=2)[1]

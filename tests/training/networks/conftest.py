@@ -118,7 +118,9 @@ def assigned(tmp_path, shards):
             )
         model = ModelPlan("", job.fold, checked.targets)
         return Task(
-            plan=Plan(job, checked, reader, features, "fingerprint", (model,)),
+            plan=Plan(
+                job, checked, reader, features, "fingerprint", "trained", (model,)
+            ),
             model=model,
             folder=folder,
             recorder=Recorder(
