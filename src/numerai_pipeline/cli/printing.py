@@ -430,6 +430,7 @@ def _(result: DemoResult) -> None:
     names = " ".join(result.pictures)
     echo(f"which model gets the stake: nai{where} backtest {names}, then")
     echo(f"  nai{where} report {names} --on backtest")
+    echo(f"both as one model: nai{where} ensemble both {names}")
     echo(f"to start over delete {format_value(result.folder)}")
     echo("\nFor real, with your Numerai keys", style="bold")
     echo("export NUMERAI_PUBLIC_ID=... NUMERAI_SECRET_KEY=...")
