@@ -194,6 +194,12 @@ def make_ensemble(
         joined = None  # nothing is learned
     elif joined is None:
         joined = join_members(project, recipe, chosen)
+        if joined.on == "test":
+            project.progress.note(
+                f"the weights of '{name}' are learned from test eras, since not every "
+                "member's run has a backtest of its recipe. `nai backtest "
+                f"{name}` makes what is missing; then train it again."
+            )
     meta_model, settings = meta_model_file(project), project.settings.evaluation
 
     def weigh() -> dict[str, Any]:
