@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from numerai_pipeline.api.base import Base
+from numerai_pipeline.api.jobs import training_job
 from numerai_pipeline.api.membership import (
     choose_members,
     ensemble_recipe,
 )
-from numerai_pipeline.api.models import training_job
 from numerai_pipeline.api.outcomes import Outcome, Outcomes, each, outcome_of
 from numerai_pipeline.api.parameters import (
     Names,

@@ -19,7 +19,6 @@ from numerai_pipeline.api import (
     FileList,
     History,
     LeakChecked,
-    Outcome,
     Predicted,
     ProductionRun,
     Promoted,
@@ -40,10 +39,15 @@ from numerai_pipeline.api import (
     plain,
 )
 from numerai_pipeline.cli.ensembles import print_ensembled
+from numerai_pipeline.cli.rounds import print_predicted, print_status, print_submitted
 from numerai_pipeline.cli.scores import print_compared, print_scored
-from numerai_pipeline.cli.tables import echo, format_value, harmless, print_table
-
-FAILED = "failed"
+from numerai_pipeline.cli.tables import (
+    echo,
+    failed_row,
+    format_value,
+    harmless,
+    print_table,
+)
 
 # The scripts use the same folder.
 DEMO_FOLDER = Path("demo")
@@ -139,7 +143,7 @@ def _(result: Trained) -> None:
         "Trained",
         ["model", "best epoch", "monitor", "value", "run", "in production"],
         [
-            _failed(one, 6)
+            failed_row(one, 6)
             if one.error
             else (
                 one.name,
@@ -254,6 +258,9 @@ def _(result: Best) -> None:
 print_result.register(Scored, print_scored)
 print_result.register(Compared, print_compared)
 print_result.register(Ensembled, print_ensembled)
+print_result.register(Predicted, print_predicted)
+print_result.register(Submitted, print_submitted)
+print_result.register(Status, print_status)
 
 
 @print_result.register
@@ -317,94 +324,6 @@ def _(result: Promoted) -> None:
 @print_result.register
 def _(result: TensorBoardServer) -> None:
     echo(f"TensorBoard at {result.url}; Ctrl-C ends it")
-
-
-@print_result.register
-def _(result: Predicted) -> None:
-    print_table(
-        "Predicted",
-        ["model", "round", "rows", "file", "state"],
-        [
-            _failed(one, 5)
-            if one.error
-            else (
-                one.name,
-                str(one.get().round_number),
-                one.get().n_rows,
-                one.get().path,
-                "was current" if one.get().was_current else "new",
-            )
-            for one in result.outcomes
-        ],
-    )
-    for prediction in result.results.values():
-        echo(f"{prediction.name}: run {prediction.run}")
-        if prediction.note:
-            echo(f"{prediction.name}: {prediction.note}")
-        for reason in prediction.left_out:
-            echo(f"{prediction.name}: predicts {reason}")
-
-
-@print_result.register
-def _(result: Submitted) -> None:
-    print_table(
-        "Submitted",
-        ["model", "at Numerai", "round", "submission", "state"],
-        [
-            _failed(one, 5)
-            if one.error
-            else (
-                one.name,
-                one.get().receipt.numerai_name,
-                str(one.get().receipt.round_number),
-                one.get().receipt.submission_id,
-                "was submitted"
-                if one.get().receipt.was_already_submitted
-                else "accepted",
-            )
-            for one in result.outcomes
-        ],
-    )
-    for submission in result.results.values():
-        run = submission.run or "unknown: no run of this workspace predicted the file"
-        echo(f"{submission.receipt.name}: run {run}")
-
-
-@print_result.register
-def _(result: Status) -> None:
-    print_table(
-        "Ledger",
-        ["round", "model", "state", "submission", "at"],
-        [
-            (str(row.round_number), row.model, row.state, row.submission_id, row.at)
-            for row in result.rows
-        ],
-    )
-    for name, run in result.production.items():
-        echo(f"in production now: {name} run {run}")
-    if result.problem is None:
-        echo(result.sentence)
-    rows = []
-    for name, scores in result.scores_of.items():
-        by_day = sorted(scores, key=lambda score: score.day)
-        latest = {(score.round_number, score.name): score for score in by_day}
-        rows += [
-            (
-                str(score.round_number),
-                name,
-                score.name,
-                score.value,
-                "–" if score.percentile is None else f"{score.percentile:.0%}",
-                f"{score.day} of 20",
-            )
-            for score in latest.values()
-        ]
-    if rows:
-        print_table(
-            "Scores (percentile among all models; canon_corr is CORR, and so on)",
-            ["round", "model", "score", "value", "percentile", "day"],
-            rows,
-        )
 
 
 @print_result.register
@@ -482,11 +401,6 @@ def _first_and_last(eras: str) -> str:
     if len(eras) <= _MOST_ERAS:
         return eras
     return f"{eras.split('-')[0].split(',')[0]} … {eras.split('-')[-1].split(',')[-1]}"
-
-
-def _failed(outcome: Outcome[Any], n_columns: int) -> tuple[object, ...]:
-    """Return the row of a model that failed; the reason is printed below."""
-    return (outcome.name, *[None] * (n_columns - 2), FAILED)
 
 
 def _is_table(value: object) -> bool:

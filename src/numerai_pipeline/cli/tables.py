@@ -7,8 +7,9 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from textwrap import TextWrapper
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from numerai_pipeline.api import Outcome
 from numerai_pipeline.core import printable
 
 if TYPE_CHECKING:
@@ -172,3 +173,8 @@ def _relative(path: Path) -> str:
     """Write a path from the current folder, if that is shorter."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def failed_row(outcome: Outcome[Any], n_columns: int) -> tuple[object, ...]:
+    """Return the row of a model that failed; the reason is printed below."""
+    return (outcome.name, *[None] * (n_columns - 2), "failed")
