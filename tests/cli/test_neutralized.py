@@ -46,6 +46,8 @@ def test_from_train_to_predict(nai: Nai, production: str) -> None:
         *(0, 0.25, 0.5, 0.75, 1)
     ]
     assert Path(scored["sweep"]["plot"]).read_bytes().startswith(b"\x89PNG")
+    compared = nai("compare", "lightgbm", f"lightgbm@{production}")
+    assert f"lightgbm: {WORDS}, era by era" in compared
     entries = nai("runs", "lightgbm", "--filter", "prediction~small", "--json")
     assert [Path(trained["run"]).name] == [one["id"] for one in entries]
     assert nai("promote", "lightgbm", "--json")["before"]["id"] == production

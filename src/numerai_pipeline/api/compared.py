@@ -51,6 +51,15 @@ class Compared(Result):
         ]
 
     @property
+    def neutralized(self) -> dict[str, str]:
+        """What was taken out of a model's predictions, in words, where anything was."""
+        return {
+            name: one.neutralized
+            for name, one in self._evaluations.items()
+            if one.neutralized
+        }
+
+    @property
     def figure(self) -> "CellFigure":
         """The cumulative CORR of the models on their common eras."""
         from numerai_pipeline.evaluation import draw_comparison
@@ -69,11 +78,12 @@ class Compared(Result):
         return figure
 
     def to_dict(self) -> dict[str, Any]:
-        """Return names, pairs, correlations and warnings."""
+        """Return names, pairs, correlations, what is neutralized, and warnings."""
         return {
             "names": list(self.comparison.names),
             "pairs": self._pairs,
             "correlations": plain(self.comparison.correlations.tolist()),
+            "neutralized": self.neutralized,
             "warnings": self.warnings,
         }
 

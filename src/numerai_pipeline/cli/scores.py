@@ -84,6 +84,8 @@ def print_compared(result: Compared) -> None:
         "verdict: of the first model, by p, which Holm's method adjusts for all pairs "
         "of a score; needed: eras after which this difference alone would be clear"
     )
+    for name, words in result.neutralized.items():
+        echo(f"{name}: {words}, era by era")
     for warning in result.warnings:
         echo(warning)
 
