@@ -86,7 +86,7 @@ def mean_rank(
         eras: ``(rows,)`` integers, any order.
 
     Returns:
-        ``(rows,)``.
+        ``(rows,)``; a mean of ranks is rounded to 12 decimals.
 
     Raises:
         DataError: if one of several predictions is NaN or infinite.
@@ -97,5 +97,7 @@ def mean_rank(
     if predictions.ndim == 1:
         return predictions
     ranks = [rank_per_era(column, eras) for column in predictions.T]
-    mean: npt.NDArray[np.floating[Any]] = np.mean(ranks, axis=0)
+    # Rounded, so that rows with the same mean are tied: which of them the last bits of
+    # the sums put first would be another one in float32, which scores are kept in.
+    mean: npt.NDArray[np.floating[Any]] = np.mean(ranks, axis=0).round(12)
     return mean
