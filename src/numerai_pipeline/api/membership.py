@@ -150,14 +150,17 @@ def latest_of_recipe(run: "Run") -> "Backtest | None":
     for path in sorted(done, reverse=True):
         try:
             found = Backtest.open(path.parent)
-            folds = found.runs()
+            if (
+                not found.scheme.learns_from_future
+                and _same(found.recipe, run.recipe)
+                and all(
+                    (fold.features, fold.source) == (run.features, run.source)
+                    for fold in found.runs()
+                )
+            ):
+                return found
         except DataError:  # `nai backtest` says what is broken
             continue
-        is_same = _same(found.recipe, run.recipe) and all(
-            (fold.features, fold.source) == (run.features, run.source) for fold in folds
-        )
-        if is_same and not found.scheme.learns_from_future:
-            return found
     return None
 
 

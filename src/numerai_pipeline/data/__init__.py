@@ -17,7 +17,11 @@ from numerai_pipeline.data.folds import (
 )
 from numerai_pipeline.data.inspection import inspect_path
 from numerai_pipeline.data.parquet.benchmarks import check_benchmark
-from numerai_pipeline.data.parquet.columns import column_names, read_columns
+from numerai_pipeline.data.parquet.columns import (
+    column_names,
+    read_columns,
+    read_numbers,
+)
 from numerai_pipeline.data.parquet.reading import read_parquet_blocks
 from numerai_pipeline.data.readers.packed_rows import PackedRows
 from numerai_pipeline.data.readers.reader import ShardReader
@@ -63,6 +67,7 @@ __all__ = [
     "format_eras",
     "inspect_path",
     "read_columns",
+    "read_numbers",
     "read_parquet_blocks",
     "rolling_folds",
     "usual_chunk",

@@ -17,7 +17,6 @@ from numerai_pipeline.evaluation.ensembles.contributions import (
     Contribution,
     contributions,
 )
-from numerai_pipeline.evaluation.ensembles.drawing import draw_weightings
 from numerai_pipeline.evaluation.ensembles.joining import (
     Joined,
     join_backtests,
@@ -36,6 +35,7 @@ from numerai_pipeline.evaluation.ensembles.weightings import (
     Weighted,
     WeightingComparison,
     compare_weightings,
+    draw_weightings,
 )
 from numerai_pipeline.evaluation.evaluating import (
     Scoring,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numerai_pipeline.core import DataError, columns
-from numerai_pipeline.data import column_names, read_columns
+from numerai_pipeline.data import column_names, read_columns, read_numbers
 from numerai_pipeline.scoring import covered_rows
 
 # Numerai's predictions of its benchmark models for the rows of the live file.
@@ -122,36 +122,11 @@ class ModelFile:
 
     def read(self, model: str) -> npt.NDArray[np.float64]:
         """Return ``(rows,)`` values of a model; NaN for a row that it lacks."""
-        table = read_columns(self._path, (model,), _REMEDY)
-        column = _numbers(table, model, self._path)
+        column = read_numbers(self._path, model, _REMEDY)
         is_wanted = self._places >= 0
         values = np.full(self._n_rows, np.nan)
         values[self._places[is_wanted]] = column[is_wanted]
         return values
-
-
-def _numbers(table: Any, name: str, path: Path) -> npt.NDArray[np.float64]:
-    """Return a column as float64, NaN where a value is missing.
-
-    Raises:
-        DataError: if it holds something else than finite numbers.
-    """
-    import pyarrow as pa
-
-    try:
-        values: npt.NDArray[np.float64] = table[name].cast(pa.float64()).to_numpy()
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise DataError(
-            f"{path} has the column '{name}', which holds no numbers. Fetch it again "
-            f"with `{_REMEDY}`."
-        ) from error
-    n_infinite = int(np.isinf(values).sum())
-    if n_infinite:
-        raise DataError(
-            f"{path} has {n_infinite:,} infinite values in the column '{name}'. Fetch "
-            f"it again with `{_REMEDY}`."
-        )
-    return values
 
 
 def _rows_of(

@@ -46,7 +46,9 @@ def test_what_is_wrong_is_named(write, tmp_path: Path) -> None:
         BenchmarkModel(write(), "mm")
     with pytest.raises(DataError, match="the id n1 twice"):
         BenchmarkModel(write(second=("n1",)), "m")
-    with pytest.raises(DataError, match=r"train_bench.* has infinite values in .*'m'"):
+    with pytest.raises(
+        DataError, match=r"train_bench.* has 1 infinite values in .*'m'"
+    ):
         BenchmarkModel(write(m=[0.0, np.inf]), "m")
-    with pytest.raises(DataError, match="no numbers in the column 'm'"):
+    with pytest.raises(DataError, match="the column 'm', which holds no numbers"):
         BenchmarkModel(write(m=["a", "b"]), "m")

@@ -91,7 +91,7 @@ def test_the_seed_and_the_weights_reach_it():
         ({"estimator": "sklearn.linear_model.Rigde"}, "Did you mean 'Ridge'?"),
         ({"estimator": "nothing.Here"}, "cannot be imported (No module named 'nothin"),
         ({"estimator": "Ridge"}, "cannot be imported (Empty module name)."),
-        ({"estimator": "sklearn.base.clone"}, "is no class. Name a class with fit a"),
+        ({"estimator": "sklearn.base.clone"}, "is not a class. Name a class with fit"),
         ({"estimator": "sklearn.preprocessing.StandardScaler"}, "has no predict. Na"),
         ({"options": {"alhpa": 1}}, "has no option 'alhpa'. Did you mean 'alpha'?"),
         ({"estimator": ".linear.Ridge"}, "cannot be imported (the 'package' argument"),

@@ -9,7 +9,11 @@ import numpy.typing as npt
 from numerai_pipeline.core import ConfigError, DataError, columns, did_you_mean
 from numerai_pipeline.data.block import RowIds
 from numerai_pipeline.data.parquet.arrow_columns import IllegalValue, id_values
-from numerai_pipeline.data.parquet.columns import column_names, read_columns
+from numerai_pipeline.data.parquet.columns import (
+    column_names,
+    read_columns,
+    read_numbers,
+)
 
 BENCHMARK_FILES = (
     "train_benchmark_models.parquet",
@@ -91,19 +95,8 @@ class BenchmarkModel:
 def _read(
     path: Path, model: str
 ) -> tuple[npt.NDArray[np.bytes_], npt.NDArray[np.float64]]:
-    import pyarrow as pa
-
-    table = read_columns(path, (columns.ID, model), _REMEDY)
     try:
-        ids = id_values(table[columns.ID])
-        values = table[model].cast(pa.float64()).to_numpy()
-    except (IllegalValue, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise DataError(
-            f"{path} has no ids, or no numbers in the column '{model}' ({error}). "
-            f"Run `{_REMEDY}`."
-        ) from error
-    if np.isinf(values).any():
-        raise DataError(
-            f"{path} has infinite values in the column '{model}'. Run `{_REMEDY}`."
-        )
-    return ids, values
+        ids = id_values(read_columns(path, (columns.ID,), _REMEDY)[columns.ID])
+    except IllegalValue as error:
+        raise DataError(f"{path} has no ids ({error}). Run `{_REMEDY}`.") from error
+    return ids, read_numbers(path, model, _REMEDY)

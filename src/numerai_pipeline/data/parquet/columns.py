@@ -5,6 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from numerai_pipeline.core import DataError
 
 
@@ -44,6 +47,32 @@ def read_columns(path: Path, names: Sequence[str], remedy: str) -> Any:
         )
     with _naming(path, remedy):
         return pq.read_table(path, columns=list(names))
+
+
+def read_numbers(path: Path, name: str, remedy: str) -> npt.NDArray[np.float64]:
+    """Read a column as ``(rows,)`` float64, NaN where a value is missing.
+
+    Raises:
+        DataError: as ``read_columns``, or if it holds something else than finite
+            numbers.
+    """
+    import pyarrow as pa
+
+    column = read_columns(path, (name,), remedy)[name]
+    try:
+        values: npt.NDArray[np.float64] = column.cast(pa.float64()).to_numpy()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(
+            f"{path} has the column '{name}', which holds no numbers. Fetch it again "
+            f"with `{remedy}`."
+        ) from error
+    n_infinite = int(np.isinf(values).sum())
+    if n_infinite:
+        raise DataError(
+            f"{path} has {n_infinite:,} infinite values in the column '{name}'. Fetch "
+            f"it again with `{remedy}`."
+        )
+    return values
 
 
 @contextmanager

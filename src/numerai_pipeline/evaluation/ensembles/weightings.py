@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 from numerai_pipeline.evaluation.comparison import Pair, pairs_by
 from numerai_pipeline.evaluation.ensembles.blended import Blends
+from numerai_pipeline.evaluation.plots import draw_rows
+from numerai_pipeline.evaluation.rows import ScoreRow
 from numerai_pipeline.scoring import (
     MemberScores,
     Scores,
@@ -99,6 +101,23 @@ def compare_weightings(
         for kind, steps in found.items()
     ]
     return WeightingComparison(tuple(weighted), tuple(_pairs(weighted, horizon)))
+
+
+def draw_weightings(
+    figure: Any, comparison: WeightingComparison, *, horizon: int
+) -> None:
+    """Draw the cumulative CORR of the kinds of weights.
+
+    Args:
+        figure: an empty figure of matplotlib; its size is set.
+        comparison: the kinds.
+        horizon: eras that the target looks ahead.
+    """
+    rows = [
+        ScoreRow(one.kind, "CORR", one.scores["CORR"], horizon)
+        for one in comparison.weighted
+    ]
+    draw_rows(figure, rows)
 
 
 def _pairs(weighted: Sequence[Weighted], horizon: int) -> list[Pair]:

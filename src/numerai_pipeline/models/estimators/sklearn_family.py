@@ -192,7 +192,7 @@ def _imported(path: str) -> Any:
     is_class = isinstance(kind, type)
     lacking = [each for each in ("fit", "predict") if not hasattr(kind, each)]
     if not is_class or lacking:
-        reason = f"has no {' and no '.join(lacking)}" if is_class else "is no class"
+        reason = f"has no {' and no '.join(lacking)}" if is_class else "is not a class"
         raise ConfigError(f"{where} {reason}. Name a class with fit and predict.")
     return kind
 
